@@ -1,0 +1,85 @@
+//! Who may do what (contract, "Who may do what").
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::UserId;
+use crate::meeting::{Meeting, Party, UnknownWord, words};
+use crate::refusal::Refusal;
+
+words! {
+    /// What a user is on the platform.
+    Role {
+        /// Books sessions for themself.
+        Client = "client",
+        /// Gives sessions, and keeps their own availability.
+        Therapist = "therapist",
+        /// Keeps the directory; takes part in no session.
+        Admin = "admin",
+    }
+    expected "client, therapist, admin"
+}
+
+/// Who asks: always the subject of a verified token, or whoever the embedding service vouches for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// The user.
+    pub id: UserId,
+    /// What they are.
+    pub role: Role,
+}
+
+/// What can be asked for, as far as roles go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// Book a meeting.
+    Book,
+    /// List one's own meetings.
+    ListMeetings,
+    /// See or change one meeting.
+    UseMeeting,
+    /// List or change one's own availability.
+    ManageAvailability,
+    /// List the slots of a therapist.
+    ListSlots,
+    /// Keep users and relationships.
+    ManageDirectory,
+}
+
+impl Actor {
+    /// Whether the actor's role may do this at all.
+    ///
+    /// # Errors
+    /// [`Refusal::RoleRequired`] when not.
+    pub fn may(&self, operation: Operation) -> Result<(), Refusal> {
+        let allowed = match operation {
+            Operation::Book | Operation::ListMeetings => self.role != Role::Admin,
+            Operation::UseMeeting | Operation::ListSlots => true,
+            Operation::ManageAvailability => self.role == Role::Therapist,
+            Operation::ManageDirectory => self.role == Role::Admin,
+        };
+        if allowed { Ok(()) } else { Err(Refusal::RoleRequired { operation }) }
+    }
+
+    /// The side on which the actor takes part in a meeting.
+    ///
+    /// # Errors
+    /// [`Refusal::Forbidden`] when on neither, which includes every admin.
+    pub fn party_to(&self, meeting: &Meeting) -> Result<Party, Refusal> {
+        let party = meeting.party(&self.id).filter(|_| self.role != Role::Admin);
+        party.ok_or(Refusal::Forbidden)
+    }
+
+    /// The meeting as the actor may see it: a therapist's notes are for the therapist alone.
+    ///
+    /// # Errors
+    /// [`Refusal::Forbidden`] when the actor takes no part in it.
+    pub fn view(&self, mut meeting: Meeting) -> Result<Meeting, Refusal> {
+        if self.party_to(&meeting)? != Party::Therapist {
+            meeting.session_notes = None;
+        }
+        Ok(meeting)
+    }
+}

@@ -1,0 +1,236 @@
+//! When a therapist receives clients: weekly windows of wall-clock time.
+//!
+//! A window is civil time and stays civil time: it is turned into instants for one span at a time,
+//! by the zone's rules for that span (contract, "Availability").
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, TimeDelta, Utc, Weekday};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AvailabilityId, UserId};
+use crate::span::{Span, SpanSet};
+use crate::text::Notes;
+use crate::zone::{DAY_SECONDS, Stretch, stretches};
+
+/// A time of day to the minute, from `00:00` to `24:00`, in the therapist's zone.
+///
+/// ```
+/// use booking_core::WallTime;
+///
+/// let nine: WallTime = "09:00".parse()?;
+/// assert_eq!(nine.minutes(), 540);
+/// assert_eq!(nine.to_string(), "09:00");
+/// assert!("9:00".parse::<WallTime>().is_err());
+/// assert!("24:01".parse::<WallTime>().is_err());
+/// # Ok::<(), booking_core::InvalidWallTime>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct WallTime(u16);
+
+/// A text that is no time of day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be a time of day in the form HH:MM, from 00:00 to 24:00")]
+pub struct InvalidWallTime;
+
+impl WallTime {
+    const MINUTES_A_DAY: u16 = 1_440;
+
+    /// The time this many minutes after `00:00`; `None` past 1 440.
+    #[must_use]
+    pub fn from_minutes(minutes: u16) -> Option<Self> {
+        (minutes <= Self::MINUTES_A_DAY).then_some(Self(minutes))
+    }
+
+    /// Minutes on the clock's face since `00:00`.
+    #[must_use]
+    pub const fn minutes(self) -> u16 {
+        self.0
+    }
+}
+
+impl FromStr for WallTime {
+    type Err = InvalidWallTime;
+
+    fn from_str(text: &str) -> Result<Self, InvalidWallTime> {
+        let [h1, h2, b':', m1, m2] = text.as_bytes() else { return Err(InvalidWallTime) };
+        let digit = |byte: &u8| byte.is_ascii_digit().then(|| u16::from(byte - b'0'));
+        let pair = |tens, ones| Some(digit(tens)? * 10 + digit(ones)?);
+        let (hours, minutes) = pair(h1, h2).zip(pair(m1, m2)).ok_or(InvalidWallTime)?;
+        let valid = minutes < 60;
+        valid.then(|| Self::from_minutes(hours * 60 + minutes)).flatten().ok_or(InvalidWallTime)
+    }
+}
+
+impl fmt::Display for WallTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:02}:{:02}", self.0 / 60, self.0 % 60)
+    }
+}
+
+impl fmt::Debug for WallTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl TryFrom<String> for WallTime {
+    type Error = InvalidWallTime;
+
+    fn try_from(text: String) -> Result<Self, InvalidWallTime> {
+        text.parse()
+    }
+}
+
+impl From<WallTime> for String {
+    fn from(time: WallTime) -> Self {
+        time.to_string()
+    }
+}
+
+/// A part of a day on the wall clock, half-open: `[start, end)`, never empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Window {
+    start: WallTime,
+    end: WallTime,
+}
+
+impl Window {
+    /// The window between two times of a day; `None` unless `start` is before `end`.
+    #[must_use]
+    pub fn new(start: WallTime, end: WallTime) -> Option<Self> {
+        (start < end).then_some(Self { start, end })
+    }
+
+    /// The first minute.
+    #[must_use]
+    pub const fn start(self) -> WallTime {
+        self.start
+    }
+
+    /// The first minute after.
+    #[must_use]
+    pub const fn end(self) -> WallTime {
+        self.end
+    }
+
+    /// Whether two windows of one weekday share a minute.
+    #[must_use]
+    pub fn overlaps(self, other: Self) -> bool {
+        self.start < other.end && other.start < self.end
+    }
+}
+
+/// One row of a therapist's weekly availability (contract, "Availability Management").
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AvailabilitySlot {
+    /// Which one.
+    pub id: AvailabilityId,
+    /// Whose.
+    pub therapist: UserId,
+    /// On which day of the week, in the therapist's zone.
+    pub weekday: Weekday,
+    /// From when to when, in the therapist's zone.
+    pub window: Window,
+    /// Whether it counts: one that is switched off offers nothing, but keeps its place.
+    pub is_available: bool,
+    /// The therapist's remarks.
+    pub notes: Option<Notes>,
+    /// When it was made, to the millisecond.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed, to the millisecond.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// The weekly windows of one therapist that count.
+///
+/// ```
+/// use booking_core::{Span, WeeklyHours, Window};
+/// use chrono::Weekday;
+/// # fn at(text: &str) -> chrono::DateTime<chrono::Utc> { text.parse().unwrap() }
+///
+/// let night = Window::new("01:00".parse()?, "04:00".parse()?).unwrap();
+/// let hours: WeeklyHours = [(Weekday::Sun, night)].into_iter().collect();
+///
+/// // In New York, 2026-03-08 has no 02:00–03:00: three hours on the clock are two.
+/// let day = Span::new(at("2026-03-08T05:00:00Z"), at("2026-03-09T04:00:00Z")).unwrap();
+/// let open = hours.spans(chrono_tz::America::New_York, day);
+/// let expected = Span::new(at("2026-03-08T06:00:00Z"), at("2026-03-08T08:00:00Z")).unwrap();
+/// assert_eq!(open.as_slice(), [expected]);
+/// # Ok::<(), booking_core::InvalidWallTime>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WeeklyHours {
+    /// By days from Sunday; each day's windows sorted by start.
+    days: [Vec<Window>; 7],
+}
+
+impl WeeklyHours {
+    /// The instants of `within` at which wall clocks in `zone` show a time inside a window.
+    ///
+    /// The work is in proportion to the length of `within`.
+    #[must_use]
+    pub fn spans(&self, zone: Tz, within: Span) -> SpanSet {
+        stretches(zone, within).into_iter().flat_map(|part| self.spans_of_stretch(part)).collect()
+    }
+
+    /// Whether there is no minute of the week without a window.
+    #[must_use]
+    pub fn cover_the_week(&self) -> bool {
+        self.days.iter().all(|windows| {
+            let reach = windows.iter().fold(0, |reach, window| {
+                if window.start.0 <= reach { reach.max(window.end.0) } else { reach }
+            });
+            reach == WallTime::MINUTES_A_DAY
+        })
+    }
+
+    fn spans_of_stretch(&self, part: Stretch) -> impl Iterator<Item = Span> + '_ {
+        let local_day = |utc_seconds: i64| (utc_seconds + part.offset).div_euclid(DAY_SECONDS);
+        let first = local_day(part.span.start().timestamp());
+        let last = local_day(part.span.end().timestamp());
+        (first..=last).flat_map(move |day| {
+            self.on_day(day).iter().filter_map(move |window| {
+                let utc_midnight = day * DAY_SECONDS - part.offset;
+                let at = |time: WallTime| utc_midnight + i64::from(time.0) * 60;
+                let start = DateTime::from_timestamp(at(window.start), 0)?;
+                let length = TimeDelta::minutes(i64::from(window.end.0 - window.start.0));
+                Span::new(start, start + length)?.intersection(part.span)
+            })
+        })
+    }
+
+    /// The windows of a date, as days since 1970-01-01, which was a Thursday.
+    fn on_day(&self, day: i64) -> &[Window] {
+        let from_sunday = (day + 4).rem_euclid(7);
+        usize::try_from(from_sunday).map_or(&[], |index| &self.days[index])
+    }
+}
+
+/// In any order; windows may overlap.
+impl FromIterator<(Weekday, Window)> for WeeklyHours {
+    fn from_iter<I: IntoIterator<Item = (Weekday, Window)>>(windows: I) -> Self {
+        let mut hours = Self::default();
+        for (weekday, window) in windows {
+            hours.days[weekday.num_days_from_sunday() as usize].push(window);
+        }
+        for day in &mut hours.days {
+            day.sort_unstable();
+        }
+        hours
+    }
+}
+
+/// The slots that are switched on.
+impl<'a> FromIterator<&'a AvailabilitySlot> for WeeklyHours {
+    fn from_iter<I: IntoIterator<Item = &'a AvailabilitySlot>>(slots: I) -> Self {
+        slots
+            .into_iter()
+            .filter(|slot| slot.is_available)
+            .map(|slot| (slot.weekday, slot.window))
+            .collect()
+    }
+}

@@ -1,0 +1,85 @@
+//! What one booking has to fit into.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+
+use crate::availability::WeeklyHours;
+use crate::duration::SessionDuration;
+use crate::refusal::Refusal;
+use crate::slot::{DayPlan, Slot};
+use crate::span::{Span, SpanSet};
+use crate::zone;
+
+/// A therapist's weekly hours and zone, with the spans that are taken: by the therapist's own live
+/// meetings and, where a particular client asks, by that client's.
+///
+/// ```
+/// use booking_core::{Calendar, SessionDuration, SpanSet, Window};
+/// use chrono::{DateTime, NaiveDate, Utc, Weekday};
+///
+/// let morning = Window::new("09:00".parse()?, "10:30".parse()?).unwrap();
+/// let calendar = Calendar {
+///     zone: chrono_tz::Europe::London,
+///     hours: [(Weekday::Mon, morning)].into_iter().collect(),
+///     taken: SpanSet::default(),
+/// };
+/// let now: DateTime<Utc> = "2024-01-01T12:00:00Z".parse()?;
+/// let monday = NaiveDate::from_ymd_opt(2024, 1, 15).unwrap();
+///
+/// let slots = calendar.slots(monday, now);
+/// let starts: Vec<String> = slots.iter().map(|slot| slot.start.to_rfc3339()).collect();
+/// assert_eq!(
+///     starts,
+///     ["2024-01-15T09:00:00+00:00", "2024-01-15T09:30:00+00:00", "2024-01-15T10:00:00+00:00"]
+/// );
+/// assert_eq!(slots[0].longest, SessionDuration::HourAndHalf);
+///
+/// // What is offered books, and nothing else does.
+/// assert!(calendar.admit(slots[0].start, SessionDuration::HourAndHalf, now).is_ok());
+/// assert!(calendar.admit(slots[0].start, SessionDuration::TwoHours, now).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Calendar {
+    /// The IANA zone in which the hours are meant.
+    pub zone: Tz,
+    /// When the therapist receives clients.
+    pub hours: WeeklyHours,
+    /// When a new meeting would overlap another.
+    pub taken: SpanSet,
+}
+
+impl Calendar {
+    /// The starts on `date`, a civil date in the therapist's zone, that can be booked at `now`;
+    /// earliest first.
+    #[must_use]
+    pub fn slots(&self, date: NaiveDate, now: DateTime<Utc>) -> Vec<Slot> {
+        DayPlan::new(self, date).map(|plan| plan.slots(now)).unwrap_or_default()
+    }
+
+    /// Whether a session of `duration` can be booked at `start`.
+    ///
+    /// # Errors
+    /// The first of [`Refusal::InThePast`], [`Refusal::OutsideAvailability`],
+    /// [`Refusal::NotOnGrid`] and [`Refusal::SlotConflict`] that applies.
+    pub fn admit(
+        &self,
+        start: DateTime<Utc>,
+        duration: SessionDuration,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        DayPlan::new(self, zone::local_date(self.zone, start))
+            .ok_or(Refusal::OutsideAvailability)?
+            .room(start)
+            .admit(duration, now)
+    }
+
+    /// The span in which meetings can bear on the slots of `date`; `None` for a date that the zone
+    /// skipped.
+    #[must_use]
+    pub fn reach(zone: Tz, date: NaiveDate) -> Option<Span> {
+        let day = zone::date_spans(zone, date);
+        let (first, last) = day.as_slice().first().zip(day.as_slice().last())?;
+        Span::new(first.start(), last.end() + SessionDuration::MAX.to_delta())
+    }
+}

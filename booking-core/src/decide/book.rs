@@ -1,0 +1,124 @@
+//! Booking a meeting.
+
+use std::collections::BTreeSet;
+
+use chrono_tz::Tz;
+
+use crate::decide::{Answered, Decided, Decision, Fresh, Intent};
+use crate::duration::SessionDuration;
+use crate::event::{Event, EventPayload};
+use crate::id::{MeetingId, UserId};
+use crate::idempotency::Answer;
+use crate::instant::StartTime;
+use crate::meeting::{Meeting, MeetingStatus, MeetingType, Party};
+use crate::refusal::Refusal;
+use crate::span::Span;
+use crate::store::{Calendars, Change, Earlier, Hours, Scope, Write};
+use crate::text::{Description, Title};
+
+/// A meeting that is to be booked. Client and therapist are known to be related.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NewMeeting {
+    /// Who receives the session.
+    pub(crate) client: UserId,
+    /// Who gives it.
+    pub(crate) therapist: UserId,
+    /// On whose side the booking is made.
+    pub(crate) by: Party,
+    /// When it begins.
+    pub(crate) start: StartTime,
+    /// How long it is.
+    pub(crate) duration: SessionDuration,
+    /// Where it stands from the beginning; only therapists may book a confirmed one.
+    pub(crate) status: MeetingStatus,
+    /// How the two meet.
+    pub(crate) meeting_type: MeetingType,
+    /// What it is called.
+    pub(crate) title: Title,
+    /// What it is about.
+    pub(crate) description: Option<Description>,
+}
+
+pub(crate) fn scope_of_book(new: &NewMeeting, zone: Tz, intent: Option<&Intent>) -> Scope {
+    let start = new.start.instant();
+    Scope {
+        people: BTreeSet::from([new.client.clone(), new.therapist.clone()]),
+        busy_within: Span::new(start, start + new.duration.to_delta()),
+        hours_of: Some(Hours { therapist: new.therapist.clone(), zone }),
+        earlier: Some(Earlier {
+            client: new.client.clone(),
+            therapist: new.therapist.clone(),
+            before: start,
+        }),
+        record: intent.map(Intent::record_key),
+        ..Scope::default()
+    }
+}
+
+pub(crate) fn book(
+    calendars: &Calendars,
+    new: &NewMeeting,
+    intent: Option<&Intent>,
+    fresh: &Fresh,
+) -> Decision<Answered<Meeting>> {
+    if let Some(intent) = intent
+        && let Some(meeting) = intent.replay(calendars, fresh.now, Answer::into_meeting)?
+    {
+        return Ok(Decided::nothing_to_do(Answered { value: meeting, replayed: true }));
+    }
+    check_first_status(new)?;
+    let meeting = new.meeting(fresh);
+    admit(calendars, &meeting, None, fresh)?;
+
+    let booked = EventPayload::booked(&meeting, calendars.is_initial(&meeting)?);
+    let record = intent.map(|i| i.record(Answer::Meeting(Box::new(meeting.clone())), fresh.now));
+    Ok(Decided {
+        change: Change {
+            writes: vec![Write::InsertMeeting(meeting.clone())],
+            events: vec![Event { id: fresh.events[0], occurred_at: fresh.now, payload: booked }],
+            record,
+        },
+        answer: Answered { value: meeting, replayed: false },
+    })
+}
+
+/// The one check that a meeting fits where it is to be: for new ones and for those that move.
+pub(super) fn admit(
+    calendars: &Calendars,
+    meeting: &Meeting,
+    except: Option<MeetingId>,
+    fresh: &Fresh,
+) -> Result<(), crate::store::Decline> {
+    let span = meeting.span().ok_or(Refusal::OutsideAvailability)?;
+    let people = [&meeting.client, &meeting.therapist];
+    let calendar = calendars.calendar(&meeting.therapist, &people, span, except)?;
+    Ok(calendar.admit(meeting.start, meeting.duration, fresh.now)?)
+}
+
+fn check_first_status(new: &NewMeeting) -> Result<(), Refusal> {
+    match (new.status, new.by) {
+        (MeetingStatus::Scheduled, _) | (MeetingStatus::Confirmed, Party::Therapist) => Ok(()),
+        (to, _) => Err(Refusal::InvalidTransition { from: None, to }),
+    }
+}
+
+impl NewMeeting {
+    fn meeting(&self, fresh: &Fresh) -> Meeting {
+        Meeting {
+            id: MeetingId::from_uuid(fresh.id),
+            version: 1,
+            client: self.client.clone(),
+            therapist: self.therapist.clone(),
+            start: self.start.instant(),
+            duration: self.duration,
+            status: self.status,
+            meeting_type: self.meeting_type,
+            title: self.title.clone(),
+            description: self.description.clone(),
+            meeting_url: None,
+            session_notes: None,
+            created_at: fresh.now,
+            updated_at: fresh.now,
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The directory port: who the users are, and which client belongs to which therapist.
+//!
+//! Both belong to other systems; booking reads them. The built-in stores can keep a directory too,
+//! for services that have none: they implement [`DirectoryAdmin`].
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+
+use async_trait::async_trait;
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use crate::access::Role;
+use crate::id::UserId;
+use crate::store::StoreError;
+use crate::text::Name;
+
+/// A user, as far as booking cares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Who.
+    pub id: UserId,
+    /// What they are on the platform.
+    pub role: Role,
+    /// First name.
+    pub first_name: Name,
+    /// Last name.
+    pub last_name: Name,
+    /// Where to write to them.
+    pub email: Email,
+    /// The IANA zone in which a therapist's availability is meant; UTC when nobody said.
+    pub zone: Option<Tz>,
+}
+
+impl User {
+    /// The zone in which availability is meant.
+    #[must_use]
+    pub fn zone(&self) -> Tz {
+        self.zone.unwrap_or(Tz::UTC)
+    }
+}
+
+/// An e-mail address, checked for shape only: `local@domain`, 3–254 characters, no white space.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Email(String);
+
+/// A text that is no e-mail address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be an e-mail address of at most 254 characters")]
+pub struct InvalidEmail;
+
+impl Email {
+    /// The longest address, in bytes (RFC 5321, section 4.5.3.1.3).
+    pub const MAX_BYTES: usize = 254;
+
+    /// Checks the shape.
+    ///
+    /// # Errors
+    /// [`InvalidEmail`] when it is off.
+    pub fn new(text: impl Into<String>) -> Result<Self, InvalidEmail> {
+        let text = text.into();
+        let (local, domain) = text.rsplit_once('@').ok_or(InvalidEmail)?;
+        let parts = !local.is_empty() && !domain.is_empty() && text.len() <= Self::MAX_BYTES;
+        let blank = text.chars().any(|c| c.is_whitespace() || c.is_control());
+        if parts && !blank { Ok(Self(text)) } else { Err(InvalidEmail) }
+    }
+
+    /// The address.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Addresses do not belong in logs.
+impl fmt::Debug for Email {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Email(…)")
+    }
+}
+
+impl TryFrom<String> for Email {
+    type Error = InvalidEmail;
+
+    fn try_from(text: String) -> Result<Self, InvalidEmail> {
+        Self::new(text)
+    }
+}
+
+impl From<Email> for String {
+    fn from(email: Email) -> Self {
+        email.0
+    }
+}
+
+/// Reads users and relationships, wherever they live.
+#[async_trait]
+pub trait Directory: Send + Sync {
+    /// The users with these ids; unknown ids are left out.
+    async fn users(&self, ids: &BTreeSet<UserId>) -> Result<HashMap<UserId, User>, StoreError>;
+
+    /// Whether `client` is a client of `therapist`.
+    async fn related(&self, client: &UserId, therapist: &UserId) -> Result<bool, StoreError>;
+
+    /// The user with this id.
+    async fn user(&self, id: &UserId) -> Result<Option<User>, StoreError> {
+        Ok(self.users(&BTreeSet::from([id.clone()])).await?.remove(id))
+    }
+}
+
+/// A directory that can be written to.
+#[async_trait]
+pub trait DirectoryAdmin: Directory {
+    /// Adds the user, or replaces all that is known of them.
+    async fn put_user(&self, user: &User) -> Result<(), StoreError>;
+
+    /// Makes `client` a client of `therapist`. Both must be known; once more changes nothing.
+    async fn relate(&self, client: &UserId, therapist: &UserId) -> Result<(), StoreError>;
+
+    /// Ends the relationship, if there is one. Booked meetings stay.
+    async fn unrelate(&self, client: &UserId, therapist: &UserId) -> Result<(), StoreError>;
+}

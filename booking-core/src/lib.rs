@@ -1,0 +1,142 @@
+//! Bookings that never collide.
+//!
+//! `booking-core` generates slots, checks overlaps and decides state transitions for sessions of
+//! clients with therapists, over storage that you plug in. It knows no SQL, no HTTP and no wall
+//! clock.
+//!
+//! # A tour
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use booking_core::*;
+//! use chrono::{DateTime, NaiveDate, Utc, Weekday};
+//!
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! // The ports: a store, a directory of users, a clock and a source of ids.
+//! let store = Arc::new(MemoryStore::default());
+//! let now: DateTime<Utc> = "2024-01-01T12:00:00Z".parse()?;
+//! let clock = Arc::new(ManualClock::new(now));
+//! let booking = Booking::new(store.clone(), store.clone(), clock, Arc::new(RandomIds));
+//!
+//! // Who is there, and who belongs to whom.
+//! let jane = User {
+//!     id: UserId::new("therapist_456")?,
+//!     role: Role::Therapist,
+//!     first_name: Text::new("Jane")?,
+//!     last_name: Text::new("Smith")?,
+//!     email: Email::new("jane.smith@example.com")?,
+//!     zone: Some(chrono_tz::America::New_York),
+//! };
+//! let john = User { id: UserId::new("client_123")?, role: Role::Client, ..jane.clone() };
+//! store.put_user(&jane).await?;
+//! store.put_user(&john).await?;
+//! store.relate(&john.id, &jane.id).await?;
+//!
+//! // Jane receives on Mondays from 9 to 12, on the clocks of New York.
+//! let therapist = Actor { id: jane.id.clone(), role: Role::Therapist };
+//! let window = Window::new("09:00".parse()?, "12:00".parse()?).ok_or("empty")?;
+//! let new = NewAvailability { weekday: Weekday::Mon, window, notes: None };
+//! booking.add_availability(&therapist, &new, None).await?;
+//!
+//! // John sees six starts on January 15th, and books the first.
+//! let client = Actor { id: john.id, role: Role::Client };
+//! let date = NaiveDate::from_ymd_opt(2024, 1, 15).ok_or("no such date")?;
+//! let slots = booking.slots(&client, &jane.id, date).await?;
+//! assert_eq!(slots.len(), 6);
+//! let start = StartTime::new(slots[0].start)?;
+//! let request = BookRequest::new(jane.id.clone(), start, SessionDuration::Hour);
+//! let booked = booking.book(&client, &request, None).await?.value;
+//! assert_eq!(booked.meeting.status, MeetingStatus::Scheduled);
+//!
+//! // Nobody can have it twice, and it is no longer offered.
+//! let again = booking.book(&client, &request, None).await;
+//! assert!(matches!(again, Err(BookingError::Refused(Refusal::SlotConflict))));
+//! assert_eq!(booking.slots(&client, &jane.id, date).await?.len(), 4);
+//!
+//! // The rest of the platform hears of it.
+//! let events = store.undelivered(10).await?;
+//! assert_eq!(events[0].event.payload.name(), "AppointmentBooked");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Where to look
+//!
+//! | for | see |
+//! |---|---|
+//! | slots and checks alone, without any store | [`Calendar`] |
+//! | everything, over a store | [`Booking`] |
+//! | a store of your own | [`Store`], [`Outbox`], and the suite in `testing` (feature `testing`) |
+//! | users from your own system | [`Directory`] |
+//! | why something was turned down | [`Refusal`] |
+//! | what the rest of the platform is told | [`EventPayload`], [`EventSink`], [`relay_once`] |
+
+// Pure: values in, values out.
+mod access;
+mod availability;
+mod calendar;
+mod decide;
+mod duration;
+mod event;
+mod id;
+mod idempotency;
+mod instant;
+mod meeting;
+mod refusal;
+mod request;
+mod slot;
+mod span;
+mod text;
+mod zone;
+
+// Ports: traits, and the values that cross them.
+mod clock;
+mod directory;
+mod outbox;
+mod sink;
+mod store;
+
+// Shell: effects, through the ports only.
+mod booking;
+mod in_flight;
+mod memory;
+mod relay;
+mod store_ext;
+
+pub use access::{Actor, Operation, Role};
+pub use availability::{AvailabilitySlot, InvalidWallTime, WallTime, WeeklyHours, Window};
+pub use booking::{Booking, BookingError};
+pub use calendar::Calendar;
+pub use clock::{Clock, ManualClock, ShiftedClock, SystemClock};
+pub use decide::{
+    Answered, AvailabilityPatch, ExpectedVersion, MeetingPatch, NewAvailability, Patch,
+};
+pub use directory::{Directory, DirectoryAdmin, Email, InvalidEmail, User};
+pub use duration::{InvalidDuration, SessionDuration};
+pub use event::{
+    AppointmentBooked, AppointmentCancelled, AppointmentCompleted, AppointmentRescheduled,
+    AttendanceStatus, Event, EventPayload,
+};
+pub use id::{
+    AvailabilityId, CountedIds, EventId, IdSource, InvalidId, MeetingId, RandomIds, UserId,
+};
+pub use idempotency::{Answer, Fingerprint, IdempotencyKey, InvalidIdempotencyKey, Record};
+pub use instant::{InvalidStart, StartTime, format_instant};
+pub use meeting::{Meeting, MeetingStatus, MeetingType, Party, UnknownWord};
+pub use memory::MemoryStore;
+pub use outbox::{Outbox, Recorded};
+pub use refusal::Refusal;
+pub use relay::{Passed, relay_once};
+pub use request::{BookRequest, MeetingFilter, MeetingView, Page};
+pub use sink::{EventSink, SinkError};
+pub use slot::Slot;
+pub use span::{Span, SpanSet};
+pub use store::{
+    Busy, Calendars, Change, ChangeError, Decide, Decline, Earlier, Hours, MeetingQuery, Place,
+    Scope, ScopeTooNarrow, Store, StoreError, Write,
+};
+pub use text::{
+    Description, InvalidUrl, MeetingUrl, Name, Notes, Reason, SessionNotes, Text, TextError, Title,
+};

@@ -1,0 +1,218 @@
+//! The reference store: everything in memory, behind one mutex.
+//!
+//! For tests, examples and services that can afford to forget. It keeps the store's promises in
+//! the plainest way there is, so that the other stores can be read against it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use crate::availability::AvailabilitySlot;
+use crate::directory::{Directory, DirectoryAdmin, User};
+use crate::event::Event;
+use crate::id::{AvailabilityId, MeetingId, UserId};
+use crate::idempotency::{IdempotencyKey, Record};
+use crate::meeting::{Meeting, MeetingStatus};
+use crate::outbox::{Outbox, Recorded};
+use crate::span::Span;
+use crate::store::{
+    Busy, Calendars, Change, ChangeError, Decide, Earlier, MeetingQuery, Place, Scope, Store,
+    StoreError, Write,
+};
+
+/// A store, a directory and an outbox in memory.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    meetings: HashMap<MeetingId, Meeting>,
+    /// Every meeting of a person, in either role, in the order of listing.
+    diaries: HashMap<UserId, BTreeSet<(DateTime<Utc>, MeetingId)>>,
+    availability: BTreeMap<AvailabilityId, AvailabilitySlot>,
+    records: HashMap<(UserId, IdempotencyKey), Record>,
+    outbox: BTreeMap<u64, Event>,
+    last_sequence: u64,
+    users: HashMap<UserId, User>,
+    relationships: HashSet<(UserId, UserId)>,
+}
+
+impl MemoryStore {
+    /// A panic in a decision leaves the state as it was, since a change is applied only after it
+    /// was decided: a poisoned lock is as good as any.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn read(&self, scope: &Scope) -> Result<Calendars, StoreError> {
+        Ok(self.state().calendars(scope))
+    }
+
+    async fn change(&self, scope: &Scope, decide: Decide<'_>) -> Result<Change, ChangeError> {
+        let mut state = self.state();
+        let change = decide(&state.calendars(scope))?;
+        state.apply(&change);
+        Ok(change)
+    }
+
+    async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError> {
+        let state = self.state();
+        let Some(diary) = state.diaries.get(&query.person) else { return Ok(vec![]) };
+        let wanted = |meeting: &&Meeting| {
+            let place = Place { start: meeting.start, id: meeting.id };
+            (query.statuses.is_empty() || query.statuses.contains(&meeting.status))
+                && query.from.is_none_or(|from| meeting.start >= from)
+                && query.to.is_none_or(|to| meeting.start < to)
+                && query.after.is_none_or(|after| place > after)
+        };
+        let meetings = diary.iter().filter_map(|(_, id)| state.meetings.get(id));
+        Ok(meetings.filter(wanted).take(query.limit as usize).cloned().collect())
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+impl State {
+    fn calendars(&self, scope: &Scope) -> Calendars {
+        Calendars {
+            busy: scope.busy_within.map_or_else(Vec::new, |span| self.busy(&scope.people, span)),
+            hours: scope.hours_of.as_ref().map_or_else(Vec::new, |of| self.hours(&of.therapist)),
+            meeting: scope.meeting.and_then(|id| self.meetings.get(&id).cloned()),
+            slot: scope.slot.and_then(|id| self.availability.get(&id).cloned()),
+            has_earlier: scope.earlier.as_ref().is_some_and(|earlier| self.has_earlier(earlier)),
+            record: scope.record.as_ref().and_then(|key| self.records.get(key).cloned()),
+            scope: scope.clone(),
+        }
+    }
+
+    fn busy(&self, people: &BTreeSet<UserId>, within: Span) -> Vec<Busy> {
+        let longest = crate::duration::SessionDuration::MAX.to_delta();
+        let earliest = (within.start() - longest, MeetingId::from_uuid(uuid::Uuid::nil()));
+        let diaries = people.iter().filter_map(|person| self.diaries.get(person));
+        let starts = diaries.flat_map(|diary| diary.range(earliest..));
+        let ids: BTreeSet<MeetingId> =
+            starts.copied().filter(|(start, _)| *start < within.end()).map(|(_, id)| id).collect();
+        let live = ids.iter().filter_map(|id| self.meetings.get(id)).filter(|m| m.status.is_live());
+        live.filter_map(|meeting| {
+            let span = meeting.span().filter(|span| span.overlaps(within))?;
+            Some(Busy {
+                meeting: meeting.id,
+                client: meeting.client.clone(),
+                therapist: meeting.therapist.clone(),
+                span,
+            })
+        })
+        .collect()
+    }
+
+    fn hours(&self, therapist: &UserId) -> Vec<AvailabilitySlot> {
+        let mut slots: Vec<_> =
+            self.availability.values().filter(|s| s.therapist == *therapist).cloned().collect();
+        slots.sort_by_key(|slot| (slot.weekday.num_days_from_sunday(), slot.window, slot.id));
+        slots
+    }
+
+    fn has_earlier(&self, earlier: &Earlier) -> bool {
+        let Some(diary) = self.diaries.get(&earlier.client) else { return false };
+        diary.iter().take_while(|(start, _)| *start < earlier.before).any(|(_, id)| {
+            self.meetings.get(id).is_some_and(|meeting| {
+                meeting.client == earlier.client
+                    && meeting.therapist == earlier.therapist
+                    && meeting.status != MeetingStatus::Cancelled
+            })
+        })
+    }
+
+    fn apply(&mut self, change: &Change) {
+        for write in &change.writes {
+            match write {
+                Write::InsertMeeting(meeting) | Write::UpdateMeeting(meeting) => self.put(meeting),
+                Write::InsertAvailability(slot) | Write::UpdateAvailability(slot) => {
+                    self.availability.insert(slot.id, slot.clone());
+                }
+                Write::DeleteAvailability(id) => {
+                    self.availability.remove(id);
+                }
+            }
+        }
+        for event in &change.events {
+            self.last_sequence += 1;
+            self.outbox.insert(self.last_sequence, event.clone());
+        }
+        if let Some(record) = &change.record {
+            self.records.retain(|_, old| old.expires_at() > record.created_at);
+            self.records.insert((record.user.clone(), record.key.clone()), record.clone());
+        }
+    }
+
+    fn put(&mut self, meeting: &Meeting) {
+        if let Some(before) = self.meetings.insert(meeting.id, meeting.clone()) {
+            for person in [&before.client, &before.therapist] {
+                if let Some(diary) = self.diaries.get_mut(person) {
+                    diary.remove(&(before.start, before.id));
+                }
+            }
+        }
+        for person in [&meeting.client, &meeting.therapist] {
+            let diary = self.diaries.entry(person.clone()).or_default();
+            diary.insert((meeting.start, meeting.id));
+        }
+    }
+}
+
+#[async_trait]
+impl Outbox for MemoryStore {
+    async fn undelivered(&self, limit: u32) -> Result<Vec<Recorded>, StoreError> {
+        let state = self.state();
+        let oldest = state.outbox.iter().take(limit as usize);
+        Ok(oldest.map(|(&sequence, event)| Recorded { sequence, event: event.clone() }).collect())
+    }
+
+    async fn mark_delivered(&self, sequences: &[u64]) -> Result<(), StoreError> {
+        let mut state = self.state();
+        for sequence in sequences {
+            state.outbox.remove(sequence);
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Directory for MemoryStore {
+    async fn users(&self, ids: &BTreeSet<UserId>) -> Result<HashMap<UserId, User>, StoreError> {
+        let state = self.state();
+        let known = ids.iter().filter_map(|id| state.users.get(id));
+        Ok(known.map(|user| (user.id.clone(), user.clone())).collect())
+    }
+
+    async fn related(&self, client: &UserId, therapist: &UserId) -> Result<bool, StoreError> {
+        Ok(self.state().relationships.contains(&(client.clone(), therapist.clone())))
+    }
+}
+
+#[async_trait]
+impl DirectoryAdmin for MemoryStore {
+    async fn put_user(&self, user: &User) -> Result<(), StoreError> {
+        self.state().users.insert(user.id.clone(), user.clone());
+        Ok(())
+    }
+
+    async fn relate(&self, client: &UserId, therapist: &UserId) -> Result<(), StoreError> {
+        self.state().relationships.insert((client.clone(), therapist.clone()));
+        Ok(())
+    }
+
+    async fn unrelate(&self, client: &UserId, therapist: &UserId) -> Result<(), StoreError> {
+        self.state().relationships.remove(&(client.clone(), therapist.clone()));
+        Ok(())
+    }
+}

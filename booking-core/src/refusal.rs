@@ -1,0 +1,74 @@
+//! Every business "no", as data.
+
+use crate::meeting::MeetingStatus;
+
+/// Why a request was turned down; nothing has changed.
+///
+/// The texts are for the person who asked: they never name another person or another meeting.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The actor's role may not do this at all.
+    #[error("your role may not do this")]
+    RoleRequired {
+        /// What was asked for.
+        operation: crate::access::Operation,
+    },
+    /// Not a participant, not the owner, or not for this side of the meeting to do.
+    #[error("this is not yours to see or change")]
+    Forbidden,
+    /// Client and therapist are not related.
+    #[error("client and therapist are not related")]
+    NoRelationship,
+    /// There is no therapist with this id.
+    #[error("there is no such therapist")]
+    TherapistNotFound,
+    /// There is no meeting with this id.
+    #[error("there is no such meeting")]
+    MeetingNotFound,
+    /// There is no availability slot with this id.
+    #[error("there is no such availability slot")]
+    AvailabilityNotFound,
+    /// A field's value is well-formed but makes no sense together with the others.
+    #[error("{field}: {detail}")]
+    Invalid {
+        /// The field, by its name on the wire.
+        field: &'static str,
+        /// What is wrong with it.
+        detail: &'static str,
+    },
+    /// The meeting has changed since the version that the actor has seen.
+    #[error("the meeting has changed since; read it again")]
+    VersionMismatch,
+    /// The start is not in the future.
+    #[error("the start is not in the future")]
+    InThePast,
+    /// Part of the session lies outside the therapist's availability.
+    #[error("the therapist is not available for all of that time")]
+    OutsideAvailability,
+    /// The start is not one of the therapist's slots.
+    #[error("the start is not on the therapist's 30-minute grid of slots")]
+    NotOnGrid,
+    /// The session would overlap another live meeting of the therapist or of the client.
+    #[error("the time is taken")]
+    SlotConflict,
+    /// Two availability slots of one weekday would overlap.
+    #[error("overlaps another availability slot of the same day")]
+    AvailabilityOverlap,
+    /// The meeting is completed, cancelled or a no-show: nothing about it changes any more.
+    #[error("the meeting is completed, cancelled or a no-show, and can no longer change")]
+    MeetingClosed,
+    /// The status cannot be reached from where the meeting stands, by this side, at this time.
+    #[error("the status cannot become {to} now, or not by you")]
+    InvalidTransition {
+        /// Where the meeting stands; `None` for one that is being booked.
+        from: Option<MeetingStatus>,
+        /// What was asked for.
+        to: MeetingStatus,
+    },
+    /// The idempotency key came with another request before.
+    #[error("this Idempotency-Key was used for a different request")]
+    IdempotencyMismatch,
+    /// The first request with this idempotency key is still being worked on.
+    #[error("a request with this Idempotency-Key is still being worked on")]
+    IdempotencyInFlight,
+}

@@ -1,0 +1,287 @@
+//! The store port: lock, decide, apply.
+//!
+//! Every write goes through [`Store::change`]: the store locks the calendars of the people in a
+//! [`Scope`], reads the [`Calendars`], asks a pure [`Decide`] function, and applies the [`Change`]
+//! that it returns, all of it or nothing. The rules live in `decide`; a store only keeps promises,
+//! and the conformance suite (feature `testing`) checks that it does.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use crate::availability::{AvailabilitySlot, WeeklyHours};
+use crate::calendar::Calendar;
+use crate::event::Event;
+use crate::id::{AvailabilityId, MeetingId, UserId};
+use crate::idempotency::{IdempotencyKey, Record};
+use crate::meeting::{Meeting, MeetingStatus};
+use crate::refusal::Refusal;
+use crate::span::{Span, SpanSet};
+
+/// Where bookings are kept.
+///
+/// # What an implementation promises
+/// - [`change`](Self::change) locks the calendars of all people in the scope, in the order in which
+///   the scope names them, **before it reads anything**, and holds them until the change is
+///   committed. The key is the person, not the role: one person may be therapist in one meeting
+///   and client in another.
+/// - What `decide` is shown was committed before the locks were granted, or is part of nothing.
+/// - Writes, events and the idempotency record of a change commit together or not at all.
+/// - `decide` may be called several times; what its last call returned is what is applied.
+/// - When `decide` declines, or panics, nothing is written and nothing stays locked.
+/// - A change that has been answered survives a crash of the process and of the machine.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// One consistent look at what the scope names. No locks are taken.
+    async fn read(&self, scope: &Scope) -> Result<Calendars, StoreError>;
+
+    /// Locks, decides and applies; returns what was applied.
+    async fn change(&self, scope: &Scope, decide: Decide<'_>) -> Result<Change, ChangeError>;
+
+    /// The meetings of one person, in either role, by start and then by id.
+    async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError>;
+
+    /// Whether the store answers.
+    async fn ping(&self) -> Result<(), StoreError>;
+}
+
+/// A decision: pure, replayable, and unable to wait for anything.
+pub type Decide<'a> = &'a (dyn Fn(&Calendars) -> Result<Change, Decline> + Send + Sync);
+
+/// What a decision may look at, and whose calendars it locks.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Whose calendars are locked, in this order, and whose live meetings are loaded.
+    pub people: BTreeSet<UserId>,
+    /// Load the live meetings of `people` that overlap this span.
+    pub busy_within: Option<Span>,
+    /// Load all weekly availability of this therapist.
+    pub hours_of: Option<Hours>,
+    /// Load this meeting, whatever its status.
+    pub meeting: Option<MeetingId>,
+    /// Load this availability slot, whoever's it is.
+    pub slot: Option<AvailabilityId>,
+    /// Look for earlier meetings of two people.
+    pub earlier: Option<Earlier>,
+    /// Load this user's record under this key, expired or not.
+    pub record: Option<(UserId, IdempotencyKey)>,
+}
+
+/// Whose weekly hours, and the zone in which they are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hours {
+    /// The therapist.
+    pub therapist: UserId,
+    /// As the directory says; the store passes it through.
+    pub zone: Tz,
+}
+
+/// Have the two met before an instant? Cancelled meetings do not count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Earlier {
+    /// The client in those meetings.
+    pub client: UserId,
+    /// The therapist in those meetings.
+    pub therapist: UserId,
+    /// Meetings that start before this instant count.
+    pub before: DateTime<Utc>,
+}
+
+/// What a store found in a [`Scope`].
+///
+/// Decisions look at it through methods that check the question against the scope: what was not
+/// loaded cannot be mistaken for what is not there.
+#[derive(Debug, Clone, Default)]
+pub struct Calendars {
+    /// What was asked for.
+    pub scope: Scope,
+    /// Live meetings, for [`Scope::busy_within`].
+    pub busy: Vec<Busy>,
+    /// Weekly availability, for [`Scope::hours_of`], by weekday from Sunday and start.
+    pub hours: Vec<AvailabilitySlot>,
+    /// For [`Scope::meeting`].
+    pub meeting: Option<Meeting>,
+    /// For [`Scope::slot`].
+    pub slot: Option<AvailabilitySlot>,
+    /// For [`Scope::earlier`].
+    pub has_earlier: bool,
+    /// For [`Scope::record`].
+    pub record: Option<Record>,
+}
+
+/// A live meeting, as far as conflicts are concerned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Busy {
+    /// Which meeting.
+    pub meeting: MeetingId,
+    /// One of the two whom it keeps busy.
+    pub client: UserId,
+    /// The other.
+    pub therapist: UserId,
+    /// When.
+    pub span: Span,
+}
+
+/// The decision needs to see more than the scope names; ask again with a wider one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScopeTooNarrow;
+
+impl Calendars {
+    /// What a booking with `therapist` has to fit into: their hours, minus what keeps any of
+    /// `people` busy within `span`. `except` is a meeting that does not count: the one that moves.
+    ///
+    /// # Errors
+    /// [`ScopeTooNarrow`] when the scope does not cover the question.
+    pub fn calendar(
+        &self,
+        therapist: &UserId,
+        people: &[&UserId],
+        span: Span,
+        except: Option<MeetingId>,
+    ) -> Result<Calendar, ScopeTooNarrow> {
+        let hours = self.scope.hours_of.as_ref().filter(|hours| hours.therapist == *therapist);
+        let covered = people.iter().all(|person| self.scope.people.contains(*person))
+            && self.scope.busy_within.is_some_and(|within| within.encloses(span));
+        let zone = hours.filter(|_| covered).ok_or(ScopeTooNarrow)?.zone;
+        let concerns = |busy: &&Busy| {
+            Some(busy.meeting) != except
+                && (people.contains(&&busy.client) || people.contains(&&busy.therapist))
+        };
+        let taken: SpanSet = self.busy.iter().filter(concerns).map(|busy| busy.span).collect();
+        Ok(Calendar { zone, hours: WeeklyHours::from_iter(&self.hours), taken })
+    }
+
+    /// All availability slots of a therapist, whose calendar must be locked.
+    ///
+    /// # Errors
+    /// [`ScopeTooNarrow`] when the scope does not cover the question.
+    pub fn slots_of(&self, therapist: &UserId) -> Result<&[AvailabilitySlot], ScopeTooNarrow> {
+        let loaded = self.scope.hours_of.as_ref().is_some_and(|h| h.therapist == *therapist);
+        let locked = self.scope.people.contains(therapist);
+        if loaded && locked { Ok(&self.hours) } else { Err(ScopeTooNarrow) }
+    }
+
+    /// Whether `meeting` is the first of its two people, by start.
+    ///
+    /// # Errors
+    /// [`ScopeTooNarrow`] when the scope does not cover the question.
+    pub fn is_initial(&self, meeting: &Meeting) -> Result<bool, ScopeTooNarrow> {
+        let asked = self.scope.earlier.as_ref().is_some_and(|earlier| {
+            earlier.client == meeting.client
+                && earlier.therapist == meeting.therapist
+                && earlier.before == meeting.start
+        });
+        if asked { Ok(!self.has_earlier) } else { Err(ScopeTooNarrow) }
+    }
+}
+
+/// All that a decision changes, in the order in which it is applied.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Change {
+    /// Rows to write.
+    pub writes: Vec<Write>,
+    /// What to tell the rest of the platform, in order.
+    pub events: Vec<Event>,
+    /// What to answer a repeat of the request with.
+    pub record: Option<Record>,
+}
+
+impl Change {
+    /// Whether nothing changes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty() && self.events.is_empty() && self.record.is_none()
+    }
+}
+
+/// One row written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Write {
+    /// A new meeting.
+    InsertMeeting(Meeting),
+    /// The meeting with this id, as it is from now on.
+    UpdateMeeting(Meeting),
+    /// A new availability slot.
+    InsertAvailability(AvailabilitySlot),
+    /// The availability slot with this id, as it is from now on.
+    UpdateAvailability(AvailabilitySlot),
+    /// No such availability slot any more.
+    DeleteAvailability(AvailabilityId),
+}
+
+/// Which meetings to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MeetingQuery {
+    /// Whose, in either role.
+    pub person: UserId,
+    /// In one of these; empty for any.
+    pub statuses: BTreeSet<MeetingStatus>,
+    /// Starting at or after.
+    pub from: Option<DateTime<Utc>>,
+    /// Starting before.
+    pub to: Option<DateTime<Utc>>,
+    /// Only what comes after this place in the order.
+    pub after: Option<Place>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// A place in the order of meetings: by start, then by id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The start of the meeting at that place.
+    pub start: DateTime<Utc>,
+    /// Its id.
+    pub id: MeetingId,
+}
+
+/// Why a decision changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decline {
+    /// The rules say no.
+    Refused(Refusal),
+    /// The rules cannot tell from what they were shown.
+    ScopeTooNarrow,
+}
+
+impl From<Refusal> for Decline {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<ScopeTooNarrow> for Decline {
+    fn from(ScopeTooNarrow: ScopeTooNarrow) -> Self {
+        Self::ScopeTooNarrow
+    }
+}
+
+/// Why a store could not do its work; the source has the cause.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It does not answer, or not in time; trying again later may help.
+    #[error("the store is unavailable")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// It answered with something that should not be there, or a promise was broken.
+    #[error("the store holds what it should not")]
+    Corrupt(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Why [`Store::change`] changed nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// The decision was not to.
+    #[error("declined: {0:?}")]
+    Declined(Decline),
+    /// The store failed; if it did so after the change was sent, it may still have committed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<Decline> for ChangeError {
+    fn from(decline: Decline) -> Self {
+        Self::Declined(decline)
+    }
+}
