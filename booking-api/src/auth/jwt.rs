@@ -1,0 +1,71 @@
+//! RS256 bearer tokens of one issuer, with one key.
+
+use async_trait::async_trait;
+use booking_core::{Actor, Role, UserId};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use serde::Deserialize;
+
+use crate::auth::{AuthError, Verifier, ring};
+
+/// The longest token that is looked at, in bytes.
+const MAX_TOKEN_BYTES: usize = 8 * 1024;
+
+/// Verifies tokens in full: signature, algorithm (RS256, whatever the header says), `exp`, `nbf`
+/// and `iss`. `sub` is the user's id, and `role` is `client`, `therapist` or `admin`.
+///
+/// Time is always the machine's: a moved clock does not revive a token.
+pub struct JwtVerifier {
+    key: DecodingKey,
+    validation: Validation,
+}
+
+/// A key that is no RSA key in PEM.
+#[derive(Debug, thiserror::Error)]
+#[error("not an RSA key in PEM")]
+pub struct InvalidKey(#[source] pub(super) jsonwebtoken::errors::Error);
+
+/// What is read of a token; its other claims were checked before.
+#[derive(Debug, Deserialize)]
+struct Identity {
+    sub: String,
+    role: String,
+}
+
+impl JwtVerifier {
+    /// A verifier for the tokens of `issuer`, signed with the private half of `public_key_pem`.
+    /// `leeway_seconds` is how far the two machines' clocks may be apart.
+    ///
+    /// # Errors
+    /// [`InvalidKey`] when the key cannot be read.
+    pub fn new(
+        issuer: &str,
+        public_key_pem: &[u8],
+        leeway_seconds: u64,
+    ) -> Result<Self, InvalidKey> {
+        ring::install();
+        let mut validation = Validation::new(Algorithm::RS256);
+        validation.set_issuer(&[issuer]);
+        validation.set_required_spec_claims(&["exp", "iss", "sub"]);
+        validation.validate_nbf = true;
+        validation.validate_aud = false;
+        validation.leeway = leeway_seconds;
+        let key = DecodingKey::from_rsa_pem(public_key_pem).map_err(InvalidKey)?;
+        Ok(Self { key, validation })
+    }
+}
+
+#[async_trait]
+impl Verifier for JwtVerifier {
+    async fn verify(&self, token: &str) -> Result<Actor, AuthError> {
+        let rejected = |reason: String| AuthError::Rejected(reason);
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(rejected("longer than 8 KiB".to_owned()));
+        }
+        let claims = jsonwebtoken::decode::<Identity>(token, &self.key, &self.validation)
+            .map_err(|error| rejected(error.to_string()))?
+            .claims;
+        let id = UserId::new(claims.sub).map_err(|error| rejected(error.to_string()))?;
+        let role = claims.role.parse::<Role>().map_err(|error| rejected(error.to_string()))?;
+        Ok(Actor { id, role })
+    }
+}

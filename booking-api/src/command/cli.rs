@@ -1,0 +1,98 @@
+//! The words of the command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use booking_core::{Role, UserId};
+use chrono::{DateTime, Utc};
+use clap::{Args, Parser, Subcommand};
+
+/// Books therapy sessions that never collide, over HTTP.
+#[derive(Debug, Parser)]
+#[command(name = "booking-api", version, about)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Everything on this machine with nothing set up: a demo directory and tokens for it
+    Dev(DevArgs),
+    /// The server for production
+    Serve(ServeArgs),
+    /// Print a token that the `dev` server of the same data directory accepts
+    Token(TokenArgs),
+    /// Bring the tables of a database up to date
+    Migrate(MigrateArgs),
+    /// Print the OpenAPI document
+    Openapi(OpenapiArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DevArgs {
+    /// Port on 127.0.0.1 and [::1]; 0 takes a free one
+    #[arg(long, default_value_t = 5000)]
+    pub(super) port: u16,
+    #[command(flatten)]
+    pub(super) data: DataArgs,
+    /// Where to keep bookings: `sqlite:<path>` or `memory:` [default: a file in the data directory]
+    #[arg(long)]
+    pub(super) database_url: Option<String>,
+    /// Start the clock at this RFC 3339 instant; it runs on from there
+    #[arg(long)]
+    pub(super) now: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DataArgs {
+    /// Where the `dev` server keeps its files
+    #[arg(long, default_value = ".booking")]
+    pub(super) data_dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    /// Where to listen
+    #[arg(long, env = "BOOKING_LISTEN", default_value = "127.0.0.1:5000")]
+    pub(super) listen: SocketAddr,
+    /// Where bookings are kept: `sqlite:<path>`
+    #[arg(long, env = "BOOKING_DATABASE_URL", hide_env_values = true)]
+    pub(super) database_url: Option<String>,
+    /// Whose tokens are accepted: their `iss` claim
+    #[arg(long, env = "BOOKING_ISSUER")]
+    pub(super) issuer: Option<String>,
+    /// A file with the issuer's RSA public key in PEM
+    #[arg(long, env = "BOOKING_ISSUER_KEY")]
+    pub(super) issuer_key: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TokenArgs {
+    /// Whom the token is for
+    #[arg(long, value_parser = |text: &str| UserId::new(text))]
+    pub(super) sub: UserId,
+    /// What they are: client, therapist or admin
+    #[arg(long)]
+    pub(super) role: Role,
+    /// How long it is valid, such as 90s, 15m or 1h
+    #[arg(long, default_value = "1h", value_parser = humantime::parse_duration)]
+    pub(super) ttl: Duration,
+    #[command(flatten)]
+    pub(super) data: DataArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MigrateArgs {
+    /// The database: `sqlite:<path>`
+    #[arg(long, env = "BOOKING_DATABASE_URL", hide_env_values = true)]
+    pub(super) database_url: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct OpenapiArgs {
+    /// YAML instead of JSON
+    #[arg(long)]
+    pub(super) yaml: bool,
+}

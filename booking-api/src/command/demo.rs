@@ -1,0 +1,46 @@
+//! The demo directory of the `dev` server (contract, "The command").
+
+use booking_core::{Actor, DirectoryAdmin, Email, Role, Text, User, UserId};
+
+use super::Failure;
+
+const USERS: [(&str, Role, &str, &str); 5] = [
+    ("client_123", Role::Client, "John", "Doe"),
+    ("client_124", Role::Client, "Maria", "Garcia"),
+    ("therapist_456", Role::Therapist, "Jane", "Smith"),
+    ("therapist_457", Role::Therapist, "Amir", "Haddad"),
+    ("admin_1", Role::Admin, "Ada", "Byron"),
+];
+
+const RELATIONSHIPS: [(&str, &str); 2] =
+    [("client_123", "therapist_456"), ("client_124", "therapist_456")];
+
+/// Everybody in it.
+pub(super) fn actors() -> Result<Vec<Actor>, Failure> {
+    let actor = |(id, role, ..): (&str, Role, &str, &str)| Ok(Actor { id: UserId::new(id)?, role });
+    USERS.into_iter().map(actor).collect()
+}
+
+/// Puts them there; users and relationships that are there already stay as they are.
+pub(super) async fn fill(directory: &dyn DirectoryAdmin) -> Result<(), Failure> {
+    for (id, role, first, last) in USERS {
+        let id = UserId::new(id)?;
+        if directory.user(&id).await?.is_some() {
+            continue;
+        }
+        let email = format!("{}.{}@example.com", first.to_lowercase(), last.to_lowercase());
+        let user = User {
+            id,
+            role,
+            first_name: Text::new(first)?,
+            last_name: Text::new(last)?,
+            email: Email::new(email)?,
+            zone: None,
+        };
+        directory.put_user(&user).await?;
+    }
+    for (client, therapist) in RELATIONSHIPS {
+        directory.relate(&UserId::new(client)?, &UserId::new(therapist)?).await?;
+    }
+    Ok(())
+}

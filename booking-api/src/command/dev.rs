@@ -1,0 +1,96 @@
+//! `booking-api dev`: everything on one machine with nothing set up.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use booking_core::{Actor, Clock, Outbox, ShiftedClock, format_instant, relay_once};
+use chrono::{Days, Weekday};
+use poem::EndpointExt;
+
+use super::backend::Backend;
+use super::cli::DevArgs;
+use super::clock::ClockEndpoint;
+use super::issuer::DevIssuer;
+use super::logs::LogSink;
+use super::{Failure, demo, logs, server};
+use crate::Api;
+
+/// How long the printed tokens are valid.
+const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+const RELAY_EVERY: Duration = Duration::from_secs(1);
+
+pub(super) async fn run(args: DevArgs) -> Result<(), Failure> {
+    logs::start();
+    fs::create_dir_all(&args.data.data_dir)?;
+    let default_url = || format!("sqlite:{}", args.data.data_dir.join("booking.db").display());
+    let database_url = args.database_url.unwrap_or_else(default_url);
+    let backend = Backend::open(&database_url).await?;
+    demo::fill(backend.directory.as_ref()).await?;
+
+    let clock = Arc::new(ShiftedClock::default());
+    if let Some(now) = args.now {
+        clock.set(now);
+    }
+    let issuer = DevIssuer::open(&args.data.data_dir)?;
+    let api = Api::new(backend.booking(clock.clone()), Arc::new(issuer.verifier()?))
+        .with_directory(backend.directory)
+        .allow_origins(is_local_page)
+        .with_endpoint("/dev/clock", "GET, PUT", ClockEndpoint(clock.clone()).boxed());
+
+    let (acceptor, port) = server::listen_on_loopback(args.port).await?;
+    greet(port, &database_url, clock.as_ref(), &issuer)?;
+    tokio::spawn(log_events(backend.outbox));
+    server::serve(acceptor, api.routes()).await
+}
+
+/// Pages that a developer serves from this machine, on any port.
+fn is_local_page(origin: &str) -> bool {
+    let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    let host = host.unwrap_or_default();
+    let name = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
+    matches!(name.map_or(host, |(name, _)| name), "localhost" | "127.0.0.1" | "[::1]")
+}
+
+fn greet(
+    port: u16,
+    database_url: &str,
+    clock: &dyn Clock,
+    issuer: &DevIssuer,
+) -> Result<(), Failure> {
+    let base = format!("http://127.0.0.1:{port}");
+    let now = clock.now();
+    println!("booking-api dev: for this machine only\n");
+    println!("  docs      {base}/docs");
+    println!("  database  {database_url}");
+    println!("  clock     {} and running; set it with PUT {base}/dev/clock", format_instant(now));
+    println!("\nTokens, valid for 24 hours:\n");
+    let actors = demo::actors()?;
+    let mut client_token = String::new();
+    for actor in &actors {
+        let token = issuer.token(actor, TOKEN_LIFETIME)?;
+        let Actor { id, role } = actor;
+        println!("  {id} ({role})\n  {token}\n");
+        if id.as_str() == "client_123" {
+            client_token = token;
+        }
+    }
+    let tomorrow = now.date_naive() + Days::new(1);
+    let monday = tomorrow.week(Weekday::Mon).last_day() + Days::new(1);
+    println!("Try it:\n");
+    println!(
+        "  curl -s -H 'Authorization: Bearer {client_token}' \
+         '{base}/api/booking/slots?therapistId=therapist_456&date={monday}'\n"
+    );
+    Ok(())
+}
+
+/// What a message bus would be told.
+async fn log_events(outbox: Arc<dyn Outbox>) {
+    loop {
+        if let Err(error) = relay_once(outbox.as_ref(), &LogSink).await {
+            tracing::warn!(%error, "events stay in the outbox");
+        }
+        tokio::time::sleep(RELAY_EVERY).await;
+    }
+}

@@ -1,0 +1,83 @@
+//! The token issuer of the `dev` server: a key of its own in each data directory.
+
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use booking_core::{Actor, Clock, SystemClock};
+use rsa::pkcs8::{DecodePrivateKey, EncodePrivateKey, EncodePublicKey, LineEnding};
+use rsa::rand_core::OsRng;
+use rsa::{RsaPrivateKey, RsaPublicKey};
+
+use super::Failure;
+use super::cli::TokenArgs;
+use crate::auth::{JwtVerifier, sign};
+
+/// The `iss` of its tokens.
+const ISSUER: &str = "booking-api dev";
+const KEY_FILE: &str = "dev-issuer.pem";
+const KEY_BITS: usize = 2048;
+
+/// Signs tokens that only the `dev` server of the same data directory accepts.
+pub(super) struct DevIssuer {
+    private_key_pem: String,
+}
+
+/// `booking-api token`: prints one token and nothing else.
+pub(super) fn print_token(args: &TokenArgs) -> Result<(), Failure> {
+    let actor = Actor { id: args.sub.clone(), role: args.role };
+    println!("{}", DevIssuer::open(&args.data.data_dir)?.token(&actor, args.ttl)?);
+    Ok(())
+}
+
+impl DevIssuer {
+    /// Reads the key of a data directory; makes both on first use.
+    pub(super) fn open(data_dir: &Path) -> Result<Self, Failure> {
+        let path = data_dir.join(KEY_FILE);
+        if !path.exists() {
+            fs::create_dir_all(data_dir)?;
+            write_new_key(&path)?;
+        }
+        Ok(Self { private_key_pem: fs::read_to_string(path)? })
+    }
+
+    /// Accepts what this issuer signs.
+    pub(super) fn verifier(&self) -> Result<JwtVerifier, Failure> {
+        let private_key = RsaPrivateKey::from_pkcs8_pem(&self.private_key_pem)?;
+        let public_key = RsaPublicKey::from(&private_key).to_public_key_pem(LineEnding::LF)?;
+        Ok(JwtVerifier::new(ISSUER, public_key.as_bytes(), 0)?)
+    }
+
+    /// A token that is valid from now, by the machine's clock, for `lifetime`.
+    pub(super) fn token(&self, actor: &Actor, lifetime: Duration) -> Result<String, Failure> {
+        let now = u64::try_from(SystemClock.now().timestamp())?;
+        let key = self.private_key_pem.as_bytes();
+        Ok(sign(ISSUER, key, actor, now, lifetime.as_secs())?)
+    }
+}
+
+/// Two processes that come here at once end up with one key: the file appears whole or not at all,
+/// and the first one stays.
+fn write_new_key(path: &Path) -> Result<(), Failure> {
+    let key = RsaPrivateKey::new(&mut OsRng, KEY_BITS)?.to_pkcs8_pem(LineEnding::LF)?;
+    let draft = path.with_extension(format!("pem.{}", std::process::id()));
+    let mut file = private_file(&draft)?;
+    file.write_all(key.as_bytes())?;
+    file.sync_all()?;
+    let linked = fs::hard_link(&draft, path);
+    fs::remove_file(&draft)?;
+    match linked {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// A file that nobody else may read.
+fn private_file(path: &Path) -> std::io::Result<fs::File> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}

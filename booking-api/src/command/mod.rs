@@ -1,0 +1,54 @@
+//! The `booking-api` command: the library with its own stores, settings, logs and, for
+//! development, its own token issuer.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
+
+mod backend;
+mod cli;
+mod clock;
+mod demo;
+mod dev;
+mod issuer;
+mod logs;
+mod serve;
+mod server;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+
+/// Anything that ends the command; told in full on standard error.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Runs the command line that this process was started with.
+pub async fn run() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Dev(args) => dev::run(args).await,
+        Command::Serve(args) => serve::run(args).await,
+        Command::Token(args) => issuer::print_token(&args),
+        Command::Migrate(args) => serve::migrate(args).await,
+        Command::Openapi(args) => {
+            serve::print_openapi(&args);
+            Ok(())
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("booking-api: {}", told(failure.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// An error with all its causes.
+fn told(failure: &dyn std::error::Error) -> String {
+    let mut text = failure.to_string();
+    let mut next = failure.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}

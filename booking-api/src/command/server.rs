@@ -1,0 +1,60 @@
+//! Listening, and stopping when told to.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use poem::listener::{Acceptor, AcceptorExt, TcpAcceptor};
+use poem::{Endpoint, Response, Server};
+use tokio::net::TcpListener;
+
+use super::Failure;
+
+/// How long requests under way may take once the process is told to stop.
+const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(10);
+/// How long a connection may stay open with nothing asked.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+
+/// 127.0.0.1 and, where the machine has it, [::1]; returns the port too.
+pub(super) async fn listen_on_loopback(
+    port: u16,
+) -> Result<(Box<dyn poem::listener::DynAcceptor>, u16), Failure> {
+    let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    let port = v4.local_addr()?.port();
+    let v4 = TcpAcceptor::from_tokio(v4)?;
+    let acceptor = match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
+        Ok(v6) => v4.combine(TcpAcceptor::from_tokio(v6)?).boxed(),
+        Err(_) => v4.boxed(),
+    };
+    Ok((acceptor, port))
+}
+
+/// One address.
+pub(super) async fn listen(address: SocketAddr) -> Result<TcpAcceptor, Failure> {
+    Ok(TcpAcceptor::from_tokio(TcpListener::bind(address).await?)?)
+}
+
+/// Serves until the process gets SIGINT or SIGTERM, and then finishes what is under way.
+pub(super) async fn serve(
+    acceptor: impl Acceptor + 'static,
+    routes: impl Endpoint<Output = Response> + 'static,
+) -> Result<(), Failure> {
+    Server::new_with_acceptor(acceptor)
+        .idle_timeout(IDLE_TIMEOUT)
+        .run_with_graceful_shutdown(routes, told_to_stop(), Some(SHUTDOWN_DEADLINE))
+        .await?;
+    Ok(())
+}
+
+async fn told_to_stop() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                _ = tokio::signal::ctrl_c() => return,
+            }
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}

@@ -1,0 +1,15 @@
+//! The contract's JSON, and its translation to and from the library's types.
+//!
+//! Fields stand in the contract's order: people read these answers.
+
+mod availability;
+mod directory;
+mod meeting;
+mod slot;
+
+pub(crate) use availability::{
+    AvailabilityDto, DeletedDto, TherapistAvailabilityCreateDto, TherapistAvailabilityUpdateDto,
+};
+pub(crate) use directory::{UserDto, UserPutDto};
+pub(crate) use meeting::{MeetingCancelDto, MeetingCreateDto, MeetingDto, MeetingUpdateDto};
+pub(crate) use slot::SlotDto;

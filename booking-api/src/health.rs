@@ -1,0 +1,33 @@
+//! Whether the process is up, whether its store answers, and what a problem means.
+
+use booking_core::Booking;
+use poem::{Endpoint, Request, Response, Result};
+
+use crate::problem::{Code, Problem};
+use crate::spec::answer;
+
+/// `/healthz`: the process is up.
+pub(crate) fn alive() -> Response {
+    answer("application/json", r#"{"status":"ok"}"#.to_owned())
+}
+
+/// `/readyz`: the store answers.
+pub(crate) struct Ready(pub(crate) Booking);
+
+impl Endpoint for Ready {
+    type Output = Response;
+
+    async fn call(&self, _: Request) -> Result<Response> {
+        self.0.ready().await.map_err(Problem::from)?;
+        Ok(alive())
+    }
+}
+
+/// `/problems/<code>`: what the code means.
+pub(crate) fn problem(request: Request) -> Result<Response> {
+    let code = request.raw_path_param("code").unwrap_or_default();
+    let code = Code::ALL.iter().find(|known| known.as_str() == code);
+    let code = code.ok_or_else(|| Problem::new(Code::NotFound, "there is no such problem"))?;
+    let text = format!("{} ({})\n\n{}\n", code.title(), code.status().as_u16(), code.about());
+    Ok(answer("text/plain; charset=utf-8", text))
+}

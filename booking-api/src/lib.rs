@@ -1,0 +1,180 @@
+//! The booking API over HTTP.
+//!
+//! A thin binding of [`booking_core`]: handlers translate the contract's JSON, and the library
+//! decides. Mount it in a poem app over your own store, directory and identity provider:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use booking_api::{Api, Verifier};
+//! use booking_core::{Booking, MemoryStore, RandomIds, SystemClock};
+//! # use async_trait::async_trait;
+//! # use booking_api::AuthError;
+//! # use booking_core::Actor;
+//! # struct Nobody;
+//! # #[async_trait]
+//! # impl Verifier for Nobody {
+//! #     async fn verify(&self, _: &str) -> Result<Actor, AuthError> {
+//! #         Err(AuthError::Rejected("nobody".into()))
+//! #     }
+//! # }
+//!
+//! let store = Arc::new(MemoryStore::default());
+//! let booking =
+//!     Booking::new(store.clone(), store.clone(), Arc::new(SystemClock), Arc::new(RandomIds));
+//! let verifier: Arc<dyn Verifier> = Arc::new(Nobody);
+//! let app = poem::Route::new().nest("/", Api::new(booking, verifier).with_directory(store).routes());
+//! # let _ = app;
+//! ```
+
+mod api;
+mod auth;
+mod body;
+mod dto;
+mod health;
+mod http;
+mod params;
+mod problem;
+mod spec;
+mod wire;
+
+#[cfg(feature = "command")]
+pub mod command;
+
+use std::sync::Arc;
+
+use booking_core::{Booking, DirectoryAdmin};
+use poem::endpoint::{BoxEndpoint, make_sync};
+use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, get};
+use poem_openapi::{OpenApi, OpenApiService};
+
+use crate::api::{AvailabilityApi, DirectoryApi, MeetingsApi, SlotsApi};
+use crate::http::{AllowedMethods, Cors, Guard};
+use crate::spec::{Spec, answer};
+
+pub use auth::{AuthError, InvalidKey, JwtVerifier, Verifier};
+pub use problem::{Code, FieldError, Problem, ProblemBody};
+
+/// Where the operations are, unless [`Api::under`] says otherwise.
+const DEFAULT_BASE: &str = "/api";
+
+/// The API, ready to be mounted.
+#[derive(Clone)]
+pub struct Api {
+    booking: Booking,
+    verifier: Arc<dyn Verifier>,
+    directory: Option<Arc<dyn DirectoryAdmin>>,
+    base: String,
+    cors: Option<Cors>,
+    extra: Vec<(&'static str, &'static str, Arc<BoxEndpoint<'static, Response>>)>,
+}
+
+impl Api {
+    /// The API of this service, for users that this verifier knows. Without a directory of its own:
+    /// see [`Self::with_directory`].
+    #[must_use]
+    pub fn new(booking: Booking, verifier: Arc<dyn Verifier>) -> Self {
+        let base = DEFAULT_BASE.to_owned();
+        Self { booking, verifier, directory: None, base, cors: None, extra: Vec::new() }
+    }
+
+    /// Adds the endpoints by which an admin keeps users and relationships.
+    #[must_use]
+    pub fn with_directory(mut self, directory: Arc<dyn DirectoryAdmin>) -> Self {
+        self.directory = Some(directory);
+        self
+    }
+
+    /// Serves the operations under another path than `/api`, and says so in the spec.
+    #[must_use]
+    pub fn under(mut self, base: impl Into<String>) -> Self {
+        self.base = base.into();
+        self
+    }
+
+    /// Lets pages of other origins call the API, where `allows` says yes to their `Origin`.
+    #[must_use]
+    pub fn allow_origins(mut self, allows: fn(&str) -> bool) -> Self {
+        self.cors = Some(Cors { allows });
+        self
+    }
+
+    /// Adds an address beside the operations, with the methods that it has.
+    #[cfg(feature = "command")]
+    pub(crate) fn with_endpoint(
+        mut self,
+        path: &'static str,
+        methods: &'static str,
+        endpoint: BoxEndpoint<'static, Response>,
+    ) -> Self {
+        self.extra.push((path, methods, Arc::new(endpoint)));
+        self
+    }
+
+    /// The OpenAPI document, as JSON.
+    #[must_use]
+    pub fn openapi_json(&self) -> String {
+        self.parts().0.json
+    }
+
+    /// The OpenAPI document, as YAML.
+    #[must_use]
+    pub fn openapi_yaml(&self) -> String {
+        self.parts().0.yaml()
+    }
+
+    /// Everything: the operations under the base path, and beside them `/docs`, `/openapi.json`,
+    /// `/openapi.yaml`, `/problems/…`, `/healthz` and `/readyz`. Every error is a problem, every
+    /// answer carries `x-request-id`, and every request is logged through `tracing`.
+    #[must_use]
+    pub fn routes(self) -> impl Endpoint<Output = Response> + 'static {
+        let (spec, operations) = self.parts();
+        let mut allowed = AllowedMethods::from_spec(&spec.value, &self.base);
+        let pages = [
+            ("/docs", "text/html; charset=utf-8", spec.html.clone()),
+            ("/openapi.json", "application/json", spec.json.clone()),
+            ("/openapi.yaml", "application/yaml", spec.yaml()),
+        ];
+        let mut route = Route::new()
+            .nest(&self.base, operations)
+            .at("/problems/:code", get(make_sync(health::problem)))
+            .at("/healthz", get(make_sync(|_| health::alive())))
+            .at("/readyz", get(health::Ready(self.booking.clone())));
+        for path in ["/docs", "/openapi.json", "/openapi.yaml", "/healthz", "/readyz"] {
+            allowed = allowed.with(path, "GET, HEAD");
+        }
+        allowed = allowed.with("/problems/{code}", "GET, HEAD");
+        for (path, content_type, body) in pages {
+            route = route.at(path, get(make_sync(move |_| answer(content_type, body.clone()))));
+        }
+        for (path, methods, endpoint) in self.extra {
+            route = route.at(path, endpoint);
+            allowed = allowed.with(path, methods);
+        }
+        let guarded = route.data(self.verifier).map_to_response().with(Guard { allowed });
+        match self.cors {
+            Some(cors) => guarded.with(cors).boxed(),
+            None => guarded.boxed(),
+        }
+    }
+
+    fn parts(&self) -> (Spec, BoxEndpoint<'static, Response>) {
+        let booking = &self.booking;
+        let operations = (
+            MeetingsApi(booking.clone()),
+            AvailabilityApi(booking.clone()),
+            SlotsApi(booking.clone()),
+        );
+        match &self.directory {
+            Some(directory) => self.service((operations, DirectoryApi(directory.clone()))),
+            None => self.service(operations),
+        }
+    }
+
+    fn service<T: OpenApi + 'static>(&self, api: T) -> (Spec, BoxEndpoint<'static, Response>) {
+        let service = OpenApiService::new(api, "Booking API", env!("CARGO_PKG_VERSION"))
+            .description("Books therapy sessions that never collide.")
+            .server(&self.base);
+        (Spec::of(&service), service.into_endpoint().map_to_response().boxed())
+    }
+}

@@ -1,0 +1,209 @@
+//! Parameters in headers and queries that have a syntax of their own.
+
+use std::collections::BTreeSet;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use booking_core::{
+    ExpectedVersion, IdempotencyKey, MeetingFilter, MeetingId, MeetingStatus, Place,
+};
+use chrono::DateTime;
+use poem::http::HeaderMap;
+use poem::{Request, RequestBody, Result};
+use poem_openapi::registry::{MetaParamIn, MetaSchema, MetaSchemaRef};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::problem::{FieldError, Problem};
+use crate::wire::OnWire;
+
+/// Reads a header, all its lines together; lines that are not ASCII are an error and not ignored.
+trait FromHeader: Sized {
+    fn schema() -> MetaSchema;
+    fn from_header(text: Option<&str>) -> Result<Self, String>;
+}
+
+/// Makes a header known to poem-openapi.
+macro_rules! header_param {
+    ($ty:ident) => {
+        impl<'a> ApiExtractor<'a> for $ty {
+            const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
+            const PARAM_IS_REQUIRED: bool = false;
+            type ParamType = ();
+            type ParamRawType = ();
+
+            fn param_in() -> Option<MetaParamIn> {
+                Some(MetaParamIn::Header)
+            }
+
+            fn param_schema_ref() -> Option<MetaSchemaRef> {
+                Some(MetaSchemaRef::Inline(Box::new(<Self as FromHeader>::schema())))
+            }
+
+            async fn from_request(
+                request: &'a Request,
+                _: &mut RequestBody,
+                options: ExtractParamOptions<()>,
+            ) -> Result<Self> {
+                let text = whole_header(request.headers(), options.name);
+                let parsed = text.and_then(|text| Self::from_header(text.as_deref()));
+                let invalid = |detail| Problem::invalid(vec![FieldError::at(options.name, detail)]);
+                Ok(parsed.map_err(invalid)?)
+            }
+        }
+    };
+}
+
+fn whole_header(headers: &HeaderMap, name: &str) -> Result<Option<String>, String> {
+    let lines = headers.get_all(name).iter().map(|line| line.to_str());
+    let lines: Vec<&str> =
+        lines.collect::<Result<_, _>>().map_err(|_| "must be ASCII".to_owned())?;
+    Ok((!lines.is_empty()).then(|| lines.join(", ")))
+}
+
+/// `If-Match` (RFC 9110, section 13.1.1).
+#[derive(Debug)]
+pub(crate) struct IfMatch(pub(crate) ExpectedVersion);
+
+header_param!(IfMatch);
+
+impl FromHeader for IfMatch {
+    fn schema() -> MetaSchema {
+        MetaSchema { example: Some(json!("\"1\"")), ..MetaSchema::new("string") }
+    }
+
+    /// Weak tags and tags that we never sent are well-formed, and match nothing.
+    fn from_header(text: Option<&str>) -> Result<Self, String> {
+        let Some(text) = text.map(str::trim) else { return Ok(Self(ExpectedVersion::Any)) };
+        if text == "*" {
+            return Ok(Self(ExpectedVersion::Any));
+        }
+        let mut versions = Vec::new();
+        for tag in text.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
+            let (weak, tag) = tag.strip_prefix("W/").map_or((false, tag), |tag| (true, tag));
+            let opaque = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+            let opaque = opaque.filter(|opaque| !opaque.contains('"'));
+            let opaque = opaque.ok_or("must be * or a list of entity tags in double quotes")?;
+            versions.extend(opaque.parse::<u64>().ok().filter(|_| !weak));
+        }
+        Ok(Self(ExpectedVersion::OneOf(versions)))
+    }
+}
+
+/// `Idempotency-Key`: a quoted string (RFC 8941, section 3.3.3) or a bare token.
+#[derive(Debug)]
+pub(crate) struct IdempotencyHeader(pub(crate) Option<IdempotencyKey>);
+
+header_param!(IdempotencyHeader);
+
+impl FromHeader for IdempotencyHeader {
+    fn schema() -> MetaSchema {
+        MetaSchema {
+            max_length: Some(IdempotencyKey::MAX_CHARS),
+            example: Some(json!("8e03978e-40d5-43dd-bc93-6894a57f9324")),
+            ..MetaSchema::new("string")
+        }
+    }
+
+    fn from_header(text: Option<&str>) -> Result<Self, String> {
+        let Some(text) = text.map(str::trim) else { return Ok(Self(None)) };
+        let key = match text.strip_prefix('"') {
+            Some(quoted) => {
+                unquote(quoted).ok_or("must end with the double quote it begins with")?
+            }
+            None => text.to_owned(),
+        };
+        IdempotencyKey::new(key).map(|key| Self(Some(key))).map_err(|error| error.to_string())
+    }
+}
+
+/// What stands before the closing quote, which must be the last character.
+fn unquote(quoted: &str) -> Option<String> {
+    let mut chars = quoted.chars();
+    let mut text = String::new();
+    loop {
+        match chars.next()? {
+            '"' => return chars.next().is_none().then_some(text),
+            '\\' => text.push(chars.next().filter(|c| matches!(c, '"' | '\\'))?),
+            c => text.push(c),
+        }
+    }
+}
+
+/// `status`: one or more, separated by commas.
+#[derive(Debug, Clone)]
+pub(crate) struct StatusList(pub(crate) BTreeSet<MeetingStatus>);
+
+impl OnWire for StatusList {
+    const NAME: &'static str = "StatusList";
+
+    fn schema() -> MetaSchema {
+        MetaSchema { example: Some(json!("SCHEDULED,CONFIRMED")), ..MetaSchema::new("string") }
+    }
+
+    fn read(value: &Value) -> Result<Self, String> {
+        let words = value.as_str().unwrap_or_default().split(',').map(str::trim);
+        let statuses = words.map(|word| MeetingStatus::read(&word.into()));
+        statuses.collect::<Result<_, _>>().map(Self)
+    }
+
+    fn write(&self) -> Value {
+        let words: Vec<&str> = self.0.iter().map(|status| status.as_str()).collect();
+        words.join(",").into()
+    }
+}
+
+/// `limit`: 1 to [`MeetingFilter::MAX_LIMIT`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limit(pub(crate) u32);
+
+impl OnWire for Limit {
+    const NAME: &'static str = "Limit";
+
+    fn schema() -> MetaSchema {
+        MetaSchema {
+            minimum: Some(1.0),
+            maximum: Some(f64::from(MeetingFilter::MAX_LIMIT)),
+            default: Some(MeetingFilter::MAX_LIMIT.into()),
+            ..MetaSchema::new_with_format("integer", "int32")
+        }
+    }
+
+    fn read(value: &Value) -> Result<Self, String> {
+        let limit = value.as_str().and_then(|text| text.parse().ok());
+        let limit = limit.filter(|limit| (1..=MeetingFilter::MAX_LIMIT).contains(limit));
+        limit.map(Self).ok_or_else(|| "must be a number from 1 to 1000".to_owned())
+    }
+
+    fn write(&self) -> Value {
+        self.0.into()
+    }
+}
+
+/// `cursor`: a place in the list, opaque to callers.
+impl OnWire for Place {
+    const NAME: &'static str = "Cursor";
+
+    fn schema() -> MetaSchema {
+        MetaSchema { max_length: Some(64), ..MetaSchema::new("string") }
+    }
+
+    fn read(value: &Value) -> Result<Self, String> {
+        let place = || {
+            let bytes = BASE64_URL_SAFE_NO_PAD.decode(value.as_str()?).ok()?;
+            let (millis, uuid) = bytes.split_first_chunk::<8>()?;
+            Some(Self {
+                start: DateTime::from_timestamp_millis(i64::from_be_bytes(*millis))?,
+                id: MeetingId::from_uuid(Uuid::from_slice(uuid).ok()?),
+            })
+        };
+        place().ok_or_else(|| "must be the cursor of a Link header".to_owned())
+    }
+
+    fn write(&self) -> Value {
+        let millis = self.start.timestamp_millis().to_be_bytes();
+        let bytes = [&millis[..], self.id.uuid().as_bytes()].concat();
+        BASE64_URL_SAFE_NO_PAD.encode(bytes).into()
+    }
+}

@@ -1,0 +1,345 @@
+//! Every error that leaves the API: RFC 9457 problems (contract, "Status codes and codes").
+//!
+//! This is the one place that turns refusals and failures into statuses.
+
+use std::fmt;
+
+use booking_core::{BookingError, Operation, Refusal, StoreError};
+use poem::http::{HeaderValue, StatusCode, header};
+use poem::{Response, error::ResponseError};
+use poem_openapi::payload::Payload;
+use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchemaRef, Registry};
+use poem_openapi::types::Type;
+use poem_openapi::{ApiResponse, Object};
+use serde::Serialize;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $code:literal, $status:ident, $title:literal, $about:literal;)+) => {
+        /// What went wrong, for programs: the `code` of a problem, and the end of its `type`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $(#[doc = $about] $variant,)+
+        }
+
+        impl Code {
+            /// All codes.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The code as it stands in a problem.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $code,)+ }
+            }
+
+            /// The status that comes with it; `role_required` is 401 for availability.
+            #[must_use]
+            pub const fn status(self) -> StatusCode {
+                match self { $(Self::$variant => StatusCode::$status,)+ }
+            }
+
+            /// A few words, always the same for a code.
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)+ }
+            }
+
+            /// What a reader of `/problems/<code>` is told.
+            #[must_use]
+            pub const fn about(self) -> &'static str {
+                match self { $(Self::$variant => $about,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    InvalidRequest = "invalid_request", BAD_REQUEST, "Invalid request",
+        "The request is malformed: bad JSON, a missing field, a wrong type or format. `errors` names the fields.";
+    SlotConflict = "slot_conflict", BAD_REQUEST, "Time taken",
+        "The session would overlap another live meeting of the therapist or of the client. Ask for the slots again.";
+    OutsideAvailability = "outside_availability", BAD_REQUEST, "Outside availability",
+        "Part of the session lies outside the therapist's weekly availability.";
+    NotOnGrid = "not_on_grid", BAD_REQUEST, "Not a slot",
+        "Sessions start every 30 minutes, counted from the start of the therapist's availability window.";
+    InThePast = "in_the_past", BAD_REQUEST, "In the past",
+        "The start of the session is not in the future.";
+    AvailabilityOverlap = "availability_overlap", BAD_REQUEST, "Availability overlaps",
+        "Two availability slots of one weekday would overlap; switched-off slots count too.";
+    MeetingClosed = "meeting_closed", BAD_REQUEST, "Meeting closed",
+        "The meeting is completed, cancelled or a no-show, and can no longer change.";
+    InvalidTransition = "invalid_transition", BAD_REQUEST, "Status not reachable",
+        "The status cannot be reached from where the meeting stands, by this participant, at this time.";
+    Unauthenticated = "unauthenticated", UNAUTHORIZED, "Not signed in",
+        "There is no valid bearer token: none was sent, or it is malformed, expired, not yet valid, or of another issuer.";
+    RoleRequired = "role_required", FORBIDDEN, "Role required",
+        "The role of the signed-in user may not do this.";
+    NoRelationship = "no_relationship", FORBIDDEN, "Not related",
+        "Client and therapist are not related; only related ones can hold sessions.";
+    Forbidden = "forbidden", FORBIDDEN, "Not yours",
+        "The signed-in user is not a participant of the meeting, not the owner of the slot, or not on the side that may do this.";
+    TherapistNotFound = "therapist_not_found", NOT_FOUND, "No such therapist",
+        "There is no therapist with this id.";
+    MeetingNotFound = "meeting_not_found", NOT_FOUND, "No such meeting",
+        "There is no meeting with this id.";
+    AvailabilityNotFound = "availability_not_found", NOT_FOUND, "No such availability slot",
+        "There is no availability slot with this id.";
+    UserNotFound = "user_not_found", NOT_FOUND, "No such user",
+        "The directory has no user with this id.";
+    NotFound = "not_found", NOT_FOUND, "No such address",
+        "The server has nothing at this address.";
+    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed",
+        "The address exists, but not for this method; `Allow` names those it has.";
+    IdempotencyInFlight = "idempotency_in_flight", CONFLICT, "Still being worked on",
+        "The first request with this Idempotency-Key has not been answered yet. Try again shortly.";
+    VersionMismatch = "version_mismatch", PRECONDITION_FAILED, "Changed since",
+        "The meeting has changed since the version named in If-Match. Read it again and decide anew.";
+    PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "Body too large",
+        "The body of a request may have at most 64 KiB.";
+    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "Not JSON",
+        "The body of a request must be sent as `Content-Type: application/json`.";
+    IdempotencyMismatch = "idempotency_mismatch", UNPROCESSABLE_ENTITY, "Key used before",
+        "This Idempotency-Key came with a different request before. Keys are for repeats of one request.";
+    Internal = "internal", INTERNAL_SERVER_ERROR, "Our mistake",
+        "Something went wrong on the server. Quote the request id when you report it.";
+    Unavailable = "unavailable", SERVICE_UNAVAILABLE, "Unavailable",
+        "The store cannot be reached or is overloaded. Try again after the seconds in Retry-After.";
+}
+
+/// Seconds after which a caller should try again what was unavailable.
+const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// An error on its way out.
+#[derive(Debug)]
+pub struct Problem {
+    code: Code,
+    status: StatusCode,
+    detail: String,
+    errors: Vec<FieldError>,
+    /// For the log; never sent.
+    cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// A field of the request that is not as it must be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Object)]
+pub struct FieldError {
+    /// Where: a JSON Pointer (RFC 6901) into the body, or `/` and the name of a query parameter or
+    /// header.
+    pub pointer: String,
+    /// What is wrong there.
+    pub detail: String,
+}
+
+impl FieldError {
+    pub(crate) fn at(field: &str, detail: impl Into<String>) -> Self {
+        Self { pointer: format!("/{field}"), detail: detail.into() }
+    }
+}
+
+/// A problem (RFC 9457) as it goes over the wire.
+#[derive(Debug, Serialize, Object)]
+#[oai(rename = "Problem", skip_serializing_if_is_none, skip_serializing_if_is_empty)]
+pub struct ProblemBody {
+    /// `/problems/` and the code; the server answers there with an explanation.
+    #[serde(rename = "type")]
+    #[oai(rename = "type")]
+    type_: String,
+    /// A few words, always the same for a code.
+    title: String,
+    /// The HTTP status, again.
+    status: u16,
+    /// What happened this time.
+    detail: String,
+    /// What went wrong, for programs.
+    code: String,
+    /// For invalid input: the fields.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
+    /// For errors of the server: what to quote when reporting them.
+    #[serde(rename = "requestId", skip_serializing_if = "Option::is_none")]
+    #[oai(rename = "requestId")]
+    request_id: Option<String>,
+}
+
+impl Problem {
+    /// A problem with what happened this time.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, status: code.status(), detail: detail.into(), errors: Vec::new(), cause: None }
+    }
+
+    /// Input that is not as it must be.
+    #[must_use]
+    pub fn invalid(errors: Vec<FieldError>) -> Self {
+        let detail = match errors.as_slice() {
+            [only] => format!("{}: {}", only.pointer, only.detail),
+            several => format!("{} fields are not as they must be", several.len()),
+        };
+        Self { errors, ..Self::new(Code::InvalidRequest, detail) }
+    }
+
+    pub(crate) fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        let detail = "something went wrong on the server";
+        Self { cause: Some(cause.into()), ..Self::new(Code::Internal, detail) }
+    }
+
+    /// The code.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The response, for a request with this id. Errors of the server carry the id.
+    #[must_use]
+    pub fn into_response(self, request_id: &str) -> Response {
+        let body = ProblemBody {
+            type_: format!("/problems/{}", self.code.as_str()),
+            title: self.code.title().to_owned(),
+            status: self.status.as_u16(),
+            detail: self.detail,
+            code: self.code.as_str().to_owned(),
+            errors: self.errors,
+            request_id: self.status.is_server_error().then(|| request_id.to_owned()),
+        };
+        let json = serde_json::to_string(&body).unwrap_or_default();
+        let mut response = Response::builder()
+            .status(self.status)
+            .content_type(ProblemJson::CONTENT_TYPE)
+            .body(json);
+        let headers = response.headers_mut();
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, challenge(self.code));
+        }
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+        }
+        response
+    }
+}
+
+/// RFC 6750, section 3.
+fn challenge(code: Code) -> HeaderValue {
+    HeaderValue::from_static(match code {
+        Code::RoleRequired => "Bearer error=\"insufficient_scope\"",
+        _ => "Bearer",
+    })
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.as_str(), self.detail)
+    }
+}
+
+impl std::error::Error for Problem {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_ref().map(|cause| cause.as_ref() as _)
+    }
+}
+
+/// For apps that mount the routes without the layer that knows the request id.
+impl ResponseError for Problem {
+    fn status(&self) -> StatusCode {
+        self.status
+    }
+}
+
+impl From<BookingError> for Problem {
+    fn from(error: BookingError) -> Self {
+        match error {
+            BookingError::Refused(refusal) => refusal.into(),
+            BookingError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => {
+                let detail = "the store cannot be reached right now";
+                Self { cause: Some(error.into()), ..Self::new(Code::Unavailable, detail) }
+            }
+            StoreError::Corrupt(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let code = match &refusal {
+            Refusal::Invalid { field, detail } => {
+                return Self::invalid(vec![FieldError::at(field, *detail)]);
+            }
+            Refusal::RoleRequired { operation: Operation::ManageAvailability } => {
+                // The contract wants 401 here, and 403 for every other operation.
+                let problem = Self::new(Code::RoleRequired, "only therapists manage availability");
+                return Self { status: StatusCode::UNAUTHORIZED, ..problem };
+            }
+            Refusal::RoleRequired { .. } => Code::RoleRequired,
+            Refusal::Forbidden => Code::Forbidden,
+            Refusal::NoRelationship => Code::NoRelationship,
+            Refusal::TherapistNotFound => Code::TherapistNotFound,
+            Refusal::MeetingNotFound => Code::MeetingNotFound,
+            Refusal::AvailabilityNotFound => Code::AvailabilityNotFound,
+            Refusal::VersionMismatch => Code::VersionMismatch,
+            Refusal::InThePast => Code::InThePast,
+            Refusal::OutsideAvailability => Code::OutsideAvailability,
+            Refusal::NotOnGrid => Code::NotOnGrid,
+            Refusal::SlotConflict => Code::SlotConflict,
+            Refusal::AvailabilityOverlap => Code::AvailabilityOverlap,
+            Refusal::MeetingClosed => Code::MeetingClosed,
+            Refusal::InvalidTransition { .. } => Code::InvalidTransition,
+            Refusal::IdempotencyMismatch => Code::IdempotencyMismatch,
+            Refusal::IdempotencyInFlight => Code::IdempotencyInFlight,
+        };
+        Self::new(code, refusal.to_string())
+    }
+}
+
+/// The payload type of problems, for the spec.
+struct ProblemJson;
+
+impl Payload for ProblemJson {
+    const CONTENT_TYPE: &'static str = "application/problem+json";
+
+    fn schema_ref() -> MetaSchemaRef {
+        ProblemBody::schema_ref()
+    }
+
+    fn register(registry: &mut Registry) {
+        ProblemBody::register(registry);
+    }
+}
+
+/// The statuses that any operation may answer with.
+impl ApiResponse for Problem {
+    fn meta() -> MetaResponses {
+        const DOCUMENTED: [(u16, &str); 11] = [
+            (400, "The request is malformed, or the rules say no; `code` says which."),
+            (401, "No valid bearer token, or a role that may not manage availability."),
+            (403, "The signed-in user may not do this."),
+            (404, "There is no such thing."),
+            (409, "The first request with this Idempotency-Key is still being worked on."),
+            (412, "The version in If-Match is not the present one."),
+            (413, "The body is larger than 64 KiB."),
+            (415, "The body is not JSON."),
+            (422, "This Idempotency-Key came with a different request before."),
+            (500, "Something went wrong on the server."),
+            (503, "The store cannot be reached; try again after the seconds in Retry-After."),
+        ];
+        let response = |(status, description)| MetaResponse {
+            description,
+            status: Some(status),
+            status_range: None,
+            content: vec![MetaMediaType {
+                content_type: ProblemJson::CONTENT_TYPE,
+                schema: ProblemJson::schema_ref(),
+            }],
+            headers: vec![],
+        };
+        MetaResponses { responses: DOCUMENTED.into_iter().map(response).collect() }
+    }
+
+    fn register(registry: &mut Registry) {
+        ProblemJson::register(registry);
+    }
+}
