@@ -24,6 +24,7 @@ impl Endpoint for Ready {
 }
 
 /// `/problems/<code>`: what the code means.
+#[expect(clippy::needless_pass_by_value, reason = "poem hands requests over")]
 pub(crate) fn problem(request: Request) -> Result<Response> {
     let code = request.raw_path_param("code").unwrap_or_default();
     let code = Code::ALL.iter().find(|known| known.as_str() == code);

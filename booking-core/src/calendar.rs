@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use crate::availability::WeeklyHours;
 use crate::duration::SessionDuration;
 use crate::refusal::Refusal;
-use crate::slot::{DayPlan, Slot};
+use crate::slot::{self, DayPlan, Slot};
 use crate::span::{Span, SpanSet};
 use crate::zone;
 
@@ -78,8 +78,6 @@ impl Calendar {
     /// skipped.
     #[must_use]
     pub fn reach(zone: Tz, date: NaiveDate) -> Option<Span> {
-        let day = zone::date_spans(zone, date);
-        let (first, last) = day.as_slice().first().zip(day.as_slice().last())?;
-        Span::new(first.start(), last.end() + SessionDuration::MAX.to_delta())
+        slot::reach(&zone::date_spans(zone, date))
     }
 }

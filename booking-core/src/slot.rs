@@ -68,8 +68,8 @@ pub(crate) struct Room {
 impl<'a> DayPlan<'a> {
     /// `None` for a date that the zone skipped.
     pub(crate) fn new(calendar: &'a Calendar, date: NaiveDate) -> Option<Self> {
-        let reach = Calendar::reach(calendar.zone, date)?;
         let day = zone::date_spans(calendar.zone, date);
+        let reach = reach(&day)?;
         let open = calendar.hours.spans(calendar.zone, reach);
         let runs = runs(calendar, &day, &open, reach.start());
         Some(Self { day, open, runs, taken: &calendar.taken })
@@ -140,6 +140,13 @@ impl Run {
         std::iter::successors(Some(part.start() + lead), |start| start.checked_add_signed(GRID))
             .take_while(move |start| *start < part.end())
     }
+}
+
+/// From the first instant of a date to the end of the last session begun in it; `None` for a date
+/// without instants.
+pub(crate) fn reach(day: &SpanSet) -> Option<Span> {
+    let (first, last) = day.as_slice().first().zip(day.as_slice().last())?;
+    Span::new(first.start(), last.end() + SessionDuration::MAX.to_delta())
 }
 
 /// The grids of a date. A run's grid counts from where its availability began, however long ago;

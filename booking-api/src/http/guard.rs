@@ -46,11 +46,13 @@ impl<E: Endpoint<Output = Response>> Endpoint for GuardEndpoint<E> {
         let id = request_id(&request);
         let method = request.method().clone();
         let path = request.original_uri().path().to_owned();
+        // Without the prefix of an app that the API is mounted in.
+        let own_path = request.uri().path().to_owned();
 
         let answer = AssertUnwindSafe(self.inner.call(request)).catch_unwind().await;
         let mut response = match answer {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => self.problem_response(error, &path, &id),
+            Ok(Err(error)) => self.problem_response(error, &own_path, &id),
             Err(_panic) => Problem::internal("a handler panicked").into_response(&id),
         };
         if let Ok(value) = HeaderValue::from_str(&id) {

@@ -24,12 +24,6 @@ pub struct Answered<T> {
     pub replayed: bool,
 }
 
-impl<T> Answered<T> {
-    pub(crate) fn map<U>(self, f: impl FnOnce(T) -> U) -> Answered<U> {
-        Answered { value: f(self.value), replayed: self.replayed }
-    }
-}
-
 impl Intent {
     /// The key under which stores find the record.
     pub(crate) fn record_key(&self) -> (UserId, IdempotencyKey) {

@@ -13,7 +13,7 @@ use crate::id::{MeetingId, UserId};
 use crate::instant::StartTime;
 use crate::meeting::{Meeting, MeetingStatus, MeetingType, Party};
 use crate::refusal::Refusal;
-use crate::store::{Calendars, Change, Earlier, Hours, Scope, Write};
+use crate::store::{Calendars, Change, Decline, Earlier, Hours, Scope, Write};
 use crate::text::{Description, MeetingUrl, Reason, SessionNotes, Title};
 
 /// What to do with a field that may be empty.
@@ -91,17 +91,16 @@ pub(crate) struct Target<'a> {
     pub(crate) expected: &'a ExpectedVersion,
 }
 
-/// What [`update`] needs to see, judged by the meeting as it was a moment ago; `zone` is that of
-/// the therapist it shall be with.
-pub(crate) fn scope_of_update(before: &Meeting, patch: &MeetingPatch, zone: Tz) -> Scope {
-    let after = patch.applied_to(before);
+/// What [`update`] and [`cancel`] need to see, judged by the meeting as it was a moment ago and as
+/// it shall be; `zone` is that of the therapist it shall be with.
+pub(crate) fn scope_of_update(before: &Meeting, after: &Meeting, zone: Tz) -> Scope {
     let people = [&before.client, &before.therapist, &after.therapist];
     let mut scope = Scope {
         people: people.into_iter().cloned().collect::<BTreeSet<UserId>>(),
         meeting: Some(before.id),
         ..Scope::default()
     };
-    if moves(before, &after) {
+    if moves(before, after) {
         scope.busy_within = after.span();
         scope.hours_of = Some(Hours { therapist: after.therapist.clone(), zone });
     }
@@ -171,13 +170,17 @@ pub(crate) fn cancel(
     commit(calendars, before, after, target, party, reason, fresh)
 }
 
+/// The meeting as it stands, the calendars of both its people locked.
 fn found<'a>(
     calendars: &'a Calendars,
     target: &Target<'_>,
-) -> Result<(&'a Meeting, Party), Refusal> {
+) -> Result<(&'a Meeting, Party), Decline> {
     let meeting = calendars.meeting.as_ref().filter(|meeting| meeting.id == target.id);
     let meeting = meeting.ok_or(Refusal::MeetingNotFound)?;
-    Ok((meeting, target.actor.party_to(meeting)?))
+    let party = target.actor.party_to(meeting)?;
+    let people = [&meeting.client, &meeting.therapist];
+    let locked = people.iter().all(|person| calendars.scope.people.contains(*person));
+    if locked { Ok((meeting, party)) } else { Err(Decline::ScopeTooNarrow) }
 }
 
 /// Nothing about a closed meeting changes but the therapist's notes.

@@ -1,0 +1,1 @@
+//! The benchmarks are in `slots.rs`: `cargo bench -p booking-benches`.

@@ -1,0 +1,214 @@
+//! Meetings: book, list, read, change, cancel.
+
+use chrono::{DateTime, Utc};
+
+use crate::access::{Actor, Operation, Role};
+use crate::booking::{Booking, BookingError, intent};
+use crate::decide::{
+    self, Answered, Decision, ExpectedVersion, Intent, MeetingPatch, NewMeeting, Target,
+};
+use crate::id::{MeetingId, UserId};
+use crate::idempotency::{Answer, IdempotencyKey};
+use crate::meeting::{Meeting, MeetingStatus, MeetingType, Party};
+use crate::refusal::Refusal;
+use crate::request::{BookRequest, MeetingFilter, MeetingView, Page};
+use crate::store::{Calendars, ChangeError, Decline, MeetingQuery, Place, Scope, StoreError};
+use crate::store_ext::StoreExt;
+use crate::text::{Reason, Text};
+
+/// How often a change is tried again because the meeting moved elsewhere between looking and
+/// locking.
+const ATTEMPTS: usize = 16;
+
+impl Booking {
+    /// Books a meeting.
+    ///
+    /// With a key, a repeat within 24 hours gets the first answer again and books nothing.
+    ///
+    /// # Errors
+    /// Any [`Refusal`] of access, existence, time and conflict; [`StoreError`].
+    pub async fn book(
+        &self,
+        actor: &Actor,
+        request: &BookRequest,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Answered<MeetingView>, BookingError> {
+        actor.may(Operation::Book)?;
+        let fresh = self.fresh();
+        let _flight = self.in_flight.enter(actor, key.as_ref())?;
+        let intent = intent(actor, key, "book", request);
+        if let Some(first) = self.first_answer(intent.as_ref(), fresh.now).await? {
+            let people = self.people([&first.client, &first.therapist]).await?;
+            return Ok(Answered { value: people.view(actor, first)?, replayed: true });
+        }
+
+        let client = request.client_for(actor)?;
+        let people = self.people([client, &request.therapist]).await?;
+        let therapist = people.therapist(&request.therapist)?;
+        let by = request.party_of(actor, client)?;
+        self.check_related(client, &therapist.id).await?;
+
+        let new = request.resolve(client.clone(), by);
+        let scope = decide::scope_of_book(&new, therapist.zone(), intent.as_ref());
+        let decide = |calendars: &Calendars| decide::book(calendars, &new, intent.as_ref(), &fresh);
+        let Answered { value, replayed } = self.settle(&scope, decide).await?;
+        Ok(Answered { value: people.view(actor, value)?, replayed })
+    }
+
+    /// The actor's meetings, soonest start first.
+    ///
+    /// # Errors
+    /// [`Refusal::RoleRequired`]; [`StoreError`].
+    pub async fn meetings(
+        &self,
+        actor: &Actor,
+        filter: &MeetingFilter,
+    ) -> Result<Page<MeetingView>, BookingError> {
+        actor.may(Operation::ListMeetings)?;
+        let limit = filter.limit.clamp(1, MeetingFilter::MAX_LIMIT);
+        let query = MeetingQuery {
+            person: actor.id.clone(),
+            statuses: filter.statuses.clone(),
+            from: filter.from,
+            to: filter.to,
+            after: filter.after,
+            limit: limit + 1,
+        };
+        let mut meetings = self.store.meetings(&query).await?;
+        let more = meetings.len() > limit as usize;
+        meetings.truncate(limit as usize);
+        let last = meetings.last().map(|last| Place { start: last.start, id: last.id });
+        let people = self.people(meetings.iter().flat_map(|m| [&m.client, &m.therapist])).await?;
+        let views = meetings.into_iter().map(|meeting| people.view(actor, meeting));
+        Ok(Page { items: views.collect::<Result<_, _>>()?, next: last.filter(|_| more) })
+    }
+
+    /// One meeting that the actor takes part in.
+    ///
+    /// # Errors
+    /// [`Refusal::MeetingNotFound`], [`Refusal::Forbidden`]; [`StoreError`].
+    pub async fn meeting(&self, actor: &Actor, id: MeetingId) -> Result<MeetingView, BookingError> {
+        let meeting = self.find(actor, id).await?;
+        let people = self.people([&meeting.client, &meeting.therapist]).await?;
+        Ok(people.view(actor, meeting)?)
+    }
+
+    /// Changes a meeting's details, time, therapist or status.
+    ///
+    /// # Errors
+    /// Any [`Refusal`] of access, existence, version, status, time and conflict; [`StoreError`].
+    pub async fn update(
+        &self,
+        actor: &Actor,
+        id: MeetingId,
+        patch: &MeetingPatch,
+        expected: &ExpectedVersion,
+    ) -> Result<MeetingView, BookingError> {
+        let fresh = self.fresh();
+        let target = Target { id, actor, expected };
+        let decide = |calendars: &Calendars| decide::update(calendars, &target, patch, &fresh);
+        self.change_meeting(&target, patch, decide).await
+    }
+
+    /// Cancels a meeting.
+    ///
+    /// # Errors
+    /// [`Refusal::MeetingNotFound`], [`Refusal::Forbidden`], [`Refusal::VersionMismatch`],
+    /// [`Refusal::MeetingClosed`]; [`StoreError`].
+    pub async fn cancel(
+        &self,
+        actor: &Actor,
+        id: MeetingId,
+        reason: Option<&Reason>,
+        expected: &ExpectedVersion,
+    ) -> Result<MeetingView, BookingError> {
+        let fresh = self.fresh();
+        let target = Target { id, actor, expected };
+        let decide = |calendars: &Calendars| decide::cancel(calendars, &target, reason, &fresh);
+        self.change_meeting(&target, &MeetingPatch::default(), decide).await
+    }
+
+    /// Looks which calendars the change concerns, and decides under their locks; again, when the
+    /// meeting moved elsewhere in between.
+    async fn change_meeting(
+        &self,
+        target: &Target<'_>,
+        patch: &MeetingPatch,
+        decide: impl Fn(&Calendars) -> Decision<Meeting> + Send + Sync,
+    ) -> Result<MeetingView, BookingError> {
+        for _ in 0..ATTEMPTS {
+            let before = self.find(target.actor, target.id).await?;
+            let after = patch.applied_to(&before);
+            let people = self.people([&before.client, &before.therapist, &after.therapist]).await?;
+            let zone = if decide::moves(&before, &after) {
+                // Checked like a new booking: therapist and relationship included.
+                let zone = people.therapist(&after.therapist)?.zone();
+                self.check_related(&after.client, &after.therapist).await?;
+                zone
+            } else {
+                chrono_tz::UTC
+            };
+            let scope = decide::scope_of_update(&before, &after, zone);
+            match self.store.decide(&scope, &decide).await {
+                Ok(changed) => return Ok(people.view(target.actor, changed)?),
+                Err(ChangeError::Declined(Decline::ScopeTooNarrow)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Unavailable("the meeting kept changing hands".into()).into())
+    }
+
+    async fn first_answer(
+        &self,
+        intent: Option<&Intent>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Meeting>, BookingError> {
+        let Some(intent) = intent else { return Ok(None) };
+        let scope = Scope { record: Some(intent.record_key()), ..Scope::default() };
+        Ok(intent.replay(&self.store.read(&scope).await?, now, Answer::into_meeting)?)
+    }
+
+    async fn find(&self, actor: &Actor, id: MeetingId) -> Result<Meeting, BookingError> {
+        let scope = Scope { meeting: Some(id), ..Scope::default() };
+        let meeting = self.store.read(&scope).await?.meeting.ok_or(Refusal::MeetingNotFound)?;
+        actor.party_to(&meeting)?;
+        Ok(meeting)
+    }
+}
+
+impl BookRequest {
+    /// For whom the session is: clients need not say.
+    fn client_for<'a>(&'a self, actor: &'a Actor) -> Result<&'a UserId, Refusal> {
+        const DETAIL: &str = "is required: say which client the session is for";
+        match (&self.client, actor.role) {
+            (Some(client), _) => Ok(client),
+            (None, Role::Client) => Ok(&actor.id),
+            (None, _) => Err(Refusal::Invalid { field: "clientId", detail: DETAIL }),
+        }
+    }
+
+    /// On whose side the actor books: clients for themselves, therapists with themselves.
+    fn party_of(&self, actor: &Actor, client: &UserId) -> Result<Party, Refusal> {
+        match actor.role {
+            Role::Client if actor.id == *client => Ok(Party::Client),
+            Role::Therapist if actor.id == self.therapist => Ok(Party::Therapist),
+            _ => Err(Refusal::Forbidden),
+        }
+    }
+
+    fn resolve(&self, client: UserId, by: Party) -> NewMeeting {
+        let default_title =
+            || Text::new(Meeting::DEFAULT_TITLE).unwrap_or_else(|_| unreachable!("a valid title"));
+        NewMeeting {
+            client,
+            therapist: self.therapist.clone(),
+            by,
+            start: self.start,
+            duration: self.duration,
+            status: self.status.unwrap_or(MeetingStatus::Scheduled),
+            meeting_type: self.meeting_type.unwrap_or(MeetingType::Video),
+            title: self.title.clone().unwrap_or_else(default_title),
+            description: self.description.clone(),
+        }
+    }
+}

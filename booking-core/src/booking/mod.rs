@@ -1,0 +1,111 @@
+//! The service: one method per operation, effects only through the ports.
+//!
+//! Each method reads from top to bottom in the contract's order of checks: role, what exists, who
+//! may, and then the rules, which are decided under the store's locks. Nothing that can fail comes
+//! after a change: what has been committed is answered.
+
+mod meetings;
+mod people;
+mod schedule;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, SubsecRound, Utc};
+use serde::Serialize;
+
+use crate::access::Actor;
+use crate::clock::Clock;
+use crate::decide::{Decision, Fresh, Intent};
+use crate::directory::Directory;
+use crate::id::{EventId, IdSource};
+use crate::idempotency::{Fingerprint, IdempotencyKey};
+use crate::in_flight::InFlight;
+use crate::refusal::Refusal;
+use crate::store::{Calendars, ChangeError, Decline, Scope, Store, StoreError};
+use crate::store_ext::StoreExt;
+
+/// Why an operation did nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum BookingError {
+    /// The rules say no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The store or the directory failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The scheduling service. Cheap to clone; clones share everything.
+#[derive(Clone)]
+pub struct Booking {
+    store: Arc<dyn Store>,
+    directory: Arc<dyn Directory>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdSource>,
+    in_flight: InFlight,
+}
+
+impl Booking {
+    /// A service over these ports.
+    pub fn new(
+        store: Arc<dyn Store>,
+        directory: Arc<dyn Directory>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdSource>,
+    ) -> Self {
+        Self { store, directory, clock, ids, in_flight: InFlight::default() }
+    }
+
+    /// Whether the store answers.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it does not.
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        self.store.ping().await
+    }
+
+    /// To the millisecond: what is answered now is what a store gives back later.
+    fn now(&self) -> DateTime<Utc> {
+        self.clock.now().trunc_subsecs(3)
+    }
+
+    fn fresh(&self) -> Fresh {
+        let now = self.now();
+        let event = || EventId::from_uuid(self.ids.fresh(now));
+        Fresh { now, id: self.ids.fresh(now), events: [event(), event()] }
+    }
+
+    /// Decides where the scope is known to be wide enough.
+    async fn settle<T: Send>(
+        &self,
+        scope: &Scope,
+        decide: impl Fn(&Calendars) -> Decision<T> + Send + Sync,
+    ) -> Result<T, BookingError> {
+        Ok(self.store.decide(scope, decide).await?)
+    }
+}
+
+impl From<ChangeError> for BookingError {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Declined(Decline::Refused(refusal)) => Self::Refused(refusal),
+            ChangeError::Declined(Decline::ScopeTooNarrow) => Self::Store(unseen()),
+            ChangeError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// What a key promises to do at most once.
+fn intent<T: Serialize>(
+    actor: &Actor,
+    key: Option<IdempotencyKey>,
+    operation: &str,
+    request: &T,
+) -> Option<Intent> {
+    let fingerprint = || Fingerprint::of(operation, request);
+    key.map(|key| Intent { user: actor.id.clone(), key, fingerprint: fingerprint() })
+}
+
+fn unseen() -> StoreError {
+    StoreError::Corrupt("the store did not load what its scope names".into())
+}

@@ -1,0 +1,111 @@
+//! What can be booked, and the availability behind it.
+
+use chrono::NaiveDate;
+
+use crate::access::{Actor, Operation, Role};
+use crate::availability::AvailabilitySlot;
+use crate::booking::{Booking, BookingError, intent, unseen};
+use crate::calendar::Calendar;
+use crate::decide::{self, Answered, AvailabilityPatch, NewAvailability};
+use crate::id::{AvailabilityId, UserId};
+use crate::idempotency::IdempotencyKey;
+use crate::slot::Slot;
+use crate::store::{Calendars, Hours, Scope};
+#[cfg(doc)]
+use crate::{refusal::Refusal, store::StoreError};
+
+impl Booking {
+    /// The starts on a civil date of the therapist's zone that the actor could book now.
+    ///
+    /// For a client, their own meetings are left out too.
+    ///
+    /// # Errors
+    /// [`Refusal::TherapistNotFound`]; [`StoreError`].
+    pub async fn slots(
+        &self,
+        actor: &Actor,
+        therapist: &UserId,
+        date: NaiveDate,
+    ) -> Result<Vec<Slot>, BookingError> {
+        actor.may(Operation::ListSlots)?;
+        let now = self.now();
+        let known = self.people([therapist]).await?;
+        let therapist = known.therapist(therapist)?;
+        let Some(reach) = Calendar::reach(therapist.zone(), date) else { return Ok(vec![]) };
+
+        let mut people = vec![&therapist.id];
+        people.extend(Some(&actor.id).filter(|_| actor.role == Role::Client));
+        let scope = Scope {
+            people: people.iter().copied().cloned().collect(),
+            busy_within: Some(reach),
+            hours_of: Some(Hours { therapist: therapist.id.clone(), zone: therapist.zone() }),
+            ..Scope::default()
+        };
+        let calendars = self.store.read(&scope).await?;
+        let calendar = calendars.calendar(&therapist.id, &people, reach, None);
+        Ok(calendar.map_err(|_| unseen())?.slots(date, now))
+    }
+
+    /// Adds a weekly window to the actor's availability.
+    ///
+    /// # Errors
+    /// [`Refusal::RoleRequired`], [`Refusal::AvailabilityOverlap`], those of idempotency;
+    /// [`StoreError`].
+    pub async fn add_availability(
+        &self,
+        actor: &Actor,
+        new: &NewAvailability,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Answered<AvailabilitySlot>, BookingError> {
+        actor.may(Operation::ManageAvailability)?;
+        let fresh = self.fresh();
+        let _flight = self.in_flight.enter(actor, key.as_ref())?;
+        let intent = intent(actor, key, "add_availability", new);
+        let scope = decide::scope_of_create(&actor.id, intent.as_ref());
+        let decide = |calendars: &Calendars| {
+            decide::create(calendars, &actor.id, new, intent.as_ref(), &fresh)
+        };
+        self.settle(&scope, decide).await
+    }
+
+    /// The actor's weekly availability, by weekday from Sunday and start.
+    ///
+    /// # Errors
+    /// [`Refusal::RoleRequired`]; [`StoreError`].
+    pub async fn availability(&self, actor: &Actor) -> Result<Vec<AvailabilitySlot>, BookingError> {
+        actor.may(Operation::ManageAvailability)?;
+        Ok(self.store.read(&decide::scope_of_create(&actor.id, None)).await?.hours)
+    }
+
+    /// Changes one of the actor's availability slots. Booked meetings stay as they are.
+    ///
+    /// # Errors
+    /// [`Refusal::RoleRequired`], [`Refusal::AvailabilityNotFound`], [`Refusal::Forbidden`],
+    /// [`Refusal::Invalid`], [`Refusal::AvailabilityOverlap`]; [`StoreError`].
+    pub async fn update_availability(
+        &self,
+        actor: &Actor,
+        id: AvailabilityId,
+        patch: &AvailabilityPatch,
+    ) -> Result<AvailabilitySlot, BookingError> {
+        actor.may(Operation::ManageAvailability)?;
+        let fresh = self.fresh();
+        let decide = |found: &Calendars| decide::revise(found, &actor.id, id, patch, &fresh);
+        self.settle(&decide::scope_of_one(&actor.id, id), decide).await
+    }
+
+    /// Deletes one of the actor's availability slots. Booked meetings stay as they are.
+    ///
+    /// # Errors
+    /// [`Refusal::RoleRequired`], [`Refusal::AvailabilityNotFound`], [`Refusal::Forbidden`];
+    /// [`StoreError`].
+    pub async fn delete_availability(
+        &self,
+        actor: &Actor,
+        id: AvailabilityId,
+    ) -> Result<(), BookingError> {
+        actor.may(Operation::ManageAvailability)?;
+        let decide = |calendars: &Calendars| decide::delete(calendars, &actor.id, id);
+        self.settle(&decide::scope_of_one(&actor.id, id), decide).await
+    }
+}

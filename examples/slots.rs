@@ -1,0 +1,27 @@
+//! Slots alone: no store, no service, no async. `cargo run -p booking-examples --bin slots`
+//!
+//! Give the hours, the zone and what is taken; get the starts. The night is one in which New York
+//! sets its clocks forward.
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
+use booking_core::{Calendar, SessionDuration, Span, WeeklyHours, Window};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc, Weekday};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let night = Window::new("00:30".parse()?, "05:00".parse()?).ok_or("empty window")?;
+    let hours: WeeklyHours = [(Weekday::Sun, night)].into_iter().collect();
+
+    let booked: DateTime<Utc> = "2026-03-08T07:30:00Z".parse()?;
+    let taken = Span::new(booked, booked + TimeDelta::minutes(30)).ok_or("empty span")?;
+
+    let zone = chrono_tz::America::New_York;
+    let calendar = Calendar { zone, hours, taken: [taken].into_iter().collect() };
+
+    let date = NaiveDate::from_ymd_opt(2026, 3, 8).ok_or("no such date")?;
+    let now: DateTime<Utc> = "2026-03-01T12:00:00Z".parse()?;
+    for slot in calendar.slots(date, now) {
+        let durations: Vec<u32> = slot.durations().map(SessionDuration::minutes).collect();
+        println!("{}  {durations:?} minutes", slot.start.with_timezone(&zone).format("%H:%M %Z"));
+    }
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! The examples do what they say.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+#[test]
+fn slots_shows_a_night_without_two_o_clock() {
+    let shown = run(env!("CARGO_BIN_EXE_slots"));
+    assert_eq!(
+        shown,
+        "00:30 EST  [30, 60, 90, 120] minutes\n\
+         01:00 EST  [30, 60, 90] minutes\n\
+         01:30 EST  [30, 60] minutes\n\
+         03:00 EDT  [30] minutes\n\
+         04:00 EDT  [30, 60] minutes\n\
+         04:30 EDT  [30] minutes\n"
+    );
+}
+
+#[test]
+fn embed_gives_the_slot_to_one_of_two() {
+    let shown = run(env!("CARGO_BIN_EXE_embed"));
+    assert!(shown.starts_with("6 starts on 2024-01-15"), "{shown}");
+    assert_eq!(shown.matches("has it: meeting_").count(), 1, "{shown}");
+    assert_eq!(shown.matches(": taken").count(), 1, "{shown}");
+    assert!(shown.ends_with("event 1: AppointmentBooked\n"), "{shown}");
+}
+
+#[tokio::test]
+async fn mount_serves_the_api_under_its_own_path_and_auth() {
+    let mut server = Running(
+        Command::new(env!("CARGO_BIN_EXE_mount"))
+            .arg("0")
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the example starts"),
+    );
+    let mut line = String::new();
+    let stdout = server.0.stdout.take().expect("piped");
+    BufReader::new(stdout).read_line(&mut line).expect("the example tells its address");
+    let address = line.trim().rsplit('/').next().expect("an address");
+
+    let get = async |path: &str| {
+        let request = reqwest::Client::new().get(format!("http://{address}{path}"));
+        request.bearer_auth("client:ann").send().await.expect("an answer")
+    };
+    assert_eq!(get("/").await.status(), 200);
+    assert_eq!(get("/scheduling/healthz").await.status(), 200);
+    let meetings = get("/scheduling/api/booking/meetings").await;
+    assert_eq!(meetings.json::<serde_json::Value>().await.expect("JSON"), serde_json::json!([]));
+    let unknown = get("/scheduling/api/booking/nothing").await;
+    assert_eq!(unknown.headers()["content-type"], "application/problem+json");
+}
+
+fn run(example: &str) -> String {
+    let done = Command::new(example).output().expect("the example runs");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).expect("UTF-8")
+}
+
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Already gone is fine.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
