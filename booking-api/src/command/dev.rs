@@ -28,11 +28,11 @@ pub(super) async fn run(args: DevArgs) -> Result<(), Failure> {
     let backend = Backend::open(&database_url).await?;
     demo::fill(backend.directory.as_ref()).await?;
 
+    let issuer = DevIssuer::open(&args.data.data_dir)?;
     let clock = Arc::new(ShiftedClock::default());
     if let Some(now) = args.now {
         clock.set(now);
     }
-    let issuer = DevIssuer::open(&args.data.data_dir)?;
     let api = Api::new(backend.booking(clock.clone()), Arc::new(issuer.verifier()?))
         .with_directory(backend.directory)
         .allow_origins(is_local_page)
