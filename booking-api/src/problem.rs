@@ -137,7 +137,7 @@ impl FieldError {
 
 /// A problem (RFC 9457) as it goes over the wire.
 #[derive(Debug, Serialize, Object)]
-#[oai(rename = "Problem", skip_serializing_if_is_none, skip_serializing_if_is_empty)]
+#[oai(rename = "Problem", skip_serializing_if_is_none)]
 pub struct ProblemBody {
     /// `/problems/` and the code; the server answers there with an explanation.
     #[serde(rename = "type")]
@@ -146,14 +146,14 @@ pub struct ProblemBody {
     /// A few words, always the same for a code.
     title: String,
     /// The HTTP status, again.
-    status: u16,
+    status: i32,
     /// What happened this time.
     detail: String,
     /// What went wrong, for programs.
     code: String,
     /// For invalid input: the fields.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<FieldError>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<Vec<FieldError>>,
     /// For errors of the server: what to quote when reporting them.
     #[serde(rename = "requestId", skip_serializing_if = "Option::is_none")]
     #[oai(rename = "requestId")]
@@ -181,6 +181,14 @@ impl Problem {
         Self { cause: Some(cause.into()), ..Self::new(Code::Internal, detail) }
     }
 
+    pub(crate) fn unavailable(
+        detail: &str,
+        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        let detail = format!("{detail} right now");
+        Self { cause: Some(cause.into()), ..Self::new(Code::Unavailable, detail) }
+    }
+
     /// The code.
     #[must_use]
     pub const fn code(&self) -> Code {
@@ -193,10 +201,10 @@ impl Problem {
         let body = ProblemBody {
             type_: format!("/problems/{}", self.code.as_str()),
             title: self.code.title().to_owned(),
-            status: self.status.as_u16(),
+            status: self.status.as_u16().into(),
             detail: self.detail,
             code: self.code.as_str().to_owned(),
-            errors: self.errors,
+            errors: Some(self.errors).filter(|errors| !errors.is_empty()),
             request_id: self.status.is_server_error().then(|| request_id.to_owned()),
         };
         let json = serde_json::to_string(&body).unwrap_or_default();
@@ -254,10 +262,7 @@ impl From<BookingError> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) => {
-                let detail = "the store cannot be reached right now";
-                Self { cause: Some(error.into()), ..Self::new(Code::Unavailable, detail) }
-            }
+            StoreError::Unavailable(_) => Self::unavailable("the store cannot be reached", error),
             StoreError::Corrupt(_) => Self::internal(error),
         }
     }

@@ -50,10 +50,7 @@ impl From<AuthError> for Problem {
                 tracing::debug!(reason, "token rejected");
                 Self::new(Code::Unauthenticated, "the bearer token is not valid")
             }
-            AuthError::Unavailable(_) => {
-                let detail = "tokens cannot be checked right now";
-                Self::new(Code::Unavailable, detail)
-            }
+            AuthError::Unavailable(_) => Self::unavailable("tokens cannot be checked", error),
         }
     }
 }

@@ -20,6 +20,7 @@ request_body! {
         /// Until when, in the therapist's zone; up to `24:00`.
         end_time: Wire<WallTime>,
         /// Remarks.
+        #[oai(nullable)]
         notes: MaybeUndefined<Wire<Notes>>,
     }
 }
@@ -34,6 +35,7 @@ request_body! {
         /// Another end.
         end_time: Option<Wire<WallTime>>,
         /// Other remarks; null empties them.
+        #[oai(nullable)]
         notes: MaybeUndefined<Wire<Notes>>,
         /// On or off.
         is_available: Option<Wire<bool>>,

@@ -20,6 +20,7 @@ request_body! {
         /// Where to write to them.
         email: Wire<Email>,
         /// The IANA zone in which a therapist's availability is meant; UTC when left out.
+        #[oai(nullable)]
         time_zone: MaybeUndefined<Wire<Tz>>,
     }
 }

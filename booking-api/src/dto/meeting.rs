@@ -17,6 +17,7 @@ request_body! {
         /// What to call it; `Therapy Session` when left out.
         title: Option<Wire<Title>>,
         /// What it is about.
+        #[oai(nullable)]
         description: MaybeUndefined<Wire<Description>>,
         /// When it begins: a whole minute, with an offset.
         start_time: Wire<StartTime>,
@@ -39,6 +40,7 @@ request_body! {
         /// A new title.
         title: Option<Wire<Title>>,
         /// A new description; null empties it.
+        #[oai(nullable)]
         description: MaybeUndefined<Wire<Description>>,
         /// A new start.
         start_time: Option<Wire<StartTime>>,
@@ -51,10 +53,13 @@ request_body! {
         /// Another therapist; for the client alone.
         therapist_id: Option<Wire<UserId>>,
         /// Why it is moved or cancelled.
+        #[oai(nullable)]
         reason: MaybeUndefined<Wire<Reason>>,
         /// Notes on the session; for the therapist alone.
+        #[oai(nullable)]
         session_notes: MaybeUndefined<Wire<SessionNotes>>,
         /// Where to meet; for the therapist alone.
+        #[oai(nullable)]
         meeting_url: MaybeUndefined<Wire<MeetingUrl>>,
     }
 }
@@ -63,6 +68,7 @@ request_body! {
     /// Why a meeting is cancelled.
     MeetingCancelDto {
         /// Goes into the event; `Cancelled by client` or `Cancelled by therapist` when left out.
+        #[oai(nullable)]
         reason: MaybeUndefined<Wire<Reason>>,
     }
 }
