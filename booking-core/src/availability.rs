@@ -93,9 +93,25 @@ impl From<WallTime> for String {
 
 /// A part of a day on the wall clock, half-open: `[start, end)`, never empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Edges")]
 pub struct Window {
     start: WallTime,
     end: WallTime,
+}
+
+/// Two times of a day that nobody has compared yet.
+#[derive(Deserialize)]
+struct Edges {
+    start: WallTime,
+    end: WallTime,
+}
+
+impl TryFrom<Edges> for Window {
+    type Error = &'static str;
+
+    fn try_from(edges: Edges) -> Result<Self, Self::Error> {
+        Self::new(edges.start, edges.end).ok_or("a window must start before it ends")
+    }
 }
 
 impl Window {
@@ -198,7 +214,7 @@ impl WeeklyHours {
                 let at = |time: WallTime| utc_midnight + i64::from(time.0) * 60;
                 let start = DateTime::from_timestamp(at(window.start), 0)?;
                 let length = TimeDelta::minutes(i64::from(window.end.0 - window.start.0));
-                Span::new(start, start + length)?.intersection(part.span)
+                Span::new(start, start.checked_add_signed(length)?)?.intersection(part.span)
             })
         })
     }

@@ -51,7 +51,7 @@ pub struct Calendar {
 
 impl Calendar {
     /// The starts on `date`, a civil date in the therapist's zone, that can be booked at `now`;
-    /// earliest first.
+    /// earliest first. None on a date that the zone skipped, or far outside the years 0 to 9999.
     #[must_use]
     pub fn slots(&self, date: NaiveDate, now: DateTime<Utc>) -> Vec<Slot> {
         DayPlan::new(self, date).map(|plan| plan.slots(now)).unwrap_or_default()
@@ -68,7 +68,8 @@ impl Calendar {
         duration: SessionDuration,
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
-        DayPlan::new(self, zone::local_date(self.zone, start))
+        zone::local_date(self.zone, start)
+            .and_then(|date| DayPlan::new(self, date))
             .ok_or(Refusal::OutsideAvailability)?
             .room(start)
             .admit(duration, now)

@@ -13,6 +13,7 @@ use crate::text::{Description, SessionNotes, Title};
 
 /// Something that happened to a meeting; it exists exactly when its change committed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Event {
     /// Which one; consumers deduplicate by it.
     pub id: EventId,

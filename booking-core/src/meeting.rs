@@ -52,7 +52,7 @@ impl Meeting {
     /// The first instant after the session.
     #[must_use]
     pub fn end(&self) -> DateTime<Utc> {
-        self.start + self.duration.to_delta()
+        self.start.checked_add_signed(self.duration.to_delta()).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
     /// The instants that it takes, where that is any at all.

@@ -91,7 +91,7 @@ impl<const MAX: usize> From<Text<MAX>> for String {
 }
 
 /// Where a video or audio session takes place: an absolute `http` or `https` URL of at most 2 000
-/// characters.
+/// characters, with no user name or password in it.
 ///
 /// ```
 /// use booking_core::MeetingUrl;
@@ -105,14 +105,17 @@ pub struct MeetingUrl(String);
 
 /// A text that is no meeting URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be an absolute http or https URL of at most {} characters", MeetingUrl::MAX_CHARS)]
+#[error(
+    "must be an absolute http or https URL of at most {} characters, without user or password",
+    MeetingUrl::MAX_CHARS
+)]
 pub struct InvalidUrl;
 
 impl MeetingUrl {
     /// The longest URL, in characters.
     pub const MAX_CHARS: usize = 2_000;
 
-    /// Checks the length, the form (WHATWG URL) and the scheme.
+    /// Checks the length, the form (WHATWG URL), the scheme, and that nobody signs in by it.
     ///
     /// # Errors
     /// [`InvalidUrl`] when any of them is off.
@@ -121,7 +124,11 @@ impl MeetingUrl {
         // What the URL parser would silently strip (white space, control characters) is refused.
         let plain = text.len() <= Self::MAX_CHARS && text.bytes().all(|b| b.is_ascii_graphic());
         let url = plain.then(|| Url::parse(&text).ok()).flatten().ok_or(InvalidUrl)?;
-        if matches!(url.scheme(), "http" | "https") { Ok(Self(text)) } else { Err(InvalidUrl) }
+        let web = matches!(url.scheme(), "http" | "https");
+        // The parser forgives `https:example.com`, which a page would take for a path of its own.
+        let absolute = text.get(url.scheme().len()..).is_some_and(|rest| rest.starts_with("://"));
+        let anonymous = url.username().is_empty() && url.password().is_none();
+        if web && absolute && anonymous { Ok(Self(text)) } else { Err(InvalidUrl) }
     }
 
     /// The URL as it came in.

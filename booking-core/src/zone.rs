@@ -4,7 +4,7 @@
 //! clock differs from UTC by one fixed offset. Within a stretch civil time and instants translate
 //! by plain addition, so gaps, folds and missing dates need no cases of their own.
 
-use chrono::{DateTime, NaiveDate, Offset, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
 use crate::span::{Span, SpanSet};
@@ -14,9 +14,14 @@ pub(crate) const DAY_SECONDS: i64 = 86_400;
 /// Zones have been up to 15 hours 58 minutes away from UTC.
 const LARGEST_OFFSET: TimeDelta = TimeDelta::hours(16);
 
-/// No zone of the database has ever changed its offset twice within 167 hours (America/Recife,
-/// October 2000, is the quickest), so two looks this far apart miss no stretch between them.
+/// No zone of the database changes its offset twice within 167 hours (America/Recife in October
+/// 2000 and Asia/Gaza in October 2040 come closest), so two looks this far apart miss no stretch
+/// between them.
 const PROBE: TimeDelta = TimeDelta::hours(144);
+
+/// Dates outside these years have no slots. RFC 3339 writes the years 0 to 9999; zones may be a day
+/// off at either end. chrono counts much further, but not without end.
+const YEARS: std::ops::RangeInclusive<i32> = -1..=10_000;
 
 /// A part of a span in which `zone` has one offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +38,7 @@ pub(crate) fn stretches(zone: Tz, within: Span) -> Vec<Stretch> {
     let mut offset = offset_at(zone, begin);
     let mut seen = begin;
     while seen < within.end() {
-        let next = (seen + PROBE).min(within.end());
+        let next = seen.checked_add_signed(PROBE).map_or(within.end(), |at| at.min(within.end()));
         let offset_then = offset_at(zone, next);
         if offset_then != offset {
             let change = first_instant_after_change(zone, offset, seen, next);
@@ -46,16 +51,21 @@ pub(crate) fn stretches(zone: Tz, within: Span) -> Vec<Stretch> {
     parts
 }
 
-/// The date that wall clocks in `zone` show at `instant`.
-pub(crate) fn local_date(zone: Tz, instant: DateTime<Utc>) -> NaiveDate {
-    zone.from_utc_datetime(&instant.naive_utc()).date_naive()
+/// The date that wall clocks in `zone` show at `instant`; `None` outside [`YEARS`].
+pub(crate) fn local_date(zone: Tz, instant: DateTime<Utc>) -> Option<NaiveDate> {
+    let known = YEARS.contains(&instant.year());
+    known.then(|| zone.from_utc_datetime(&instant.naive_utc()).date_naive())
 }
 
 /// The instants at which wall clocks in `zone` show `date`.
 ///
 /// None, where the zone skipped the date (Apia, 2011-12-30). Two spans, where clocks were set back
-/// across midnight (St John's, until 2011). One of 23, 24 or 25 hours as a rule.
+/// across midnight (St John's, until 2011). One of 23, 24 or 25 hours as a rule. None outside
+/// [`YEARS`].
 pub(crate) fn date_spans(zone: Tz, date: NaiveDate) -> SpanSet {
+    if !YEARS.contains(&date.year()) {
+        return SpanSet::default();
+    }
     let midnight = date.and_time(chrono::NaiveTime::MIN).and_utc();
     let reach = Span::new(
         midnight - LARGEST_OFFSET,

@@ -1,6 +1,7 @@
 //! Meetings: book, list, read, change, cancel.
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 
 use crate::access::{Actor, Operation, Role};
 use crate::booking::{Booking, BookingError, intent};
@@ -140,14 +141,13 @@ impl Booking {
             let before = self.find(target.actor, target.id).await?;
             let after = patch.applied_to(&before);
             let people = self.people([&before.client, &before.therapist, &after.therapist]).await?;
-            let zone = if decide::moves(&before, &after) {
-                // Checked like a new booking: therapist and relationship included.
-                let zone = people.therapist(&after.therapist)?.zone();
+            let moves = decide::moves(&before, &after);
+            let zone = if moves { people.therapist(&after.therapist)?.zone() } else { Tz::UTC };
+            // Before the relationship: whom else a client is related to is not for therapists to ask.
+            patch.check_party(&before, &after, target.actor.party_to(&before)?)?;
+            if moves {
                 self.check_related(&after.client, &after.therapist).await?;
-                zone
-            } else {
-                chrono_tz::UTC
-            };
+            }
             let scope = decide::scope_of_update(&before, &after, zone);
             match self.store.decide(&scope, &decide).await {
                 Ok(changed) => return Ok(people.view(target.actor, changed)?),

@@ -131,6 +131,11 @@ pub(crate) fn update(
     let mut after = patch.applied_to(before);
     patch.check_party(before, &after, party)?;
     target.expected.check(before)?;
+    if before.therapist != after.therapist {
+        // What the old therapist wrote down is for them alone, and so is the way into their room.
+        after.session_notes = None;
+        after.meeting_url = None;
+    }
 
     let moved = moves(before, &after);
     if moved && before.status == MeetingStatus::Confirmed {
@@ -257,7 +262,12 @@ impl MeetingPatch {
     }
 
     /// Some fields are for one side alone.
-    fn check_party(&self, before: &Meeting, after: &Meeting, party: Party) -> Result<(), Refusal> {
+    pub(crate) fn check_party(
+        &self,
+        before: &Meeting,
+        after: &Meeting,
+        party: Party,
+    ) -> Result<(), Refusal> {
         let allowed = match party {
             // Notes count even if they would not change: a client must not learn what they say.
             Party::Client => {

@@ -1,0 +1,17 @@
+//! The rules of `booking-core`, tested through its public face.
+
+mod access;
+mod events;
+mod idempotency;
+mod listing;
+mod model;
+mod oracle;
+mod slots;
+mod strategies;
+mod therapist_change;
+mod transitions;
+mod updates;
+mod values;
+mod windows;
+mod world;
+mod zones;
