@@ -1,4 +1,6 @@
 //! Parameters in headers and queries that have a syntax of their own.
+//!
+//! Their schemas have no examples: Swagger UI would fill them in, and send them.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +14,7 @@ use poem::http::HeaderMap;
 use poem::{Request, RequestBody, Result};
 use poem_openapi::registry::{MetaParamIn, MetaSchema, MetaSchemaRef};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::problem::{FieldError, Problem};
@@ -70,7 +72,7 @@ header_param!(IfMatch);
 
 impl FromHeader for IfMatch {
     fn schema() -> MetaSchema {
-        MetaSchema { example: Some(json!("\"1\"")), ..MetaSchema::new("string") }
+        MetaSchema::new("string")
     }
 
     /// Weak tags and tags that we never sent are well-formed, and match nothing.
@@ -99,11 +101,7 @@ header_param!(IdempotencyHeader);
 
 impl FromHeader for IdempotencyHeader {
     fn schema() -> MetaSchema {
-        MetaSchema {
-            max_length: Some(IdempotencyKey::MAX_CHARS),
-            example: Some(json!("8e03978e-40d5-43dd-bc93-6894a57f9324")),
-            ..MetaSchema::new("string")
-        }
+        MetaSchema { max_length: Some(IdempotencyKey::MAX_CHARS), ..MetaSchema::new("string") }
     }
 
     fn from_header(text: Option<&str>) -> Result<Self, String> {
@@ -139,7 +137,7 @@ impl OnWire for StatusList {
     const NAME: &'static str = "StatusList";
 
     fn schema() -> MetaSchema {
-        MetaSchema { example: Some(json!("SCHEDULED,CONFIRMED")), ..MetaSchema::new("string") }
+        MetaSchema::new("string")
     }
 
     fn read(value: &Value) -> Result<Self, String> {

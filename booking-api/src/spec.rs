@@ -19,6 +19,8 @@ impl Spec {
         correct(&mut value);
         let json = format!("{value:#}");
         let html = service.swagger_ui_html().replacen(&raw, &json, 1);
+        // Without an icon in the page, browsers ask for one and complain that there is none.
+        let html = html.replacen("<head>", "<head><link rel=\"icon\" href=\"data:,\">", 1);
         Self { value, json, html }
     }
 

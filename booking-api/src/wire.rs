@@ -109,7 +109,7 @@ impl OnWire for DateTime<Utc> {
     const NAME: &'static str = "Instant";
 
     fn schema() -> MetaSchema {
-        MetaSchema { example: Some(json!("2024-01-15T14:00:00.000Z")), ..string(Some("date-time")) }
+        string(Some("date-time"))
     }
 
     fn read(value: &Value) -> Result<Self, String> {
@@ -127,7 +127,7 @@ impl OnWire for StartTime {
     const NAME: &'static str = "StartTime";
 
     fn schema() -> MetaSchema {
-        DateTime::<Utc>::schema()
+        MetaSchema { example: Some(json!("2024-01-15T14:00:00.000Z")), ..DateTime::<Utc>::schema() }
     }
 
     fn read(value: &Value) -> Result<Self, String> {

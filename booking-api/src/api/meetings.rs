@@ -93,7 +93,7 @@ impl MeetingsApi {
         &self,
         caller: SignedIn<ListMeetings>,
         request: &Request,
-        /// Only these statuses, separated by commas.
+        /// Only these statuses, separated by commas: `SCHEDULED,CONFIRMED`.
         status: Query<Option<Wire<StatusList>>>,
         /// Only meetings that start at or after this instant.
         from: Query<Option<Wire<DateTime<Utc>>>>,
