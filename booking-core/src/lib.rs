@@ -105,6 +105,9 @@ mod memory;
 mod relay;
 mod store_ext;
 
+#[cfg(feature = "testing")]
+pub mod testing;
+
 pub use access::{Actor, Operation, Role};
 pub use availability::{AvailabilitySlot, InvalidWallTime, WallTime, WeeklyHours, Window};
 pub use booking::{Booking, BookingError};

@@ -1,6 +1,8 @@
 //! The rules of `booking-core`, tested through its public face.
 
 mod access;
+mod conformance;
+mod conformance_teeth;
 mod events;
 mod idempotency;
 mod listing;

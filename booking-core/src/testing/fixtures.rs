@@ -1,0 +1,199 @@
+//! Values for tests: the demo people, instants, meetings, availability, events.
+
+use chrono::{DateTime, TimeDelta, Utc, Weekday};
+
+use crate::{
+    Actor, AvailabilityId, AvailabilitySlot, Email, Event, EventId, EventPayload, IdSource,
+    IdempotencyKey, Meeting, MeetingId, MeetingStatus, MeetingType, RandomIds, Role,
+    SessionDuration, StartTime, Text, User, UserId, Window,
+};
+
+/// The demo clients.
+pub const CLIENTS: [&str; 2] = ["client_123", "client_124"];
+/// The demo therapists. Each is also a client of the other.
+pub const THERAPISTS: [&str; 2] = ["therapist_456", "therapist_457"];
+
+/// The instant at which cases begin: 2024-01-01T12:00:00Z, a Monday.
+#[must_use]
+pub fn now() -> DateTime<Utc> {
+    at("2024-01-01T12:00:00Z")
+}
+
+/// An RFC 3339 instant.
+///
+/// # Panics
+/// When it is none.
+#[must_use]
+pub fn at(text: &str) -> DateTime<Utc> {
+    text.parse().expect("an RFC 3339 instant")
+}
+
+/// So many minutes after the beginning of Monday, 2024-01-15, in UTC.
+#[must_use]
+pub fn minute(minutes: i64) -> DateTime<Utc> {
+    at("2024-01-15T00:00:00Z") + TimeDelta::minutes(minutes)
+}
+
+/// So many hours after the beginning of Monday, 2024-01-15, in UTC.
+#[must_use]
+pub fn hour(hours: i64) -> DateTime<Utc> {
+    minute(60 * hours)
+}
+
+/// A start for requests.
+///
+/// # Panics
+/// When it is not a whole minute.
+#[must_use]
+pub fn start(instant: DateTime<Utc>) -> StartTime {
+    StartTime::new(instant).expect("a whole minute")
+}
+
+/// A user id.
+///
+/// # Panics
+/// When it is not valid.
+#[must_use]
+pub fn id(text: &str) -> UserId {
+    UserId::new(text).expect("a user id")
+}
+
+/// `client_123`.
+#[must_use]
+pub fn client() -> UserId {
+    id(CLIENTS[0])
+}
+
+/// `client_124`.
+#[must_use]
+pub fn other_client() -> UserId {
+    id(CLIENTS[1])
+}
+
+/// `therapist_456`.
+#[must_use]
+pub fn therapist() -> UserId {
+    id(THERAPISTS[0])
+}
+
+/// `therapist_457`.
+#[must_use]
+pub fn other_therapist() -> UserId {
+    id(THERAPISTS[1])
+}
+
+/// Somebody who acts as a client.
+#[must_use]
+pub fn as_client(id: &UserId) -> Actor {
+    Actor { id: id.clone(), role: Role::Client }
+}
+
+/// Somebody who acts as a therapist.
+#[must_use]
+pub fn as_therapist(id: &UserId) -> Actor {
+    Actor { id: id.clone(), role: Role::Therapist }
+}
+
+/// A text.
+///
+/// # Panics
+/// When it is not valid.
+#[must_use]
+pub fn text<const MAX: usize>(text: &str) -> Text<MAX> {
+    Text::new(text).expect("a valid text")
+}
+
+/// An idempotency key.
+///
+/// # Panics
+/// When it is not valid.
+#[must_use]
+pub fn key(text: &str) -> IdempotencyKey {
+    IdempotencyKey::new(text).expect("an idempotency key")
+}
+
+/// A user of the directory in UTC: a therapist if the id says so, else a client.
+///
+/// # Panics
+/// Never.
+#[must_use]
+pub fn user(id: &UserId) -> User {
+    let is_therapist = id.as_str().starts_with("therapist");
+    User {
+        id: id.clone(),
+        role: if is_therapist { Role::Therapist } else { Role::Client },
+        first_name: text("Jane"),
+        last_name: text("Smith"),
+        email: Email::new("jane.smith@example.com").expect("an address"),
+        zone: None,
+    }
+}
+
+/// A fresh meeting: booked [`now`], an hour by video, nothing optional said.
+#[must_use]
+pub fn meeting(client: &UserId, therapist: &UserId, start: DateTime<Utc>) -> Meeting {
+    Meeting {
+        id: MeetingId::from_uuid(RandomIds.fresh(now())),
+        version: 1,
+        client: client.clone(),
+        therapist: therapist.clone(),
+        start,
+        duration: SessionDuration::Hour,
+        status: MeetingStatus::Scheduled,
+        meeting_type: MeetingType::Video,
+        title: text(Meeting::DEFAULT_TITLE),
+        description: None,
+        meeting_url: None,
+        session_notes: None,
+        created_at: now(),
+        updated_at: now(),
+    }
+}
+
+/// A window of the wall clock, in minutes since midnight.
+///
+/// # Panics
+/// When it is empty, or ends after the day.
+#[must_use]
+pub fn window(from: u16, to: u16) -> Window {
+    let time = |minutes| crate::WallTime::from_minutes(minutes).expect("a time of day");
+    Window::new(time(from), time(to)).expect("a window")
+}
+
+/// A fresh availability slot, switched on.
+#[must_use]
+pub fn slot(therapist: &UserId, weekday: Weekday, window: Window) -> AvailabilitySlot {
+    AvailabilitySlot {
+        id: AvailabilityId::from_uuid(RandomIds.fresh(now())),
+        therapist: therapist.clone(),
+        weekday,
+        window,
+        is_available: true,
+        notes: None,
+        created_at: now(),
+        updated_at: now(),
+    }
+}
+
+/// A fresh event that happened [`now`].
+#[must_use]
+pub fn event(payload: EventPayload) -> Event {
+    Event { id: EventId::from_uuid(RandomIds.fresh(now())), occurred_at: now(), payload }
+}
+
+/// The event of a booking.
+#[must_use]
+pub fn booked(meeting: &Meeting) -> Event {
+    event(EventPayload::booked(meeting, true))
+}
+
+/// All days of the week, from Sunday.
+pub const WEEKDAYS: [Weekday; 7] = [
+    Weekday::Sun,
+    Weekday::Mon,
+    Weekday::Tue,
+    Weekday::Wed,
+    Weekday::Thu,
+    Weekday::Fri,
+    Weekday::Sat,
+];

@@ -1,0 +1,82 @@
+//! The directory that comes with a store.
+
+use std::collections::BTreeSet;
+
+use super::cases;
+use super::fixtures::{client, id, other_client, other_therapist, text, therapist, user};
+use crate::{Email, Role, User};
+
+cases! {
+    ($) conformance_people in people:
+
+    /// Somebody who is put again is replaced, and nobody else is.
+    async fn a_user_is_replaced(world: World) {
+        let directory = world.directory();
+        let find = async |id| directory.user(&id).await.expect("the directory answers");
+        let before = user(&client());
+        assert_eq!(find(client()).await.as_ref(), Some(&before));
+        for (role, zone) in Role::ALL.iter().zip([Some(chrono_tz::Asia::Kathmandu), None, None]) {
+            let after = User {
+                role: *role,
+                zone,
+                first_name: text(role.as_str()),
+                email: Email::new("john@example.org").expect("an address"),
+                ..before.clone()
+            };
+            directory.put_user(&after).await.expect("the directory takes users");
+            assert_eq!(find(client()).await, Some(after));
+        }
+        assert_eq!(find(other_client()).await, Some(user(&other_client())));
+    }
+
+    /// Who is not known is left out, and that is no error.
+    async fn unknown_users_are_left_out(world: World) {
+        let ids: BTreeSet<_> = [client(), id("nobody"), therapist(), id("CLIENT_123")].into();
+        let found = world.directory().users(&ids).await.expect("the directory answers");
+        assert_eq!(found.keys().cloned().collect::<BTreeSet<_>>(), [client(), therapist()].into());
+        assert!(found.iter().all(|(id, user)| user.id == *id));
+        let nobody = world.directory().users(&BTreeSet::new()).await;
+        assert!(nobody.expect("the directory answers").is_empty());
+        let nobody = world.directory().user(&id("nobody")).await;
+        assert_eq!(nobody.expect("the directory answers"), None);
+    }
+
+    /// A relationship holds in one direction, once, until it ends.
+    async fn relationships_have_a_direction(world: World) {
+        let directory = world.directory();
+        let related = async |a, b| directory.related(&a, &b).await.expect("the directory answers");
+        assert!(related(client(), therapist()).await);
+        assert!(!related(therapist(), client()).await);
+        assert!(!related(client(), client()).await);
+        assert!(!related(id("nobody"), therapist()).await);
+
+        directory.relate(&client(), &therapist()).await.expect("once more changes nothing");
+        directory.unrelate(&client(), &therapist()).await.expect("it ends");
+        assert!(!related(client(), therapist()).await);
+        assert!(related(client(), other_therapist()).await);
+        assert!(related(other_client(), therapist()).await);
+        directory.unrelate(&client(), &therapist()).await.expect("there is none to end");
+        directory.unrelate(&id("nobody"), &id("no_one")).await.expect("there is none to end");
+        directory.relate(&client(), &therapist()).await.expect("it begins again");
+        assert!(related(client(), therapist()).await);
+    }
+
+    /// Replacing somebody does not end their relationships.
+    async fn a_replaced_user_stays_related(world: World) {
+        let directory = world.directory();
+        let renamed = User { first_name: text("Mary"), ..user(&therapist()) };
+        directory.put_user(&renamed).await.expect("the directory takes users");
+        assert!(directory.related(&client(), &therapist()).await.expect("the directory answers"));
+    }
+
+    /// Bookings read it: who is not related does not book.
+    async fn only_related_clients_book(world: World) {
+        world.open(&therapist()).await;
+        world.book_hour(super::fixtures::hour(9)).await.expect("they are related");
+        world.directory().unrelate(&client(), &therapist()).await.expect("it ends");
+        let refused = world.book_hour(super::fixtures::hour(12)).await;
+        let refused: super::Tally<_> = [refused].into_iter().collect();
+        assert_eq!(refused.refused, [crate::Refusal::NoRelationship]);
+        assert_eq!(world.meetings_of(&client()).await.len(), 1, "booked meetings stay");
+    }
+}

@@ -1,0 +1,175 @@
+//! The suite bites: stores that break one promise each fail the case that is about it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use booking_core::testing::{Harness, World, atomicity, availability, dropped, published, races};
+use booking_core::{
+    Calendars, Change, ChangeError, Decide, Meeting, MeetingQuery, MemoryStore, Scope, Store,
+    StoreError,
+};
+use tokio::sync::Mutex;
+use tokio::task::JoinError;
+use tokio::time::error::Elapsed;
+
+/// How a store goes about a change without keeping its promises.
+#[derive(Clone, Copy)]
+enum Fault {
+    /// Reads and decides without a lock, and applies later.
+    CheckThenInsert,
+    /// Takes the lock, but decides on what it had read before.
+    SnapshotOlderThanLock,
+    /// Writes the events afterwards, and now and then fails to.
+    EventsOutsideTransaction,
+    /// Writes rows one by one, with nothing around them.
+    RowByRow,
+    /// Keeps the lock when a decision declines.
+    KeepsLockWhenDeclined,
+}
+
+struct Faulty {
+    inner: Arc<MemoryStore>,
+    fault: Fault,
+    lock: Mutex<()>,
+    changes: AtomicU32,
+}
+
+/// Widens the gap that a fault opens, so that no race has to be lucky.
+async fn others_go_first() {
+    tokio::time::sleep(Duration::from_millis(2)).await;
+}
+
+impl Faulty {
+    async fn apply(&self, change: Change) -> Result<Change, ChangeError> {
+        self.inner.change(&Scope::default(), &|_| Ok(change.clone())).await
+    }
+}
+
+#[async_trait]
+impl Store for Faulty {
+    async fn change(&self, scope: &Scope, decide: Decide<'_>) -> Result<Change, ChangeError> {
+        match self.fault {
+            Fault::CheckThenInsert => {
+                let change = decide(&self.inner.read(scope).await?)?;
+                others_go_first().await;
+                self.apply(change).await
+            }
+            Fault::SnapshotOlderThanLock => {
+                let seen = self.inner.read(scope).await?;
+                others_go_first().await;
+                let _locked = self.lock.lock().await;
+                self.apply(decide(&seen)?).await
+            }
+            Fault::EventsOutsideTransaction => {
+                let events = std::sync::Mutex::new(vec![]);
+                let without_events = |calendars: &Calendars| {
+                    let mut change = decide(calendars)?;
+                    *events.lock().expect("nothing panics") = std::mem::take(&mut change.events);
+                    Ok(change)
+                };
+                let mut change = self.inner.change(scope, &without_events).await?;
+                change.events = events.into_inner().expect("nothing panics");
+                if !self.changes.fetch_add(1, Ordering::Relaxed).is_multiple_of(3) {
+                    let events = change.events.clone();
+                    self.apply(Change { events, ..Change::default() }).await?;
+                }
+                Ok(change)
+            }
+            Fault::RowByRow => {
+                let change = decide(&self.inner.read(scope).await?)?;
+                for write in change.writes.clone() {
+                    self.apply(Change { writes: vec![write], ..Change::default() }).await?;
+                    others_go_first().await;
+                }
+                self.apply(Change { writes: vec![], ..change.clone() }).await?;
+                Ok(change)
+            }
+            Fault::KeepsLockWhenDeclined => {
+                let locked = self.lock.lock().await;
+                let changed = self.inner.change(scope, decide).await;
+                if changed.is_err() {
+                    std::mem::forget(locked);
+                }
+                changed
+            }
+        }
+    }
+
+    async fn read(&self, scope: &Scope) -> Result<Calendars, StoreError> {
+        self.inner.read(scope).await
+    }
+
+    async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError> {
+        self.inner.meetings(query).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.inner.ping().await
+    }
+}
+
+fn harness(fault: Fault) -> Harness {
+    let inner = Arc::new(MemoryStore::default());
+    let (lock, changes) = (Mutex::default(), AtomicU32::default());
+    let store = Arc::new(Faulty { inner: inner.clone(), fault, lock, changes });
+    Harness { store, outbox: inner.clone(), directory: inner, keep: Box::new(()) }
+}
+
+/// How the case ends within some seconds: by itself, not at all, or by a panic.
+async fn run<F>(
+    fault: Fault,
+    seconds: u64,
+    case: fn(World) -> F,
+) -> Result<Result<(), Elapsed>, JoinError>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let run = async move { case(World::new(harness(fault)).await).await };
+    tokio::spawn(tokio::time::timeout(Duration::from_secs(seconds), run)).await
+}
+
+macro_rules! fails {
+    ($($test:ident: $fault:ident fails $($case:path),+;)+) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $test() {
+                $(
+                    let end = run(Fault::$fault, 30, $case).await;
+                    assert!(end.is_err(), "{} did not notice: {end:?}", stringify!($case));
+                )+
+            }
+        )+
+    };
+}
+
+fails! {
+    check_then_insert: CheckThenInsert fails
+        races::one_start_has_one_winner,
+        races::a_client_is_in_one_place,
+        races::a_person_with_two_roles_is_in_one_place,
+        races::a_meeting_is_cancelled_once,
+        races::overlapping_availability_is_added_once,
+        races::a_repeated_booking_is_made_once,
+        races::no_change_is_lost_under_another,
+        availability::deleted_while_being_booked;
+    snapshot_older_than_lock: SnapshotOlderThanLock fails
+        races::one_start_has_one_winner,
+        races::a_version_is_changed_once,
+        races::events_follow_the_order_of_changes,
+        races::no_change_is_lost_under_another,
+        availability::switched_off_while_being_booked;
+    events_outside_transaction: EventsOutsideTransaction fails
+        published::events_exist_exactly_for_changes,
+        atomicity::what_is_returned_was_applied;
+    row_by_row: RowByRow fails
+        dropped::a_dropped_change_is_all_or_nothing;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_lock_that_stays() {
+    let case = atomicity::a_declined_change_writes_nothing;
+    let end = run(Fault::KeepsLockWhenDeclined, 1, case).await;
+    assert!(matches!(end, Ok(Err(_))), "did not notice: {end:?}");
+}

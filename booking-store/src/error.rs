@@ -1,0 +1,109 @@
+//! What goes wrong in a database, as the two kinds that callers tell apart.
+
+use std::error::Error;
+
+use booking_core::{ChangeError, StoreError};
+use sqlx::migrate::MigrateError;
+
+/// What the inside of this crate fails with: lets `?` turn a driver's error into the port's.
+#[derive(Debug)]
+pub(crate) struct Failure(StoreError);
+
+/// A stored value that is none of the domain's.
+#[derive(Debug, thiserror::Error)]
+#[error("a stored {what} is not valid")]
+pub(crate) struct Malformed {
+    what: &'static str,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl Malformed {
+    pub(crate) const fn new(what: &'static str) -> Self {
+        Self { what, source: None }
+    }
+
+    /// For `map_err`.
+    pub(crate) fn because<E>(what: &'static str) -> impl FnOnce(E) -> Self
+    where
+        E: Error + Send + Sync + 'static,
+    {
+        move |source| Self { what, source: Some(Box::new(source)) }
+    }
+}
+
+impl Failure {
+    /// The store answered with what should not be.
+    pub(crate) fn corrupt(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(StoreError::Corrupt(cause.into()))
+    }
+
+    /// The store cannot be used right now.
+    pub(crate) fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(StoreError::Unavailable(cause.into()))
+    }
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        if may_pass(&error) { Self::unavailable(error) } else { Self::corrupt(error) }
+    }
+}
+
+impl From<MigrateError> for Failure {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
+            error => Self::corrupt(error),
+        }
+    }
+}
+
+impl From<Malformed> for Failure {
+    fn from(malformed: Malformed) -> Self {
+        Self::corrupt(malformed)
+    }
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        failure.0
+    }
+}
+
+impl From<Failure> for ChangeError {
+    fn from(failure: Failure) -> Self {
+        Self::Store(failure.0)
+    }
+}
+
+/// Whether another connection to the file is in the way.
+pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
+    primary_code(error) == Some(SQLITE_BUSY)
+}
+
+/// Whether the same call may succeed later, or once somebody has looked after the machine.
+fn may_pass(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(_) => {
+            primary_code(error).is_some_and(|code| SQLITE_MAY_PASS.contains(&code))
+        }
+        sqlx::Error::Io(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::InvalidSavePointStatement
+        | sqlx::Error::BeginFailed => true,
+        _ => false,
+    }
+}
+
+/// The low byte of what SQLite returned: <https://sqlite.org/rescode.html>.
+fn primary_code(error: &sqlx::Error) -> Option<u32> {
+    let extended: u32 = error.as_database_error()?.code()?.parse().ok()?;
+    Some(extended & 0xff)
+}
+
+const SQLITE_BUSY: u32 = 5;
+
+/// BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN and PROTOCOL.
+const SQLITE_MAY_PASS: [u32; 9] = [SQLITE_BUSY, 6, 7, 8, 9, 10, 13, 14, 15];

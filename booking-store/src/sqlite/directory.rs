@@ -1,0 +1,87 @@
+//! A directory in the store, for services that have none.
+
+use std::collections::{BTreeSet, HashMap};
+
+use async_trait::async_trait;
+use booking_core::{Directory, DirectoryAdmin, Email, StoreError, User, UserId};
+use chrono_tz::Tz;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::SqliteStore;
+use crate::error::{Failure, Malformed};
+use crate::rows;
+
+pub(super) const USERS: &str =
+    "SELECT * FROM directory_user WHERE id IN (SELECT value FROM json_each(?1))";
+
+pub(super) const RELATED: &str =
+    "SELECT EXISTS (SELECT 1 FROM relationship WHERE client_id = ?1 AND therapist_id = ?2)";
+
+const PUT_USER: &str = "
+    INSERT INTO directory_user (id, role, first_name, last_name, email, zone)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+    ON CONFLICT (id) DO UPDATE SET
+        role = excluded.role, first_name = excluded.first_name, last_name = excluded.last_name,
+        email = excluded.email, zone = excluded.zone";
+
+const RELATE: &str = "
+    INSERT INTO relationship (client_id, therapist_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+
+pub(super) const UNRELATE: &str =
+    "DELETE FROM relationship WHERE client_id = ?1 AND therapist_id = ?2";
+
+#[async_trait]
+impl Directory for SqliteStore {
+    async fn users(&self, ids: &BTreeSet<UserId>) -> Result<HashMap<UserId, User>, StoreError> {
+        let select = sqlx::query(USERS).bind(rows::people(ids)?).fetch_all(&self.readers);
+        let rows = select.await.map_err(Failure::from)?;
+        let users: Result<HashMap<UserId, User>, Failure> =
+            rows.iter().map(|row| user(row).map(|user| (user.id.clone(), user))).collect();
+        Ok(users?)
+    }
+
+    async fn related(&self, client: &UserId, therapist: &UserId) -> Result<bool, StoreError> {
+        let select = sqlx::query_scalar(RELATED).bind(client.as_str()).bind(therapist.as_str());
+        Ok(select.fetch_one(&self.readers).await.map_err(Failure::from)?)
+    }
+}
+
+#[async_trait]
+impl DirectoryAdmin for SqliteStore {
+    async fn put_user(&self, user: &User) -> Result<(), StoreError> {
+        let put = sqlx::query(PUT_USER)
+            .bind(user.id.as_str())
+            .bind(user.role.as_str())
+            .bind(user.first_name.as_str())
+            .bind(user.last_name.as_str())
+            .bind(user.email.as_str())
+            .bind(user.zone.map(Tz::name));
+        put.execute(&self.writer).await.map_err(Failure::from)?;
+        Ok(())
+    }
+
+    async fn relate(&self, client: &UserId, therapist: &UserId) -> Result<(), StoreError> {
+        let relate = sqlx::query(RELATE).bind(client.as_str()).bind(therapist.as_str());
+        relate.execute(&self.writer).await.map_err(Failure::from)?;
+        Ok(())
+    }
+
+    async fn unrelate(&self, client: &UserId, therapist: &UserId) -> Result<(), StoreError> {
+        let unrelate = sqlx::query(UNRELATE).bind(client.as_str()).bind(therapist.as_str());
+        unrelate.execute(&self.writer).await.map_err(Failure::from)?;
+        Ok(())
+    }
+}
+
+fn user(row: &SqliteRow) -> Result<User, Failure> {
+    Ok(User {
+        id: rows::user(row.try_get("id")?)?,
+        role: rows::word("role", row.try_get("role")?)?,
+        first_name: rows::text(row.try_get("first_name")?)?,
+        last_name: rows::text(row.try_get("last_name")?)?,
+        email: Email::new(row.try_get::<String, _>("email")?)
+            .map_err(Malformed::because("e-mail address"))?,
+        zone: rows::zone(row.try_get("zone")?)?,
+    })
+}

@@ -1,0 +1,219 @@
+//! Everything in one SQLite file.
+//!
+//! One connection writes, in transactions that begin with `BEGIN IMMEDIATE`: that lock is taken
+//! before anything is read, and it covers all calendars at once, in this process and in every other
+//! that has the file open. A few more connections read, each transaction one snapshot (WAL).
+
+mod change;
+mod directory;
+mod outbox;
+#[cfg(test)]
+mod plans;
+mod read;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use booking_core::{
+    Calendars, Change, ChangeError, Decide, Meeting, MeetingQuery, Scope, Store, StoreError,
+};
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Connection, Sqlite, Transaction};
+
+use crate::error::{Failure, is_busy};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// How long a connection waits for other processes that have the file open.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a caller waits for a connection, behind the others of this process.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+const READERS: u32 = 4;
+
+/// A store, a directory and an outbox in one SQLite file.
+///
+/// Cheap to clone; clones share their connections. Several stores may have one file open, in one
+/// process or in several, but all on one machine: the file must not lie on a network drive.
+///
+/// A change that was answered survives `kill -9` and a power cut. One that nobody waits for any
+/// more, because its future was dropped, is applied as a whole or not at all. A call waits at most
+/// 5 seconds for its turn in this process, and a writer as long again for other processes; then it
+/// fails with [`StoreError::Unavailable`].
+///
+/// ```
+/// use booking_core::{MeetingQuery, Store, UserId};
+/// use booking_store::SqliteStore;
+///
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("booking.db");
+/// # let url = format!("sqlite:{}", path.display());
+/// // Such as `sqlite:booking.db`; the file is made, and its tables are.
+/// let store = SqliteStore::open(&url).await?;
+/// let query = MeetingQuery {
+///     person: UserId::new("client_123")?,
+///     statuses: [].into(),
+///     from: None,
+///     to: None,
+///     after: None,
+///     limit: 10,
+/// };
+/// assert!(store.meetings(&query).await?.is_empty());
+/// store.close().await;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct SqliteStore {
+    /// Exactly one connection: this process's writers queue here, first come, first served. Left
+    /// to the file's lock they would poll for it, and some would wait for seconds.
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl SqliteStore {
+    /// Opens the file, which is made if need be, and brings its tables up to date.
+    ///
+    /// `url` is `sqlite:` and a path, or a path alone. The path is taken as it stands, without any
+    /// escapes or parameters; its folder must exist.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the file cannot be opened or the URL names none,
+    /// [`StoreError::Corrupt`] when it is not one of ours, or is of a later version.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        let path = path_of(url)?;
+        let writer = writer(&path).await?;
+        let store = Self { writer, readers: readers(&path) };
+        store.migrate().await?;
+        Ok(store)
+    }
+
+    /// Brings the tables up to date. Several processes may do so at the same time.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when another process keeps the file locked,
+    /// [`StoreError::Corrupt`] when the tables are not ours, or of a later version.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        // All in one transaction that holds the lock from the start: whoever comes second finds
+        // nothing left to do, and a crash leaves nothing half done.
+        let run = async {
+            let mut transaction = self.begin_write().await?;
+            MIGRATIONS.run_direct(None, &mut *transaction, false).await?;
+            transaction.commit().await?;
+            Ok::<(), Failure>(())
+        };
+        Ok(run.await?)
+    }
+
+    /// Waits for the calls that are under way, and closes the file. Later calls are
+    /// [`StoreError::Unavailable`].
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    /// Waits for its turn in this process, and then for other processes.
+    async fn begin_write(&self) -> Result<Transaction<'static, Sqlite>, Failure> {
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    /// One snapshot for all reads within; taken by the first.
+    async fn begin_read(&self) -> Result<Transaction<'static, Sqlite>, Failure> {
+        Ok(self.readers.begin().await?)
+    }
+
+    async fn try_change(&self, scope: &Scope, decide: Decide<'_>) -> Result<Change, ChangeError> {
+        // Dropped before it commits, by a declining or panicking decision, by an error, or because
+        // nobody waits for the answer any more, the transaction rolls back.
+        let mut transaction = self.begin_write().await?;
+        let calendars = read::calendars(&mut transaction, scope).await?;
+        let change = decide(&calendars)?;
+        if !change.is_empty() {
+            change::apply(&mut transaction, &change).await?;
+            transaction.commit().await.map_err(Failure::from)?;
+        }
+        Ok(change)
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn read(&self, scope: &Scope) -> Result<Calendars, StoreError> {
+        let mut snapshot = self.begin_read().await?;
+        Ok(read::calendars(&mut snapshot, scope).await?)
+    }
+
+    async fn change(&self, scope: &Scope, decide: Decide<'_>) -> Result<Change, ChangeError> {
+        self.try_change(scope, decide).await
+    }
+
+    async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError> {
+        Ok(read::meetings(&self.readers, query).await?)
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        let answered = sqlx::query("SELECT EXISTS (SELECT 1 FROM meeting)").execute(&self.readers);
+        Ok(answered.await.map(drop).map_err(Failure::from)?)
+    }
+}
+
+fn path_of(url: &str) -> Result<PathBuf, Failure> {
+    let path = match url.strip_prefix("sqlite:") {
+        Some(rest) => rest.strip_prefix("//").unwrap_or(rest),
+        None => url,
+    };
+    if path.is_empty() || path == ":memory:" || path.contains(['?', '\0']) {
+        return Err(Failure::unavailable("a SQLite URL is `sqlite:` and the path of a file"));
+    }
+    Ok(PathBuf::from(path))
+}
+
+fn options(path: &PathBuf) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(path).busy_timeout(BUSY_TIMEOUT).foreign_keys(true)
+}
+
+fn pool() -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        // An error within SQLite may end a transaction that the driver takes for open; it could
+        // never begin another one on that connection.
+        .before_acquire(|connection, _| {
+            Box::pin(async move { Ok(!connection.is_in_transaction()) })
+        })
+}
+
+async fn writer(path: &PathBuf) -> Result<SqlitePool, Failure> {
+    let options = options(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // A commit waits until the disk has it. With NORMAL, a power cut could take back bookings
+        // that were already answered (https://sqlite.org/pragma.html#pragma_synchronous).
+        .synchronous(SqliteSynchronous::Full);
+    // Whoever opens a new file first turns it to WAL, and for that moment the others are refused
+    // without any wait (https://sqlite.org/wal.html#sometimes_queries_return_sqlite_busy_in_wal_mode).
+    let mut waited = Duration::ZERO;
+    loop {
+        match pool().max_connections(1).connect_with(options.clone()).await {
+            Err(error) if is_busy(&error) && waited < BUSY_TIMEOUT => {
+                tokio::time::sleep(OPEN_AGAIN_AFTER).await;
+                waited += OPEN_AGAIN_AFTER;
+            }
+            opened => return Ok(opened?),
+        }
+    }
+}
+
+/// They open when first used.
+fn readers(path: &PathBuf) -> SqlitePool {
+    pool().max_connections(READERS).connect_lazy_with(options(path).read_only(true))
+}
+
+const OPEN_AGAIN_AFTER: Duration = Duration::from_millis(10);
