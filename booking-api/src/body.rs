@@ -1,5 +1,7 @@
 //! Request bodies: JSON objects, read field by field so that every wrong field is named at once.
 
+use std::time::Duration;
+
 use booking_core::Patch;
 use poem::http::header;
 use poem::{Request, RequestBody, Result, error::ReadBodyError};
@@ -8,12 +10,16 @@ use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
 use poem_openapi::types::{MaybeUndefined, Type};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde_json::{Map, Value};
+use tokio::time::timeout;
 
 use crate::problem::{Code, FieldError, Problem};
 use crate::wire::{OnWire, Wire};
 
 /// The largest body, in bytes (contract, "Status codes and codes").
 const MAX_BYTES: usize = 64 * 1024;
+
+/// How long a body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The fields of a JSON object, and what was wrong with those taken so far.
 #[derive(Debug)]
@@ -172,7 +178,7 @@ impl<'a, T: FromFields + Type> ApiExtractor<'a> for OptionalBody<T> {
         body: &mut RequestBody,
         _: ExtractParamOptions<()>,
     ) -> Result<Self> {
-        let json = read_bytes(body).await?;
+        let json = read_bytes(request, body).await?;
         if json.is_empty() {
             return Ok(Self(None));
         }
@@ -198,7 +204,7 @@ pub(crate) async fn read_json<T: FromFields>(
     body: &mut RequestBody,
 ) -> Result<T, Problem> {
     check_content_type(request)?;
-    Fields::read(&read_bytes(body).await?)
+    Fields::read(&read_bytes(request, body).await?)
 }
 
 fn check_content_type(request: &Request) -> Result<(), Problem> {
@@ -212,13 +218,20 @@ fn check_content_type(request: &Request) -> Result<(), Problem> {
     }
 }
 
-async fn read_bytes(body: &mut RequestBody) -> Result<Vec<u8>, Problem> {
-    let body = body.take().map_err(Problem::internal)?;
-    match body.into_bytes_limit(MAX_BYTES).await {
-        Ok(bytes) => Ok(bytes.into()),
-        Err(ReadBodyError::PayloadTooLarge) => {
-            Err(Problem::new(Code::PayloadTooLarge, "the body may have at most 64 KiB"))
-        }
-        Err(_) => Err(Problem::new(Code::InvalidRequest, "the body broke off")),
+async fn read_bytes(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>, Problem> {
+    let too_large = || Problem::new(Code::PayloadTooLarge, "the body may have at most 64 KiB");
+    if promised_length(request).is_some_and(|length| length > MAX_BYTES as u64) {
+        return Err(too_large());
     }
+    let body = body.take().map_err(Problem::internal)?;
+    match timeout(PATIENCE, body.into_bytes_limit(MAX_BYTES)).await {
+        Ok(Ok(bytes)) => Ok(bytes.into()),
+        Ok(Err(ReadBodyError::PayloadTooLarge)) => Err(too_large()),
+        Ok(Err(_)) => Err(Problem::new(Code::InvalidRequest, "the body broke off")),
+        Err(_) => Err(Problem::new(Code::RequestTimeout, "the body did not arrive in time")),
+    }
+}
+
+fn promised_length(request: &Request) -> Option<u64> {
+    request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }

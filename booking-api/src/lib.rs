@@ -49,7 +49,7 @@ use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, get};
 use poem_openapi::{OpenApi, OpenApiService};
 
 use crate::api::{AvailabilityApi, DirectoryApi, MeetingsApi, SlotsApi};
-use crate::http::{AllowedMethods, Cors, Guard};
+use crate::http::{Cors, Metrics, Observe, Problems, Routes};
 use crate::spec::{Spec, answer};
 
 pub use auth::{AuthError, InvalidKey, JwtVerifier, Verifier};
@@ -124,38 +124,29 @@ impl Api {
     }
 
     /// Everything: the operations under the base path, and beside them `/docs`, `/openapi.json`,
-    /// `/openapi.yaml`, `/problems/…`, `/healthz` and `/readyz`. Every error is a problem, every
-    /// answer carries `x-request-id`, and every request is logged through `tracing`.
+    /// `/openapi.yaml`, `/problems/…`, `/healthz`, `/readyz` and `/metrics`. Every error is a
+    /// problem, every answer carries `x-request-id`, and every request is logged through `tracing`.
     #[must_use]
     pub fn routes(self) -> impl Endpoint<Output = Response> + 'static {
         let (spec, operations) = self.parts();
-        let mut allowed = AllowedMethods::from_spec(&spec.value, &self.base);
-        let pages = [
-            ("/docs", "text/html; charset=utf-8", spec.html.clone()),
-            ("/openapi.json", "application/json", spec.json.clone()),
-            ("/openapi.yaml", "application/yaml", spec.yaml()),
-        ];
-        let mut route = Route::new()
-            .nest(&self.base, operations)
-            .at("/problems/:code", get(make_sync(health::problem)))
-            .at("/healthz", get(make_sync(|_| health::alive())))
-            .at("/readyz", get(health::Ready(self.booking.clone())));
-        for path in ["/docs", "/openapi.json", "/openapi.yaml", "/healthz", "/readyz"] {
-            allowed = allowed.with(path, "GET, HEAD");
-        }
-        allowed = allowed.with("/problems/{code}", "GET, HEAD");
-        for (path, content_type, body) in pages {
-            route = route.at(path, get(make_sync(move |_| answer(content_type, body.clone()))));
+        let metrics = Metrics::new();
+        let mut routes = Routes::from_spec(&spec.value, &self.base);
+        let mut app = Route::new().nest(&self.base, operations);
+        for (path, endpoint) in pages(&spec, &self.booking, &metrics) {
+            routes = routes.with(&path.replace(":code", "{code}"), "GET, HEAD");
+            app = app.at(path, get(endpoint));
         }
         for (path, methods, endpoint) in self.extra {
-            route = route.at(path, endpoint);
-            allowed = allowed.with(path, methods);
+            routes = routes.with(path, methods);
+            app = app.at(path, endpoint);
         }
-        let guarded = route.data(self.verifier).map_to_response().with(Guard { allowed });
-        match self.cors {
-            Some(cors) => guarded.with(cors).boxed(),
-            None => guarded.boxed(),
-        }
+        let answered =
+            app.data(self.verifier).map_to_response().with(Problems { routes: routes.clone() });
+        let answered = match self.cors {
+            Some(cors) => answered.with(cors).boxed(),
+            None => answered.boxed(),
+        };
+        answered.with(Observe { routes, metrics })
     }
 
     fn parts(&self) -> (Spec, BoxEndpoint<'static, Response>) {
@@ -177,4 +168,24 @@ impl Api {
             .server(&self.base);
         (Spec::of(&service), service.into_endpoint().map_to_response().boxed())
     }
+}
+
+/// What is beside the operations; all of it for reading.
+fn pages(
+    spec: &Spec,
+    booking: &Booking,
+    metrics: &Metrics,
+) -> Vec<(&'static str, BoxEndpoint<'static, Response>)> {
+    let page =
+        |content_type, body: String| make_sync(move |_| answer(content_type, body.clone())).boxed();
+    let metrics = metrics.clone();
+    vec![
+        ("/docs", page("text/html; charset=utf-8", spec.html.clone())),
+        ("/openapi.json", page("application/json", spec.json.clone())),
+        ("/openapi.yaml", page("application/yaml", spec.yaml())),
+        ("/problems/:code", make_sync(health::problem).boxed()),
+        ("/healthz", make_sync(|_| health::alive()).boxed()),
+        ("/readyz", health::Ready(booking.clone()).boxed()),
+        ("/metrics", make_sync(move |_| metrics.text()).boxed()),
+    ]
 }

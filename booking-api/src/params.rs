@@ -81,16 +81,42 @@ impl FromHeader for IfMatch {
         if text == "*" {
             return Ok(Self(ExpectedVersion::Any));
         }
-        let mut versions = Vec::new();
-        for tag in text.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
-            let (weak, tag) = tag.strip_prefix("W/").map_or((false, tag), |tag| (true, tag));
-            let opaque = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
-            let opaque = opaque.filter(|opaque| !opaque.contains('"'));
-            let opaque = opaque.ok_or("must be * or a list of entity tags in double quotes")?;
-            versions.extend(opaque.parse::<u64>().ok().filter(|_| !weak));
-        }
-        Ok(Self(ExpectedVersion::OneOf(versions)))
+        let tags =
+            entity_tags(text).ok_or("must be * or a list of entity tags in double quotes")?;
+        let versions = tags.into_iter().filter_map(|tag| match tag {
+            EntityTag::Strong(opaque) => version_of(opaque),
+            EntityTag::Weak => None,
+        });
+        Ok(Self(ExpectedVersion::OneOf(versions.collect())))
     }
+}
+
+enum EntityTag<'a> {
+    Strong(&'a str),
+    Weak,
+}
+
+/// A list of entity tags (RFC 9110, sections 5.6.1 and 8.8.3); `None` when it is none.
+fn entity_tags(mut rest: &str) -> Option<Vec<EntityTag<'_>>> {
+    let mut tags = Vec::new();
+    loop {
+        rest = rest.trim_start_matches([' ', '\t', ',']);
+        if rest.is_empty() {
+            return Some(tags);
+        }
+        let (weak, tag) = rest.strip_prefix("W/").map_or((false, rest), |tag| (true, tag));
+        let (opaque, after) = tag.strip_prefix('"')?.split_once('"')?;
+        rest = after.trim_start();
+        if !rest.is_empty() && !rest.starts_with(',') {
+            return None;
+        }
+        tags.push(if weak { EntityTag::Weak } else { EntityTag::Strong(opaque) });
+    }
+}
+
+/// The version that we sent as this tag, to the letter.
+fn version_of(opaque: &str) -> Option<u64> {
+    opaque.parse().ok().filter(|version: &u64| version.to_string() == opaque)
 }
 
 /// `Idempotency-Key`: a quoted string (RFC 8941, section 3.3.3) or a bare token.

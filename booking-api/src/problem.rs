@@ -89,6 +89,8 @@ codes! {
         "The server has nothing at this address.";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed",
         "The address exists, but not for this method; `Allow` names those it has.";
+    RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "Too slow",
+        "The body of the request did not arrive in time.";
     IdempotencyInFlight = "idempotency_in_flight", CONFLICT, "Still being worked on",
         "The first request with this Idempotency-Key has not been answered yet. Try again shortly.";
     VersionMismatch = "version_mismatch", PRECONDITION_FAILED, "Changed since",
@@ -318,11 +320,12 @@ impl Payload for ProblemJson {
 /// The statuses that any operation may answer with.
 impl ApiResponse for Problem {
     fn meta() -> MetaResponses {
-        const DOCUMENTED: [(u16, &str); 11] = [
+        const DOCUMENTED: [(u16, &str); 12] = [
             (400, "The request is malformed, or the rules say no; `code` says which."),
             (401, "No valid bearer token, or a role that may not manage availability."),
             (403, "The signed-in user may not do this."),
             (404, "There is no such thing."),
+            (408, "The body did not arrive in time."),
             (409, "The first request with this Idempotency-Key is still being worked on."),
             (412, "The version in If-Match is not the present one."),
             (413, "The body is larger than 64 KiB."),

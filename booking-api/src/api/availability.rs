@@ -70,7 +70,8 @@ impl AvailabilityApi {
         id: Path<String>,
         body: Body<TherapistAvailabilityUpdateDto>,
     ) -> Result<Json<AvailabilityDto>, Problem> {
-        let (id, patch) = (availability_id(&id)?, body.0.into_patch());
+        let patch = body.0.try_into()?;
+        let id = availability_id(&id)?;
         let slot = self.0.update_availability(&caller.actor, id, &patch).await?;
         Ok(Json(slot.into()))
     }

@@ -32,7 +32,7 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct DevArgs {
-    /// Port on 127.0.0.1 and [::1]; 0 takes a free one
+    /// Port on 127.0.0.1 and `[::1]`; 0 takes a free one
     #[arg(long, default_value_t = 5000)]
     pub(super) port: u16,
     #[command(flatten)]

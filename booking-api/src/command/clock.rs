@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use booking_core::{Clock, ShiftedClock};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use poem::http::Method;
 use poem::{Endpoint, Request, Response, Result};
 
 use crate::body::{read_json, request_body};
+use crate::problem::{FieldError, Problem};
 use crate::spec::answer;
 use crate::wire::{OnWire, Wire};
 
@@ -20,7 +21,13 @@ request_body! {
 }
 
 /// GET tells it, PUT sets it.
+#[derive(Clone)]
 pub(super) struct ClockEndpoint(pub(super) Arc<ShiftedClock>);
+
+/// An instant from which a clock may run on: RFC 3339 ends with the year 9999.
+pub(super) fn settable(now: DateTime<Utc>) -> Result<DateTime<Utc>, &'static str> {
+    if (0..9_999).contains(&now.year()) { Ok(now) } else { Err("must be before the year 9999") }
+}
 
 impl Endpoint for ClockEndpoint {
     type Output = Response;
@@ -29,7 +36,8 @@ impl Endpoint for ClockEndpoint {
         if request.method() == Method::PUT {
             let (request, mut body) = request.split();
             let wanted: ClockDto = read_json(&request, &mut body).await?;
-            self.0.set(wanted.now.0);
+            let now = settable(wanted.now.0);
+            self.0.set(now.map_err(|why| Problem::invalid(vec![FieldError::at("now", why)]))?);
         }
         Ok(answer("application/json", format!(r#"{{"now":{}}}"#, self.0.now().write())))
     }

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use booking_core::{Actor, Clock, Outbox, ShiftedClock, format_instant, relay_once};
 use chrono::{Days, Weekday};
-use poem::EndpointExt;
+use poem::endpoint::BoxEndpoint;
+use poem::{EndpointExt, Response, get};
 
 use super::backend::Backend;
 use super::cli::DevArgs;
-use super::clock::ClockEndpoint;
+use super::clock::{ClockEndpoint, settable};
 use super::issuer::DevIssuer;
 use super::logs::LogSink;
 use super::{Failure, demo, logs, server};
@@ -31,17 +32,22 @@ pub(super) async fn run(args: DevArgs) -> Result<(), Failure> {
     let issuer = DevIssuer::open(&args.data.data_dir)?;
     let clock = Arc::new(ShiftedClock::default());
     if let Some(now) = args.now {
-        clock.set(now);
+        clock.set(settable(now)?);
     }
     let api = Api::new(backend.booking(clock.clone()), Arc::new(issuer.verifier()?))
         .with_directory(backend.directory)
         .allow_origins(is_local_page)
-        .with_endpoint("/dev/clock", "GET, PUT", ClockEndpoint(clock.clone()).boxed());
+        .with_endpoint("/dev/clock", "GET, PUT", clock_route(&clock));
 
     let (acceptor, port) = server::listen_on_loopback(args.port).await?;
     greet(port, &database_url, clock.as_ref(), &issuer)?;
     tokio::spawn(log_events(backend.outbox));
     server::serve(acceptor, api.routes()).await
+}
+
+fn clock_route(clock: &Arc<ShiftedClock>) -> BoxEndpoint<'static, Response> {
+    let endpoint = ClockEndpoint(clock.clone());
+    get(endpoint.clone()).put(endpoint).boxed()
 }
 
 /// Pages that a developer serves from this machine, on any port.

@@ -15,6 +15,9 @@ const LEEWAY_SECONDS: u64 = 5;
 
 pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let settings = Settings::of(args)?;
+    if settings.database_url == "memory:" {
+        return Err("memory: forgets every booking; serve needs a database".into());
+    }
     logs::start();
     let key = fs::read(&settings.issuer_key)
         .map_err(|error| format!("cannot read --issuer-key: {error}"))?;

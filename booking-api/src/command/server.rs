@@ -14,11 +14,11 @@ const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(10);
 /// How long a connection may stay open with nothing asked.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 
-/// 127.0.0.1 and, where the machine has it, [::1]; returns the port too.
+/// 127.0.0.1 and, where the machine has it, `[::1]`; returns the port too.
 pub(super) async fn listen_on_loopback(
     port: u16,
 ) -> Result<(Box<dyn poem::listener::DynAcceptor>, u16), Failure> {
-    let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    let v4 = bind((Ipv4Addr::LOCALHOST, port).into()).await?;
     let port = v4.local_addr()?.port();
     let v4 = TcpAcceptor::from_tokio(v4)?;
     let acceptor = match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
@@ -30,7 +30,12 @@ pub(super) async fn listen_on_loopback(
 
 /// One address.
 pub(super) async fn listen(address: SocketAddr) -> Result<TcpAcceptor, Failure> {
-    Ok(TcpAcceptor::from_tokio(TcpListener::bind(address).await?)?)
+    Ok(TcpAcceptor::from_tokio(bind(address).await?)?)
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let bound = TcpListener::bind(address).await;
+    Ok(bound.map_err(|error| format!("cannot listen on {address}: {error}"))?)
 }
 
 /// Serves until the process gets SIGINT or SIGTERM, and then finishes what is under way.

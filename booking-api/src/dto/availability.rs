@@ -79,26 +79,35 @@ impl DeletedDto {
     pub(crate) const DONE: Self = Self { success: true };
 }
 
+fn window(start: WallTime, end: WallTime) -> Result<Window, Problem> {
+    let inverted = || FieldError::at("startTime", "must be before endTime");
+    Window::new(start, end).ok_or_else(|| Problem::invalid(vec![inverted()]))
+}
+
 impl TryFrom<TherapistAvailabilityCreateDto> for NewAvailability {
     type Error = Problem;
 
     fn try_from(dto: TherapistAvailabilityCreateDto) -> Result<Self, Problem> {
-        let window = Window::new(dto.start_time.0, dto.end_time.0).ok_or_else(|| {
-            Problem::invalid(vec![FieldError::at("startTime", "must be before endTime")])
-        })?;
+        let window = window(dto.start_time.0, dto.end_time.0)?;
         Ok(Self { weekday: dto.day_of_week.0, window, notes: plain(dto.notes.take()) })
     }
 }
 
-impl TherapistAvailabilityUpdateDto {
-    pub(crate) fn into_patch(self) -> AvailabilityPatch {
-        AvailabilityPatch {
-            weekday: plain(self.day_of_week),
-            start: plain(self.start_time),
-            end: plain(self.end_time),
-            notes: patch(self.notes),
-            is_available: plain(self.is_available),
+impl TryFrom<TherapistAvailabilityUpdateDto> for AvailabilityPatch {
+    type Error = Problem;
+
+    fn try_from(dto: TherapistAvailabilityUpdateDto) -> Result<Self, Problem> {
+        let (start, end) = (plain(dto.start_time), plain(dto.end_time));
+        if let Some((start, end)) = start.zip(end) {
+            window(start, end)?;
         }
+        Ok(Self {
+            weekday: plain(dto.day_of_week),
+            start,
+            end,
+            notes: patch(dto.notes),
+            is_available: plain(dto.is_available),
+        })
     }
 }
 

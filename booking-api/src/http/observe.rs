@@ -1,0 +1,91 @@
+//! The outermost layer: names each request, and writes the log and the metrics.
+
+use std::time::Instant;
+
+use poem::http::{HeaderName, HeaderValue};
+use poem::{Endpoint, Middleware, Request, Response, Result};
+use uuid::Uuid;
+
+use crate::http::{Metrics, Routes};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest request id and path that are taken over into the log, in bytes.
+const MAX_LOGGED_BYTES: usize = 128;
+
+/// The name of a request: the caller's, or a fresh one.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId(pub(crate) String);
+
+/// Names, times and logs every request.
+#[derive(Clone)]
+pub(crate) struct Observe {
+    pub(crate) routes: Routes,
+    pub(crate) metrics: Metrics,
+}
+
+impl<E: Endpoint<Output = Response>> Middleware<E> for Observe {
+    type Output = ObserveEndpoint<E>;
+
+    fn transform(&self, inner: E) -> ObserveEndpoint<E> {
+        ObserveEndpoint { inner, routes: self.routes.clone(), metrics: self.metrics.clone() }
+    }
+}
+
+pub(crate) struct ObserveEndpoint<E> {
+    inner: E,
+    routes: Routes,
+    metrics: Metrics,
+}
+
+impl<E: Endpoint<Output = Response>> Endpoint for ObserveEndpoint<E> {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        let begun = Instant::now();
+        let RequestId(id) = request_id(&request);
+        request.extensions_mut().insert(RequestId(id.clone()));
+        let method = request.method().clone();
+        let path = request.original_uri().path().to_owned();
+        // Without the prefix of an app that the API is mounted in.
+        let address = self.routes.find(request.uri().path());
+
+        let mut response = self.inner.call(request).await?;
+        if let Ok(value) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert(REQUEST_ID, value);
+        }
+        let (status, took) = (response.status(), begun.elapsed());
+        self.metrics.record(&method, address, status, took);
+        // Never the query, headers or bodies: they hold tokens, names and what people wrote.
+        tracing::info!(
+            request_id = id,
+            %method,
+            path = clipped(&path),
+            status = status.as_u16(),
+            micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            "request",
+        );
+        Ok(response)
+    }
+}
+
+/// The caller's, if it is short and plain, else a new one.
+fn request_id(request: &Request) -> RequestId {
+    let plain = |id: &&str| {
+        (1..=MAX_LOGGED_BYTES).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
+    };
+    let given = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
+    given.filter(plain).map_or_else(RequestId::fresh, |id| RequestId(id.to_owned()))
+}
+
+impl RequestId {
+    #[expect(clippy::disallowed_methods, reason = "names a request; nothing is decided by it")]
+    fn fresh() -> Self {
+        Self(Uuid::now_v7().to_string())
+    }
+}
+
+fn clipped(path: &str) -> &str {
+    path.get(..path.len().min(MAX_LOGGED_BYTES)).unwrap_or("…")
+}

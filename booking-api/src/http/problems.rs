@@ -1,0 +1,121 @@
+//! Turns every error, and every panic, into a problem.
+
+use std::error::Error as _;
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
+use poem::error::{MethodNotAllowedError, NotFoundError, ParsePathError};
+use poem::http::{HeaderValue, StatusCode, header};
+use poem::{Endpoint, Error, Middleware, Request, Response, Result};
+use poem_openapi::error::{ParseParamError, ParsePathError as ParseApiPathError};
+
+use crate::http::Routes;
+use crate::http::observe::RequestId;
+use crate::problem::{Code, FieldError, Problem};
+
+/// Answers every request, whatever happens inside.
+#[derive(Debug, Clone)]
+pub(crate) struct Problems {
+    pub(crate) routes: Routes,
+}
+
+impl<E: Endpoint<Output = Response>> Middleware<E> for Problems {
+    type Output = ProblemsEndpoint<E>;
+
+    fn transform(&self, inner: E) -> ProblemsEndpoint<E> {
+        ProblemsEndpoint { inner, routes: self.routes.clone() }
+    }
+}
+
+pub(crate) struct ProblemsEndpoint<E> {
+    inner: E,
+    routes: Routes,
+}
+
+impl<E: Endpoint<Output = Response>> Endpoint for ProblemsEndpoint<E> {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        let id = request.extensions().get::<RequestId>().map(|RequestId(id)| id.clone());
+        let id = id.unwrap_or_default();
+        let path = request.uri().path().to_owned();
+        let answer = AssertUnwindSafe(self.inner.call(request)).catch_unwind().await;
+        Ok(match answer {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) if error.is_from_response() => error.into_response(),
+            Ok(Err(error)) => self.answer(problem(error), &path, &id),
+            Err(_panic) => self.answer(Problem::internal("a handler panicked"), &path, &id),
+        })
+    }
+}
+
+impl<E> ProblemsEndpoint<E> {
+    fn answer(&self, problem: Problem, path: &str, id: &str) -> Response {
+        if let Some(cause) = problem.source() {
+            tracing::error!(request_id = id, code = problem.code().as_str(), cause = chain(cause));
+        }
+        if problem.code() != Code::MethodNotAllowed {
+            return problem.into_response(id);
+        }
+        let Some(address) = self.routes.find(path) else {
+            // The router lets an empty id pass for one.
+            return nothing_there().into_response(id);
+        };
+        let mut response = problem.into_response(id);
+        if let Ok(methods) = HeaderValue::from_str(&address.methods) {
+            response.headers_mut().insert(header::ALLOW, methods);
+        }
+        response
+    }
+}
+
+/// Our own problems pass; what poem and poem-openapi raise is named by the contract's codes.
+fn problem(error: Error) -> Problem {
+    let error = match error.downcast::<Problem>() {
+        Ok(problem) => return problem,
+        Err(error) => error,
+    };
+    if let Some(ParseParamError { name, reason }) = error.downcast_ref() {
+        return Problem::invalid(vec![FieldError::at(name, plain_reason(reason))]);
+    }
+    if error.is::<NotFoundError>()
+        || error.is::<ParsePathError>()
+        || error.is::<ParseApiPathError>()
+    {
+        return nothing_there();
+    }
+    if error.is::<MethodNotAllowedError>() {
+        return Problem::new(Code::MethodNotAllowed, "this address does not have this method");
+    }
+    match error.status() {
+        StatusCode::NOT_FOUND => nothing_there(),
+        status if status.is_client_error() => {
+            Problem::new(Code::InvalidRequest, "the request is malformed")
+        }
+        _ => Problem::internal(error.to_string()),
+    }
+}
+
+fn nothing_there() -> Problem {
+    Problem::new(Code::NotFound, "there is nothing at this address")
+}
+
+/// poem-openapi wraps a reason in names of types:
+/// `failed to parse "Date": must be … (occurred while parsing "optional_Date")`.
+fn plain_reason(reason: &str) -> &str {
+    if reason.ends_with("expects an input value.") {
+        return "is required";
+    }
+    let plain = reason.split_once("\": ").map_or(reason, |(_, plain)| plain);
+    plain.split_once(" (occurred while parsing").map_or(plain, |(plain, _)| plain)
+}
+
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}
