@@ -1,0 +1,25 @@
+//! The contract over HTTP: every test starts the real `booking-api` command and talks to it.
+
+mod access;
+mod caller;
+mod commands;
+mod directory;
+mod flow;
+mod hostile;
+mod hostile_raw;
+mod idempotency;
+mod kill;
+mod logs;
+mod pages;
+mod paging;
+mod races;
+mod raw;
+mod server;
+mod signing;
+mod slots;
+mod text;
+mod tokens;
+mod two_processes;
+mod updates;
+mod validation;
+mod versions;
