@@ -7,7 +7,7 @@ use std::fmt;
 
 use booking_core::{
     Email, MeetingStatus, MeetingType, MeetingUrl, Role, SessionDuration, StartTime, Text, UserId,
-    WallTime, format_instant,
+    WEEKDAYS, WallTime, format_instant,
 };
 use chrono::{DateTime, NaiveDate, Utc, Weekday};
 use chrono_tz::Tz;
@@ -200,17 +200,8 @@ impl OnWire for Weekday {
     }
 
     fn read(value: &Value) -> Result<Self, String> {
-        const FROM_SUNDAY: [Weekday; 7] = [
-            Weekday::Sun,
-            Weekday::Mon,
-            Weekday::Tue,
-            Weekday::Wed,
-            Weekday::Thu,
-            Weekday::Fri,
-            Weekday::Sat,
-        ];
         let index = value.as_u64().and_then(|day| usize::try_from(day).ok());
-        let weekday = index.and_then(|index| FROM_SUNDAY.get(index).copied());
+        let weekday = index.and_then(|index| WEEKDAYS.get(index).copied());
         weekday.ok_or_else(|| "must be 0 (Sunday) to 6 (Saturday)".to_owned())
     }
 

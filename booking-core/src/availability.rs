@@ -15,6 +15,17 @@ use crate::span::{Span, SpanSet};
 use crate::text::Notes;
 use crate::zone::{DAY_SECONDS, Stretch, stretches};
 
+/// The days of the week as the contract numbers them: Sunday is 0.
+pub const WEEKDAYS: [Weekday; 7] = [
+    Weekday::Sun,
+    Weekday::Mon,
+    Weekday::Tue,
+    Weekday::Wed,
+    Weekday::Thu,
+    Weekday::Fri,
+    Weekday::Sat,
+];
+
 /// A time of day to the minute, from `00:00` to `24:00`, in the therapist's zone.
 ///
 /// ```

@@ -109,7 +109,9 @@ mod store_ext;
 pub mod testing;
 
 pub use access::{Actor, Operation, Role};
-pub use availability::{AvailabilitySlot, InvalidWallTime, WallTime, WeeklyHours, Window};
+pub use availability::{
+    AvailabilitySlot, InvalidWallTime, WEEKDAYS, WallTime, WeeklyHours, Window,
+};
 pub use booking::{Booking, BookingError};
 pub use calendar::Calendar;
 pub use clock::{Clock, ManualClock, ShiftedClock, SystemClock};

@@ -6,7 +6,8 @@
 use std::str::FromStr;
 
 use booking_core::{
-    AvailabilitySlot, Fingerprint, MeetingUrl, SessionDuration, Text, UserId, WallTime, Window,
+    AvailabilitySlot, Fingerprint, MeetingUrl, SessionDuration, Text, UserId, WEEKDAYS, WallTime,
+    Window,
 };
 use chrono::{DateTime, Utc, Weekday};
 use chrono_tz::Tz;
@@ -69,16 +70,7 @@ pub(crate) fn window(start_minute: i64, end_minute: i64) -> Result<Window, Malfo
 }
 
 pub(crate) fn weekday(from_sunday: i64) -> Result<Weekday, Malformed> {
-    const FROM_SUNDAY: [Weekday; 7] = [
-        Weekday::Sun,
-        Weekday::Mon,
-        Weekday::Tue,
-        Weekday::Wed,
-        Weekday::Thu,
-        Weekday::Fri,
-        Weekday::Sat,
-    ];
-    let day = usize::try_from(from_sunday).ok().and_then(|index| FROM_SUNDAY.get(index));
+    let day = usize::try_from(from_sunday).ok().and_then(|index| WEEKDAYS.get(index));
     day.copied().ok_or(Malformed::new("weekday"))
 }
 

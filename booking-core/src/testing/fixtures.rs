@@ -186,14 +186,3 @@ pub fn event(payload: EventPayload) -> Event {
 pub fn booked(meeting: &Meeting) -> Event {
     event(EventPayload::booked(meeting, true))
 }
-
-/// All days of the week, from Sunday.
-pub const WEEKDAYS: [Weekday; 7] = [
-    Weekday::Sun,
-    Weekday::Mon,
-    Weekday::Tue,
-    Weekday::Wed,
-    Weekday::Thu,
-    Weekday::Fri,
-    Weekday::Sat,
-];

@@ -231,7 +231,7 @@ cases! {
 
     /// Of several overlapping weekly windows, one is added.
     async fn overlapping_availability_is_added_once(world: World) {
-        for weekday in super::fixtures::WEEKDAYS {
+        for weekday in crate::WEEKDAYS {
             let outcomes = race((0..8).map(|n| {
                 let world = world.clone();
                 let window = window(540 + 30 * n, 540 + 30 * n + 240);

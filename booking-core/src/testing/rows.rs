@@ -4,12 +4,12 @@ use chrono::{TimeDelta, Weekday};
 
 use super::cases;
 use super::fixtures::{
-    WEEKDAYS, at, client, hour, id, meeting, now, other_client, other_therapist, slot, text,
-    therapist, user, window,
+    at, client, hour, id, meeting, now, other_client, other_therapist, slot, text, therapist, user,
+    window,
 };
 use crate::{
     AvailabilitySlot, Meeting, MeetingStatus, MeetingType, MeetingUrl, Scope, SessionDuration,
-    Span, UserId, Write,
+    Span, UserId, WEEKDAYS, Write,
 };
 
 /// Quotes of all kinds, patterns and escapes of SQL and JSON, several planes of Unicode, both

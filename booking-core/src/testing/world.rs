@@ -8,13 +8,13 @@ use tokio::sync::Barrier;
 
 use super::Harness;
 use super::fixtures::{
-    CLIENTS, THERAPISTS, WEEKDAYS, as_client, client, id, now, slot, start, therapist, user, window,
+    CLIENTS, THERAPISTS, as_client, client, id, now, slot, start, therapist, user, window,
 };
 use crate::{
     Answered, AvailabilityId, AvailabilitySlot, BookRequest, Booking, BookingError, Calendars,
     Change, ChangeError, ExpectedVersion, Hours, ManualClock, Meeting, MeetingId, MeetingPatch,
     MeetingQuery, MeetingView, Outbox, RandomIds, Recorded, Refusal, Scope, SessionDuration, Store,
-    User, UserId, Write,
+    User, UserId, WEEKDAYS, Write,
 };
 
 /// A store with the demo people in its directory, and the service over it. Clones share everything.
