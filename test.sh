@@ -14,7 +14,7 @@ help() {
 ./test.sh          everything, in this order
 ./test.sh format   the code is formatted
 ./test.sh lint     clippy has nothing to say
-./test.sh test     all tests and documentation examples
+./test.sh tests    all tests and documentation examples
 ./test.sh docs     the documentation builds without warnings
 ./test.sh deny     licenses, bans and sources of dependencies
 TEXT

@@ -65,6 +65,8 @@ codes! {
         "The start of the session is not in the future.";
     AvailabilityOverlap = "availability_overlap", BAD_REQUEST, "Availability overlaps",
         "Two availability slots of one weekday would overlap; switched-off slots count too.";
+    AvailabilityLimit = "availability_limit", BAD_REQUEST, "Too many windows",
+        "A weekday can have at most 48 availability slots.";
     MeetingClosed = "meeting_closed", BAD_REQUEST, "Meeting closed",
         "The meeting is completed, cancelled or a no-show, and can no longer change.";
     InvalidTransition = "invalid_transition", BAD_REQUEST, "Status not reachable",
@@ -72,7 +74,7 @@ codes! {
     Unauthenticated = "unauthenticated", UNAUTHORIZED, "Not signed in",
         "There is no valid bearer token: none was sent, or it is malformed, expired, not yet valid, or of another issuer.";
     RoleRequired = "role_required", FORBIDDEN, "Role required",
-        "The role of the signed-in user may not do this.";
+        "The role of the signed-in user may not do this. The status is 401 for availability, which is for therapists.";
     NoRelationship = "no_relationship", FORBIDDEN, "Not related",
         "Client and therapist are not related; only related ones can hold sessions.";
     Forbidden = "forbidden", FORBIDDEN, "Not yours",
@@ -293,6 +295,7 @@ impl From<Refusal> for Problem {
             Refusal::NotOnGrid => Code::NotOnGrid,
             Refusal::SlotConflict => Code::SlotConflict,
             Refusal::AvailabilityOverlap => Code::AvailabilityOverlap,
+            Refusal::TooMuchAvailability => Code::AvailabilityLimit,
             Refusal::MeetingClosed => Code::MeetingClosed,
             Refusal::InvalidTransition { .. } => Code::InvalidTransition,
             Refusal::IdempotencyMismatch => Code::IdempotencyMismatch,

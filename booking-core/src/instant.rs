@@ -1,6 +1,6 @@
 //! Instants as they go over the wire, and the instants at which a session may start.
 
-use chrono::{DateTime, Datelike, SecondsFormat, Timelike, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, SubsecRound, TimeDelta, Timelike, Utc};
 use serde::{Serialize, Serializer, ser::Error as _};
 
 /// RFC 3339 in UTC with exactly three decimals and `Z` (contract, "Address and shape").
@@ -15,6 +15,15 @@ use serde::{Serialize, Serializer, ser::Error as _};
 pub fn format_instant(instant: DateTime<Utc>) -> String {
     instant.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
+
+/// The next instant, this one included, that stores can tell from others. For a bound on starts,
+/// which are whole minutes, the two are the same.
+pub(crate) fn ceil_to_millis(instant: DateTime<Utc>) -> DateTime<Utc> {
+    let floor = instant.trunc_subsecs(3);
+    if floor == instant { instant } else { floor.checked_add_signed(ONE_MILLI).unwrap_or(instant) }
+}
+
+const ONE_MILLI: TimeDelta = TimeDelta::milliseconds(1);
 
 /// For `#[serde(serialize_with)]`; reading back is chrono's own.
 pub(crate) fn serialize<S: Serializer>(

@@ -1,8 +1,8 @@
 //! Bookings that never collide.
 //!
 //! `booking-core` generates slots, checks overlaps and decides state transitions for sessions of
-//! clients with therapists, over storage that you plug in. It knows no SQL, no HTTP and no wall
-//! clock.
+//! clients with therapists, over storage that you plug in. It knows no SQL and no HTTP, and takes the
+//! time from a [`Clock`].
 //!
 //! # A tour
 //!
@@ -55,7 +55,7 @@
 //! assert_eq!(booking.slots(&client, &jane.id, date).await?.len(), 4);
 //!
 //! // The rest of the platform hears of it.
-//! let events = store.undelivered(10).await?;
+//! let events = store.undelivered(0, 10).await?;
 //! assert_eq!(events[0].event.payload.name(), "AppointmentBooked");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;

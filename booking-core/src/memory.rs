@@ -4,6 +4,7 @@
 //! the plainest way there is, so that the other stores can be read against it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -171,9 +172,10 @@ impl State {
 
 #[async_trait]
 impl Outbox for MemoryStore {
-    async fn undelivered(&self, limit: u32) -> Result<Vec<Recorded>, StoreError> {
+    async fn undelivered(&self, after: u64, limit: u32) -> Result<Vec<Recorded>, StoreError> {
         let state = self.state();
-        let oldest = state.outbox.iter().take(limit as usize);
+        let later = (Bound::Excluded(after), Bound::Unbounded);
+        let oldest = state.outbox.range(later).take(limit as usize);
         Ok(oldest.map(|(&sequence, event)| Recorded { sequence, event: event.clone() }).collect())
     }
 

@@ -18,8 +18,8 @@ pub struct Recorded {
 /// The events that a [`Store`](crate::Store) wrote together with their changes.
 #[async_trait]
 pub trait Outbox: Send + Sync {
-    /// The undelivered events, oldest first, at most `limit`.
-    async fn undelivered(&self, limit: u32) -> Result<Vec<Recorded>, StoreError>;
+    /// The undelivered events with a sequence greater than `after`, oldest first, at most `limit`.
+    async fn undelivered(&self, after: u64, limit: u32) -> Result<Vec<Recorded>, StoreError>;
 
     /// Takes events off the list. Unknown and repeated numbers are fine.
     async fn mark_delivered(&self, sequences: &[u64]) -> Result<(), StoreError>;

@@ -54,6 +54,9 @@ pub enum Refusal {
     /// Two availability slots of one weekday would overlap.
     #[error("overlaps another availability slot of the same day")]
     AvailabilityOverlap,
+    /// A weekday has as many availability slots as it may have.
+    #[error("this day has 48 availability slots, and cannot have more")]
+    TooMuchAvailability,
     /// The meeting is completed, cancelled or a no-show: nothing about it changes any more.
     #[error("the meeting is completed, cancelled or a no-show, and can no longer change")]
     MeetingClosed,

@@ -7,6 +7,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::calendar::Calendar;
 use crate::duration::SessionDuration;
+use crate::instant::StartTime;
 use crate::refusal::Refusal;
 use crate::span::{Span, SpanSet};
 use crate::zone;
@@ -128,8 +129,10 @@ impl Room {
 }
 
 impl Run {
+    /// Until the 1970s some zones were off by odd seconds; no session starts within a minute.
     fn is_on_grid(self, start: DateTime<Utc>) -> bool {
         (start - self.anchor).num_milliseconds() % GRID.num_milliseconds() == 0
+            && StartTime::new(start).is_ok()
     }
 
     /// The grid's starts within a part of the run.

@@ -218,9 +218,9 @@ pub struct MeetingQuery {
     pub person: UserId,
     /// In one of these; empty for any.
     pub statuses: BTreeSet<MeetingStatus>,
-    /// Starting at or after.
+    /// Starting at or after; a whole millisecond.
     pub from: Option<DateTime<Utc>>,
-    /// Starting before.
+    /// Starting before; a whole millisecond.
     pub to: Option<DateTime<Utc>>,
     /// Only what comes after this place in the order.
     pub after: Option<Place>,

@@ -75,6 +75,10 @@ impl DirectoryApi {
     ) -> Result<Done, Problem> {
         let (client, therapist) = (user_id(&client_id)?, user_id(&therapist_id)?);
         let users = self.0.users(&BTreeSet::from([client.clone(), therapist.clone()])).await?;
+        if client == therapist {
+            let error = FieldError::at("therapistId", "is the client");
+            return Err(Problem::invalid(vec![error]));
+        }
         // Any user may be somebody's client: a therapist too.
         users.get(&client).ok_or_else(no_such_user)?;
         if users.get(&therapist).ok_or_else(no_such_user)?.role != Role::Therapist {

@@ -11,12 +11,14 @@ use crate::auth::{AuthError, Verifier, ring};
 const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
 /// Verifies tokens in full: signature, algorithm (RS256, whatever the header says), `exp`, `nbf`
-/// and `iss`. `sub` is the user's id, and `role` is `client`, `therapist` or `admin`.
+/// and `iss`, and `azp` where [parties](Self::for_parties) are named. `sub` is the user's id, and `role` is `client`, `therapist` or `admin`.
 ///
 /// Time is always the machine's: a moved clock does not revive a token.
 pub struct JwtVerifier {
     key: DecodingKey,
     validation: Validation,
+    /// Empty for any.
+    parties: Vec<String>,
 }
 
 /// A key that is no RSA key in PEM.
@@ -29,6 +31,7 @@ pub struct InvalidKey(#[source] pub(super) jsonwebtoken::errors::Error);
 struct Identity {
     sub: String,
     role: String,
+    azp: Option<String>,
 }
 
 impl JwtVerifier {
@@ -50,7 +53,15 @@ impl JwtVerifier {
         validation.validate_aud = false;
         validation.leeway = leeway_seconds;
         let key = DecodingKey::from_rsa_pem(public_key_pem).map_err(InvalidKey)?;
-        Ok(Self { key, validation })
+        Ok(Self { key, validation, parties: Vec::new() })
+    }
+
+    /// Takes only tokens that the issuer made out for one of these parties (`azp`): an issuer may
+    /// sign for other applications too. An empty list stands for any.
+    #[must_use]
+    pub fn for_parties(mut self, parties: Vec<String>) -> Self {
+        self.parties = parties;
+        self
     }
 }
 
@@ -64,6 +75,10 @@ impl Verifier for JwtVerifier {
         let claims = jsonwebtoken::decode::<Identity>(token, &self.key, &self.validation)
             .map_err(|error| rejected(error.to_string()))?
             .claims;
+        let ours = claims.azp.is_some_and(|azp| self.parties.contains(&azp));
+        if !self.parties.is_empty() && !ours {
+            return Err(rejected("made out for another party".to_owned()));
+        }
         let id = UserId::new(claims.sub).map_err(|error| rejected(error.to_string()))?;
         let role = claims.role.parse::<Role>().map_err(|error| rejected(error.to_string()))?;
         Ok(Actor { id, role })

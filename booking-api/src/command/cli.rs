@@ -63,9 +63,12 @@ pub(super) struct ServeArgs {
     /// Whose tokens are accepted: their `iss` claim
     #[arg(long, env = "BOOKING_ISSUER")]
     pub(super) issuer: Option<String>,
+    /// Whose tokens of that issuer are accepted: their `azp` claim; any when left out
+    #[arg(long, env = "BOOKING_AUTHORIZED_PARTIES", value_delimiter = ',')]
+    pub(super) authorized_party: Vec<String>,
     /// A file with the issuer's RSA public key in PEM
     #[arg(long, env = "BOOKING_ISSUER_KEY")]
-    pub(super) issuer_key: Option<PathBuf>,
+    pub(super) issuer_key: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,8 @@
 //! `booking-api serve`, `migrate` and `openapi`.
 
 use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use booking_core::{Booking, MemoryStore, RandomIds, SystemClock};
@@ -21,7 +23,8 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
     logs::start();
     let key = fs::read(&settings.issuer_key)
         .map_err(|error| format!("cannot read --issuer-key: {error}"))?;
-    let verifier = JwtVerifier::new(&settings.issuer, &key, LEEWAY_SECONDS)?;
+    let verifier = JwtVerifier::new(&settings.issuer, &key, LEEWAY_SECONDS)?
+        .for_parties(settings.authorized_parties);
     let backend = Backend::open(&settings.database_url).await?;
     let booking = backend.booking(Arc::new(SystemClock));
     let api = Api::new(booking, Arc::new(verifier)).with_directory(backend.directory);
@@ -53,44 +56,35 @@ pub(super) fn print_openapi(args: &OpenapiArgs) {
 }
 
 struct Settings {
-    listen: std::net::SocketAddr,
+    listen: SocketAddr,
     database_url: String,
     issuer: String,
-    issuer_key: std::path::PathBuf,
+    issuer_key: PathBuf,
+    authorized_parties: Vec<String>,
 }
 
 impl Settings {
     /// All that is missing is said at once.
     fn of(args: ServeArgs) -> Result<Self, Failure> {
         let mut missing = Vec::new();
+        let mut required = |value, name| required(value, name, &mut missing);
         let settings = Self {
             listen: args.listen,
-            database_url: required(
-                args.database_url,
-                "--database-url (BOOKING_DATABASE_URL)",
-                &mut missing,
-            ),
-            issuer: required(args.issuer, "--issuer (BOOKING_ISSUER)", &mut missing),
-            issuer_key: required(
-                args.issuer_key,
-                "--issuer-key (BOOKING_ISSUER_KEY)",
-                &mut missing,
-            ),
+            database_url: required(args.database_url, "--database-url (BOOKING_DATABASE_URL)"),
+            issuer: required(args.issuer, "--issuer (BOOKING_ISSUER)"),
+            issuer_key: required(args.issuer_key, "--issuer-key (BOOKING_ISSUER_KEY)").into(),
+            authorized_parties: args.authorized_party,
         };
         complete(&missing)?;
         Ok(settings)
     }
 }
 
-/// Notes the setting's name where it has no value.
-fn required<T: Default>(
-    value: Option<T>,
-    name: &'static str,
-    missing: &mut Vec<&'static str>,
-) -> T {
-    value.unwrap_or_else(|| {
+/// Notes the setting's name where it has no value; an empty one is none.
+fn required(value: Option<String>, name: &'static str, missing: &mut Vec<&'static str>) -> String {
+    value.filter(|value| !value.is_empty()).unwrap_or_else(|| {
         missing.push(name);
-        T::default()
+        String::new()
     })
 }
 

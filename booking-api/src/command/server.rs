@@ -1,5 +1,6 @@
 //! Listening, and stopping when told to.
 
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -23,6 +24,10 @@ pub(super) async fn listen_on_loopback(
     let v4 = TcpAcceptor::from_tokio(v4)?;
     let acceptor = match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
         Ok(v6) => v4.combine(TcpAcceptor::from_tokio(v6)?).boxed(),
+        // Somebody else's: `localhost` would reach them, and tokens would go there.
+        Err(error) if error.kind() == ErrorKind::AddrInUse => {
+            return Err(format!("cannot listen on [::1]:{port}: {error}").into());
+        }
         Err(_) => v4.boxed(),
     };
     Ok((acceptor, port))

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use poem::http::{HeaderName, HeaderValue};
+use poem::http::{HeaderName, HeaderValue, header};
 use poem::{Endpoint, Middleware, Request, Response, Result};
 use uuid::Uuid;
 
@@ -10,8 +10,8 @@ use crate::http::{Metrics, Routes};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The longest request id and path that are taken over into the log, in bytes.
-const MAX_LOGGED_BYTES: usize = 128;
+/// The longest request id that is taken over, in bytes.
+const MAX_ID_BYTES: usize = 128;
 
 /// The name of a request: the caller's, or a fresh one.
 #[derive(Debug, Clone)]
@@ -46,21 +46,24 @@ impl<E: Endpoint<Output = Response>> Endpoint for ObserveEndpoint<E> {
         let RequestId(id) = request_id(&request);
         request.extensions_mut().insert(RequestId(id.clone()));
         let method = request.method().clone();
-        let path = request.original_uri().path().to_owned();
         // Without the prefix of an app that the API is mounted in.
         let address = self.routes.find(request.uri().path());
 
         let mut response = self.inner.call(request).await?;
+        let headers = response.headers_mut();
         if let Ok(value) = HeaderValue::from_str(&id) {
-            response.headers_mut().insert(REQUEST_ID, value);
+            headers.insert(REQUEST_ID, value);
         }
+        // Appointments are nothing for a shared browser or a proxy to keep.
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         let (status, took) = (response.status(), begun.elapsed());
         self.metrics.record(&method, address, status, took);
-        // Never the query, headers or bodies: they hold tokens, names and what people wrote.
+        // The address and never the path, query, headers or bodies: those hold tokens, names, what
+        // people wrote, and who belongs to whom.
         tracing::info!(
             request_id = id,
             %method,
-            path = clipped(&path),
+            route = address.map_or("other", |address| address.template.as_str()),
             status = status.as_u16(),
             micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             "request",
@@ -72,7 +75,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for ObserveEndpoint<E> {
 /// The caller's, if it is short and plain, else a new one.
 fn request_id(request: &Request) -> RequestId {
     let plain = |id: &&str| {
-        (1..=MAX_LOGGED_BYTES).contains(&id.len())
+        (1..=MAX_ID_BYTES).contains(&id.len())
             && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
     };
     let given = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
@@ -84,8 +87,4 @@ impl RequestId {
     fn fresh() -> Self {
         Self(Uuid::now_v7().to_string())
     }
-}
-
-fn clipped(path: &str) -> &str {
-    path.get(..path.len().min(MAX_LOGGED_BYTES)).unwrap_or("…")
 }

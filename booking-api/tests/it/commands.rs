@@ -42,6 +42,14 @@ async fn run(args: &[&str]) -> Ran {
 
 /// `serve` on a free port, ready to answer.
 async fn serve(data: &DataDir, database_url: &str) -> (Child, Caller) {
+    serve_with(data, database_url, &[]).await
+}
+
+async fn serve_with(
+    data: &DataDir,
+    database_url: &str,
+    settings: &[(&str, &str)],
+) -> (Child, Caller) {
     let key_file = data.path().join("issuer.pub.pem");
     std::fs::write(&key_file, IssuerKey::ours().public_pem()).expect("a key file");
     let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
@@ -49,6 +57,7 @@ async fn serve(data: &DataDir, database_url: &str) -> (Child, Caller) {
     drop(free);
     let child = command(&["serve", "--listen", &address, "--database-url", database_url])
         .env("BOOKING_ISSUER", ISSUER)
+        .envs(settings.iter().copied())
         .arg("--issuer-key")
         .arg(&key_file)
         .stdout(Stdio::null())
@@ -150,6 +159,37 @@ async fn serve_works_with_sqlite_an_issuer_and_its_key() {
     let mut body = session("2199-01-07T14:00:00Z", 60);
     body["therapistId"] = json!("therapist_1");
     sign("client_1", "client").book(&body).await.expect(201);
+}
+
+#[tokio::test]
+async fn serve_takes_tokens_of_its_parties_alone() {
+    let data = DataDir::new();
+    let parties = [("BOOKING_AUTHORIZED_PARTIES", "https://app.example.com,https://b.example.com")];
+    let (_running, anonymous) = serve_with(&data, &sqlite_in(data.path()), &parties).await;
+    for (party, status) in [
+        (json!("https://app.example.com"), 200),
+        (json!("https://b.example.com"), 200),
+        (json!("https://elsewhere.example.com"), 401),
+        (json!("https://app.example.com.evil"), 401),
+        (json!(null), 401),
+        (json!(["https://app.example.com"]), 401),
+    ] {
+        let mut claims = good_claims("client_1", "client");
+        claims["iss"] = json!(ISSUER);
+        claims["azp"] = party.clone();
+        let caller = anonymous.with_token(&IssuerKey::ours().sign(&claims));
+        assert_eq!(caller.get("/booking/meetings").await.status, status, "{party}");
+    }
+}
+
+#[tokio::test]
+async fn empty_settings_are_missing_ones() {
+    let args = ["serve", "--database-url", "", "--issuer", "", "--issuer-key", ""];
+    let ran = run(&args).await;
+    assert!(!ran.ok);
+    for name in ["BOOKING_DATABASE_URL", "BOOKING_ISSUER", "BOOKING_ISSUER_KEY"] {
+        assert!(ran.stderr.contains(name), "{name}: {}", ran.stderr);
+    }
 }
 
 #[tokio::test]

@@ -184,3 +184,11 @@ async fn a_restart_keeps_the_directory_as_the_admin_left_it() {
     server.admin().get(NEW_USER).await.expect(200);
     server.admin().get(demo).await.expect(200).check_same(&before);
 }
+
+#[tokio::test]
+async fn nobody_is_their_own_client() {
+    let server = Server::memory().await;
+    let path = "/booking/directory/relationships/therapist_456/therapist_456";
+    let answer = server.admin().put(path, &json!({})).await.refused(400, "invalid_request");
+    assert_eq!(answer.pointers(), ["/therapistId"]);
+}

@@ -252,3 +252,12 @@ async fn the_dev_clock_is_set_and_runs_on() {
     let answer = server.anonymous().put("/dev/clock", &Value::Null).await;
     answer.refused(400, "invalid_request");
 }
+
+#[tokio::test]
+async fn nothing_is_for_browsers_and_proxies_to_keep() {
+    let server = Server::memory().await;
+    for path in ["/booking/meetings", "/booking/meetings/meeting_1", "/nowhere", "/healthz"] {
+        let answer = server.client().get(path).await;
+        assert_eq!(answer.header("cache-control"), "no-store", "{path}");
+    }
+}

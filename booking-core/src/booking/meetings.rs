@@ -10,6 +10,7 @@ use crate::decide::{
 };
 use crate::id::{MeetingId, UserId};
 use crate::idempotency::{Answer, IdempotencyKey};
+use crate::instant;
 use crate::meeting::{Meeting, MeetingStatus, MeetingType, Party};
 use crate::refusal::Refusal;
 use crate::request::{BookRequest, MeetingFilter, MeetingView, Page};
@@ -70,8 +71,8 @@ impl Booking {
         let query = MeetingQuery {
             person: actor.id.clone(),
             statuses: filter.statuses.clone(),
-            from: filter.from,
-            to: filter.to,
+            from: filter.from.map(instant::ceil_to_millis),
+            to: filter.to.map(instant::ceil_to_millis),
             after: filter.after,
             limit: limit + 1,
         };

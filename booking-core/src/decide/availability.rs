@@ -77,7 +77,7 @@ pub(crate) fn create(
         created_at: fresh.now,
         updated_at: fresh.now,
     };
-    check_apart(calendars, &slot)?;
+    check_room(calendars, &slot)?;
     let answer = || Answer::Availability(Box::new(slot.clone()));
     Ok(Decided {
         change: Change {
@@ -111,7 +111,7 @@ pub(crate) fn revise(
     if after == *before {
         return Ok(Decided::nothing_to_do(after));
     }
-    check_apart(calendars, &after)?;
+    check_room(calendars, &after)?;
     after.updated_at = fresh.now;
     let writes = vec![Write::UpdateAvailability(after.clone())];
     Ok(Decided { answer: after, change: Change { writes, ..Change::default() } })
@@ -127,6 +127,10 @@ pub(crate) fn delete(
     Ok(Decided { answer: (), change: Change { writes, ..Change::default() } })
 }
 
+/// As many half hours as a day has. Every booking looks at all of a therapist's slots, so that there
+/// must be an end to them.
+const MOST_A_DAY: usize = 48;
+
 const START_NOT_BEFORE_END: Refusal =
     Refusal::Invalid { field: "startTime", detail: "must be before endTime" };
 
@@ -141,10 +145,14 @@ fn own<'a>(
 }
 
 /// All slots of a day count, switched on or not (contract, "Availability").
-fn check_apart(calendars: &Calendars, slot: &AvailabilitySlot) -> Result<(), Decline> {
+fn check_room(calendars: &Calendars, slot: &AvailabilitySlot) -> Result<(), Decline> {
     let others = calendars.slots_of(&slot.therapist)?.iter().filter(|other| other.id != slot.id);
-    let clash = others
-        .filter(|other| other.weekday == slot.weekday)
-        .any(|other| other.window.overlaps(slot.window));
-    if clash { Err(Refusal::AvailabilityOverlap.into()) } else { Ok(()) }
+    let same_day: Vec<_> = others.filter(|other| other.weekday == slot.weekday).collect();
+    if same_day.iter().any(|other| other.window.overlaps(slot.window)) {
+        Err(Refusal::AvailabilityOverlap.into())
+    } else if same_day.len() >= MOST_A_DAY {
+        Err(Refusal::TooMuchAvailability.into())
+    } else {
+        Ok(())
+    }
 }

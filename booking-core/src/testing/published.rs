@@ -181,6 +181,6 @@ async fn publish_one(world: &super::World) {
 
 async fn undelivered(world: &super::World, limit: usize) -> Vec<u64> {
     let limit = limit.try_into().expect("small");
-    let events = world.outbox().undelivered(limit).await.expect("the outbox answers");
+    let events = world.outbox().undelivered(0, limit).await.expect("the outbox answers");
     events.iter().map(|recorded| recorded.sequence).collect()
 }

@@ -162,7 +162,7 @@ impl World {
 
     /// All events that were never delivered.
     pub async fn events(&self) -> Vec<Recorded> {
-        self.harness.outbox.undelivered(100_000).await.expect("the outbox answers")
+        self.harness.outbox.undelivered(0, 100_000).await.expect("the outbox answers")
     }
 
     /// Books an hour of the demo therapist for the demo client, through the service.

@@ -261,3 +261,21 @@ fn a_date_long_past_offers_nothing() {
         world.run(world.booking.slots(&john(), &jane().id, the_monday()));
     assert!(slots.is_ok_and(|slots| slots.is_empty()));
 }
+
+#[test]
+fn a_day_has_at_most_48_windows() {
+    let world = World::with_nobody();
+    world.introduce(&jane());
+    let time = |minute: usize| format!("{:02}:{:02}", minute / 60, minute % 60);
+    let open = |weekday, n: usize| world.open(&jane(), weekday, &time(n * 20), &time(n * 20 + 10));
+    for n in 0..48 {
+        open(Weekday::Tue, n).unwrap();
+    }
+    assert_eq!(open(Weekday::Tue, 0), Err(Refusal::AvailabilityOverlap));
+    assert_eq!(open(Weekday::Tue, 48), Err(Refusal::TooMuchAvailability));
+    let elsewhere = open(Weekday::Wed, 48).unwrap();
+    let moved = AvailabilityPatch { weekday: Some(Weekday::Tue), ..Default::default() };
+    let refused =
+        world.try_to(async |b: &Booking| b.update_availability(&jane(), elsewhere, &moved).await);
+    assert_eq!(refused.map(drop), Err(Refusal::TooMuchAvailability));
+}

@@ -43,7 +43,7 @@ fn check_one_change(
     before: &Snapshot,
     after: &Snapshot,
 ) -> Result<(), TestCaseError> {
-    let recorded = world.run(world.store.undelivered(10)).expect("memory holds");
+    let recorded = world.run(world.store.undelivered(0, 10)).expect("memory holds");
     prop_assert!(recorded.iter().all(|recorded| recorded.event.occurred_at == world.now()));
     let events = world.new_events();
 

@@ -8,6 +8,7 @@ mod idempotency;
 mod listing;
 mod model;
 mod oracle;
+mod relay;
 mod slots;
 mod strategies;
 mod therapist_change;

@@ -339,3 +339,16 @@ fn the_ends_of_the_calendar_offer_nothing_and_panic_nowhere() {
         assert!(!calendar.hours.spans(zone, forever.unwrap()).is_empty());
     }
 }
+
+#[test]
+fn no_session_starts_within_a_minute() {
+    // Monrovia was 44 minutes and 30 seconds behind until 1972.
+    let zone = chrono_tz::Africa::Monrovia;
+    let morning = Window::new("09:00".parse().unwrap(), "12:00".parse().unwrap()).unwrap();
+    let calendar = calendar(zone, &[(Weekday::Mon, morning)], &[]);
+    let offered = |year, month, day| {
+        calendar.slots(NaiveDate::from_ymd_opt(year, month, day).unwrap(), DateTime::<Utc>::MIN_UTC)
+    };
+    assert_eq!(offered(1970, 1, 5), []);
+    assert_eq!(offered(2024, 1, 15).len(), 6);
+}

@@ -238,7 +238,7 @@ impl World {
 
     /// The JSON of the events since the last look, oldest first.
     pub(crate) fn new_events(&self) -> Vec<Value> {
-        let recorded = self.run(self.store.undelivered(1_000)).expect("memory holds");
+        let recorded = self.run(self.store.undelivered(0, 1_000)).expect("memory holds");
         let sequences: Vec<u64> = recorded.iter().map(|event| event.sequence).collect();
         self.run(self.store.mark_delivered(&sequences)).expect("memory holds");
         let json = |payload| serde_json::to_value(payload).expect("events are plain data");

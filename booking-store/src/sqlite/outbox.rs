@@ -11,7 +11,7 @@ use crate::rows;
 
 pub(super) const UNDELIVERED: &str = "
     SELECT sequence, event_id, occurred_ms, payload FROM outbox
-    WHERE delivered = 0 ORDER BY sequence LIMIT ?1";
+    WHERE delivered = 0 AND sequence > ?1 ORDER BY sequence LIMIT ?2";
 
 pub(super) const MARK_DELIVERED: &str = "
     UPDATE outbox SET delivered = 1
@@ -19,8 +19,9 @@ pub(super) const MARK_DELIVERED: &str = "
 
 #[async_trait]
 impl Outbox for SqliteStore {
-    async fn undelivered(&self, limit: u32) -> Result<Vec<Recorded>, StoreError> {
-        let select = sqlx::query(UNDELIVERED).bind(limit).fetch_all(&self.readers);
+    async fn undelivered(&self, after: u64, limit: u32) -> Result<Vec<Recorded>, StoreError> {
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        let select = sqlx::query(UNDELIVERED).bind(after).bind(limit).fetch_all(&self.readers);
         let rows = select.await.map_err(Failure::from)?;
         let recorded: Result<Vec<Recorded>, Failure> = rows.iter().map(recorded).collect();
         Ok(recorded?)

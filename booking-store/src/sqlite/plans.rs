@@ -63,7 +63,17 @@ async fn conflict_checks_look_at_live_meetings_only() {
     assert!(plan.contains(&therapist), "{plan:#?}");
 }
 
-/// A page costs what is on it, however many meetings there are.
+/// Neither the client's nor the therapist's other meetings are looked at.
+#[tokio::test]
+async fn whether_two_have_met_is_one_look() {
+    let (_folder, store) = new_store().await;
+    let plan = plan(&store, read::EARLIER).await;
+    let bounds = "(client_id=? AND therapist_id=? AND start_ms<?)";
+    let search = format!("SEARCH meeting USING INDEX meeting_met {bounds}");
+    assert!(plan.contains(&search), "{plan:#?}");
+}
+
+/// A page costs what is on it and what its filter of statuses passes over.
 #[tokio::test]
 async fn lists_are_not_sorted() {
     let (_folder, store) = new_store().await;
