@@ -20,6 +20,7 @@ mod slots;
 mod text;
 mod tokens;
 mod two_processes;
+mod unavailable;
 mod updates;
 mod validation;
 mod versions;
