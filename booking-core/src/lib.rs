@@ -139,8 +139,8 @@ pub use sink::{EventSink, SinkError};
 pub use slot::Slot;
 pub use span::{Span, SpanSet};
 pub use store::{
-    Busy, Calendars, Change, ChangeError, Decide, Decline, Earlier, Hours, MeetingQuery, Place,
-    Scope, ScopeTooNarrow, Store, StoreError, Write,
+    Busy, Calendars, Change, ChangeError, Decide, Decline, Earlier, MeetingQuery, Place, Scope,
+    ScopeTooNarrow, Store, StoreError, Write,
 };
 pub use text::{
     Description, InvalidUrl, MeetingUrl, Name, Notes, Reason, SessionNotes, Text, TextError, Title,

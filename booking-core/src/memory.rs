@@ -86,9 +86,9 @@ impl State {
     fn calendars(&self, scope: &Scope) -> Calendars {
         Calendars {
             busy: scope.busy_within.map_or_else(Vec::new, |span| self.busy(&scope.people, span)),
-            hours: scope.hours_of.as_ref().map_or_else(Vec::new, |of| self.hours(&of.therapist)),
+            hours: scope.hours_of.as_ref().map_or_else(Vec::new, |of| self.hours(of)),
             meeting: scope.meeting.and_then(|id| self.meetings.get(&id).cloned()),
-            slot: scope.slot.and_then(|id| self.availability.get(&id).cloned()),
+            availability: scope.availability.and_then(|id| self.availability.get(&id).cloned()),
             has_earlier: scope.earlier.as_ref().is_some_and(|earlier| self.has_earlier(earlier)),
             record: scope.record.as_ref().and_then(|key| self.records.get(key).cloned()),
             scope: scope.clone(),

@@ -58,24 +58,15 @@ pub struct Scope {
     /// Load the live meetings of `people` that overlap this span.
     pub busy_within: Option<Span>,
     /// Load all weekly availability of this therapist.
-    pub hours_of: Option<Hours>,
+    pub hours_of: Option<UserId>,
     /// Load this meeting, whatever its status.
     pub meeting: Option<MeetingId>,
     /// Load this availability slot, whoever's it is.
-    pub slot: Option<AvailabilityId>,
+    pub availability: Option<AvailabilityId>,
     /// Look for earlier meetings of two people.
     pub earlier: Option<Earlier>,
     /// Load this user's record under this key, expired or not.
     pub record: Option<(UserId, IdempotencyKey)>,
-}
-
-/// Whose weekly hours, and the zone in which they are meant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hours {
-    /// The therapist.
-    pub therapist: UserId,
-    /// As the directory says; the store passes it through.
-    pub zone: Tz,
 }
 
 /// Have the two met before an instant? Cancelled meetings do not count.
@@ -103,8 +94,8 @@ pub struct Calendars {
     pub hours: Vec<AvailabilitySlot>,
     /// For [`Scope::meeting`].
     pub meeting: Option<Meeting>,
-    /// For [`Scope::slot`].
-    pub slot: Option<AvailabilitySlot>,
+    /// For [`Scope::availability`].
+    pub availability: Option<AvailabilitySlot>,
     /// For [`Scope::earlier`].
     pub has_earlier: bool,
     /// For [`Scope::record`].
@@ -129,22 +120,26 @@ pub struct Busy {
 pub struct ScopeTooNarrow;
 
 impl Calendars {
-    /// What a booking with `therapist` has to fit into: their hours, minus what keeps any of
-    /// `people` busy within `span`. `except` is a meeting that does not count: the one that moves.
+    /// What a booking with `therapist` has to fit into: their hours, meant in `zone`, minus what
+    /// keeps any of `people` busy within `span`. `except` is a meeting that does not count: the one
+    /// that moves.
     ///
     /// # Errors
     /// [`ScopeTooNarrow`] when the scope does not cover the question.
     pub fn calendar(
         &self,
         therapist: &UserId,
+        zone: Tz,
         people: &[&UserId],
         span: Span,
         except: Option<MeetingId>,
     ) -> Result<Calendar, ScopeTooNarrow> {
-        let hours = self.scope.hours_of.as_ref().filter(|hours| hours.therapist == *therapist);
-        let covered = people.iter().all(|person| self.scope.people.contains(*person))
+        let covered = self.scope.hours_of.as_ref() == Some(therapist)
+            && people.iter().all(|person| self.scope.people.contains(*person))
             && self.scope.busy_within.is_some_and(|within| within.encloses(span));
-        let zone = hours.filter(|_| covered).ok_or(ScopeTooNarrow)?.zone;
+        if !covered {
+            return Err(ScopeTooNarrow);
+        }
         let concerns = |busy: &&Busy| {
             Some(busy.meeting) != except
                 && (people.contains(&&busy.client) || people.contains(&&busy.therapist))
@@ -157,8 +152,11 @@ impl Calendars {
     ///
     /// # Errors
     /// [`ScopeTooNarrow`] when the scope does not cover the question.
-    pub fn slots_of(&self, therapist: &UserId) -> Result<&[AvailabilitySlot], ScopeTooNarrow> {
-        let loaded = self.scope.hours_of.as_ref().is_some_and(|h| h.therapist == *therapist);
+    pub fn availability_of(
+        &self,
+        therapist: &UserId,
+    ) -> Result<&[AvailabilitySlot], ScopeTooNarrow> {
+        let loaded = self.scope.hours_of.as_ref() == Some(therapist);
         let locked = self.scope.people.contains(therapist);
         if loaded && locked { Ok(&self.hours) } else { Err(ScopeTooNarrow) }
     }

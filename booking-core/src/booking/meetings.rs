@@ -8,6 +8,7 @@ use crate::booking::{Booking, BookingError, intent};
 use crate::decide::{
     self, Answered, Decision, ExpectedVersion, Intent, MeetingPatch, NewMeeting, Target,
 };
+use crate::directory::User;
 use crate::id::{MeetingId, UserId};
 use crate::idempotency::{Answer, IdempotencyKey};
 use crate::instant;
@@ -51,8 +52,9 @@ impl Booking {
         self.check_related(client, &therapist.id).await?;
 
         let new = request.resolve(client.clone(), by);
-        let scope = decide::scope_of_book(&new, therapist.zone(), intent.as_ref());
-        let decide = |calendars: &Calendars| decide::book(calendars, &new, intent.as_ref(), &fresh);
+        let (intent, zone) = (intent.as_ref(), therapist.zone());
+        let scope = decide::scope_of_book(&new, intent);
+        let decide = |calendars: &Calendars| decide::book(calendars, &new, zone, intent, &fresh);
         let Answered { value, replayed } = self.settle(&scope, decide).await?;
         Ok(Answered { value: people.view(actor, value)?, replayed })
     }
@@ -108,7 +110,8 @@ impl Booking {
     ) -> Result<MeetingView, BookingError> {
         let fresh = self.fresh();
         let target = Target { id, actor, expected };
-        let decide = |calendars: &Calendars| decide::update(calendars, &target, patch, &fresh);
+        let decide =
+            |calendars: &Calendars, zone| decide::update(calendars, &target, patch, zone, &fresh);
         self.change_meeting(&target, patch, decide).await
     }
 
@@ -126,7 +129,7 @@ impl Booking {
     ) -> Result<MeetingView, BookingError> {
         let fresh = self.fresh();
         let target = Target { id, actor, expected };
-        let decide = |calendars: &Calendars| decide::cancel(calendars, &target, reason, &fresh);
+        let decide = |calendars: &Calendars, _| decide::cancel(calendars, &target, reason, &fresh);
         self.change_meeting(&target, &MeetingPatch::default(), decide).await
     }
 
@@ -136,21 +139,22 @@ impl Booking {
         &self,
         target: &Target<'_>,
         patch: &MeetingPatch,
-        decide: impl Fn(&Calendars) -> Decision<Meeting> + Send + Sync,
+        decide: impl Fn(&Calendars, Option<Tz>) -> Decision<Meeting> + Send + Sync,
     ) -> Result<MeetingView, BookingError> {
         for _ in 0..ATTEMPTS {
             let before = self.find(target.actor, target.id).await?;
             let after = patch.applied_to(&before);
             let people = self.people([&before.client, &before.therapist, &after.therapist]).await?;
             let moves = decide::moves(&before, &after);
-            let zone = if moves { people.therapist(&after.therapist)?.zone() } else { Tz::UTC };
+            let therapist = moves.then(|| people.therapist(&after.therapist)).transpose()?;
             // Before the relationship: whom else a client is related to is not for therapists to ask.
             patch.check_party(&before, &after, target.actor.party_to(&before)?)?;
             if moves {
                 self.check_related(&after.client, &after.therapist).await?;
             }
-            let scope = decide::scope_of_update(&before, &after, zone);
-            match self.store.decide(&scope, &decide).await {
+            let zone = therapist.map(User::zone);
+            let scope = decide::scope_of_update(&before, &after);
+            match self.store.decide(&scope, |calendars| decide(calendars, zone)).await {
                 Ok(changed) => return Ok(people.view(target.actor, changed)?),
                 Err(ChangeError::Declined(Decline::ScopeTooNarrow)) => {}
                 Err(error) => return Err(error.into()),

@@ -10,7 +10,7 @@ use crate::decide::{self, Answered, AvailabilityPatch, NewAvailability};
 use crate::id::{AvailabilityId, UserId};
 use crate::idempotency::IdempotencyKey;
 use crate::slot::Slot;
-use crate::store::{Calendars, Hours, Scope};
+use crate::store::{Calendars, Scope};
 #[cfg(doc)]
 use crate::{refusal::Refusal, store::StoreError};
 
@@ -38,11 +38,11 @@ impl Booking {
         let scope = Scope {
             people: people.iter().copied().cloned().collect(),
             busy_within: Some(reach),
-            hours_of: Some(Hours { therapist: therapist.id.clone(), zone: therapist.zone() }),
+            hours_of: Some(therapist.id.clone()),
             ..Scope::default()
         };
         let calendars = self.store.read(&scope).await?;
-        let calendar = calendars.calendar(&therapist.id, &people, reach, None);
+        let calendar = calendars.calendar(&therapist.id, therapist.zone(), &people, reach, None);
         Ok(calendar.map_err(|_| unseen())?.slots(date, now))
     }
 

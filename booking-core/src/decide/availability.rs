@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use chrono::Weekday;
-use chrono_tz::Tz;
 use serde::Serialize;
 
 use crate::availability::{AvailabilitySlot, WallTime, Window};
@@ -12,7 +11,7 @@ use crate::decide::{Answered, Decided, Decision, Fresh, Intent};
 use crate::id::{AvailabilityId, UserId};
 use crate::idempotency::Answer;
 use crate::refusal::Refusal;
-use crate::store::{Calendars, Change, Decline, Hours, Scope, Write};
+use crate::store::{Calendars, Change, Decline, Scope, Write};
 use crate::text::Notes;
 
 /// A weekly window that is to be added.
@@ -44,15 +43,14 @@ pub struct AvailabilityPatch {
 pub(crate) fn scope_of_create(therapist: &UserId, intent: Option<&Intent>) -> Scope {
     Scope {
         people: BTreeSet::from([therapist.clone()]),
-        // Windows are compared as civil time: the zone makes no difference here.
-        hours_of: Some(Hours { therapist: therapist.clone(), zone: Tz::UTC }),
+        hours_of: Some(therapist.clone()),
         record: intent.map(Intent::record_key),
         ..Scope::default()
     }
 }
 
 pub(crate) fn scope_of_one(therapist: &UserId, id: AvailabilityId) -> Scope {
-    Scope { slot: Some(id), ..scope_of_create(therapist, None) }
+    Scope { availability: Some(id), ..scope_of_create(therapist, None) }
 }
 
 pub(crate) fn create(
@@ -139,14 +137,15 @@ fn own<'a>(
     therapist: &UserId,
     id: AvailabilityId,
 ) -> Result<&'a AvailabilitySlot, Refusal> {
-    let slot = calendars.slot.as_ref().filter(|slot| slot.id == id);
+    let slot = calendars.availability.as_ref().filter(|slot| slot.id == id);
     let slot = slot.ok_or(Refusal::AvailabilityNotFound)?;
     if slot.therapist == *therapist { Ok(slot) } else { Err(Refusal::Forbidden) }
 }
 
 /// All slots of a day count, switched on or not (contract, "Availability").
 fn check_room(calendars: &Calendars, slot: &AvailabilitySlot) -> Result<(), Decline> {
-    let others = calendars.slots_of(&slot.therapist)?.iter().filter(|other| other.id != slot.id);
+    let others =
+        calendars.availability_of(&slot.therapist)?.iter().filter(|other| other.id != slot.id);
     let same_day: Vec<_> = others.filter(|other| other.weekday == slot.weekday).collect();
     if same_day.iter().any(|other| other.window.overlaps(slot.window)) {
         Err(Refusal::AvailabilityOverlap.into())

@@ -13,7 +13,7 @@ use crate::instant::StartTime;
 use crate::meeting::{Meeting, MeetingStatus, MeetingType, Party};
 use crate::refusal::Refusal;
 use crate::span::Span;
-use crate::store::{Calendars, Change, Earlier, Hours, Scope, Write};
+use crate::store::{Calendars, Change, Decline, Earlier, Scope, Write};
 use crate::text::{Description, Title};
 
 /// A meeting that is to be booked. Client and therapist are known to be related.
@@ -39,12 +39,12 @@ pub(crate) struct NewMeeting {
     pub(crate) description: Option<Description>,
 }
 
-pub(crate) fn scope_of_book(new: &NewMeeting, zone: Tz, intent: Option<&Intent>) -> Scope {
+pub(crate) fn scope_of_book(new: &NewMeeting, intent: Option<&Intent>) -> Scope {
     let start = new.start.instant();
     Scope {
         people: BTreeSet::from([new.client.clone(), new.therapist.clone()]),
         busy_within: Span::new(start, start + new.duration.to_delta()),
-        hours_of: Some(Hours { therapist: new.therapist.clone(), zone }),
+        hours_of: Some(new.therapist.clone()),
         earlier: Some(Earlier {
             client: new.client.clone(),
             therapist: new.therapist.clone(),
@@ -58,6 +58,7 @@ pub(crate) fn scope_of_book(new: &NewMeeting, zone: Tz, intent: Option<&Intent>)
 pub(crate) fn book(
     calendars: &Calendars,
     new: &NewMeeting,
+    zone: Tz,
     intent: Option<&Intent>,
     fresh: &Fresh,
 ) -> Decision<Answered<Meeting>> {
@@ -68,7 +69,7 @@ pub(crate) fn book(
     }
     check_first_status(new)?;
     let meeting = new.meeting(fresh);
-    admit(calendars, &meeting, None, fresh)?;
+    admit(calendars, &meeting, zone, None, fresh)?;
 
     let booked = EventPayload::booked(&meeting, calendars.is_initial(&meeting)?);
     let record = intent.map(|i| i.record(Answer::Meeting(Box::new(meeting.clone())), fresh.now));
@@ -82,16 +83,18 @@ pub(crate) fn book(
     })
 }
 
-/// The one check that a meeting fits where it is to be: for new ones and for those that move.
+/// The one check that a meeting fits where it is to be: for new ones and for those that move. `zone`
+/// is the therapist's.
 pub(super) fn admit(
     calendars: &Calendars,
     meeting: &Meeting,
+    zone: Tz,
     except: Option<MeetingId>,
     fresh: &Fresh,
-) -> Result<(), crate::store::Decline> {
+) -> Result<(), Decline> {
     let span = meeting.span().ok_or(Refusal::OutsideAvailability)?;
     let people = [&meeting.client, &meeting.therapist];
-    let calendar = calendars.calendar(&meeting.therapist, &people, span, except)?;
+    let calendar = calendars.calendar(&meeting.therapist, zone, &people, span, except)?;
     Ok(calendar.admit(meeting.start, meeting.duration, fresh.now)?)
 }
 

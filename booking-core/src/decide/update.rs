@@ -13,7 +13,7 @@ use crate::id::{MeetingId, UserId};
 use crate::instant::StartTime;
 use crate::meeting::{Meeting, MeetingStatus, MeetingType, Party};
 use crate::refusal::Refusal;
-use crate::store::{Calendars, Change, Decline, Earlier, Hours, Scope, Write};
+use crate::store::{Calendars, Change, Decline, Earlier, Scope, Write};
 use crate::text::{Description, MeetingUrl, Reason, SessionNotes, Title};
 
 /// What to do with a field that may be empty.
@@ -92,8 +92,8 @@ pub(crate) struct Target<'a> {
 }
 
 /// What [`update`] and [`cancel`] need to see, judged by the meeting as it was a moment ago and as
-/// it shall be; `zone` is that of the therapist it shall be with.
-pub(crate) fn scope_of_update(before: &Meeting, after: &Meeting, zone: Tz) -> Scope {
+/// it shall be.
+pub(crate) fn scope_of_update(before: &Meeting, after: &Meeting) -> Scope {
     let people = [&before.client, &before.therapist, &after.therapist];
     let mut scope = Scope {
         people: people.into_iter().cloned().collect::<BTreeSet<UserId>>(),
@@ -102,7 +102,7 @@ pub(crate) fn scope_of_update(before: &Meeting, after: &Meeting, zone: Tz) -> Sc
     };
     if moves(before, after) {
         scope.busy_within = after.span();
-        scope.hours_of = Some(Hours { therapist: after.therapist.clone(), zone });
+        scope.hours_of = Some(after.therapist.clone());
     }
     if before.therapist != after.therapist {
         scope.earlier = Some(Earlier {
@@ -121,10 +121,12 @@ pub(crate) fn moves(before: &Meeting, after: &Meeting) -> bool {
         || before.duration != after.duration
 }
 
+/// `zone` is that of the therapist whom the meeting shall be with, if it was seen to move.
 pub(crate) fn update(
     calendars: &Calendars,
     target: &Target<'_>,
     patch: &MeetingPatch,
+    zone: Option<Tz>,
     fresh: &Fresh,
 ) -> Decision<Meeting> {
     let (before, party) = found(calendars, target)?;
@@ -155,7 +157,8 @@ pub(crate) fn update(
     let span = after.span().ok_or(Refusal::OutsideAvailability)?;
     standing.check_transition(after.status, party, span, fresh.now)?;
     if moved {
-        admit(calendars, &after, Some(before.id), fresh)?;
+        let zone = zone.ok_or(Decline::ScopeTooNarrow)?;
+        admit(calendars, &after, zone, Some(before.id), fresh)?;
     }
     commit(calendars, before, after, target, party, patch.reason.as_ref(), fresh)
 }

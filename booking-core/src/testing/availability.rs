@@ -7,7 +7,7 @@ use super::fixtures::{
 };
 use super::{cases, race};
 use crate::{
-    AvailabilitySlot, Change, Event, EventPayload, Hours, Refusal, Scope, SessionDuration, Write,
+    AvailabilitySlot, Change, Event, EventPayload, Refusal, Scope, SessionDuration, Write,
 };
 
 /// How often each race is run; an unlocked read loses within a few.
@@ -107,11 +107,8 @@ async fn closed_while_being_booked(world: &super::World, round: i64, closing: Wr
 }
 
 async fn close(world: &super::World, closing: Write, marker: Event) -> Option<crate::BookingError> {
-    let scope = Scope {
-        people: [therapist()].into(),
-        hours_of: Some(Hours { therapist: therapist(), zone: chrono_tz::UTC }),
-        ..Scope::default()
-    };
+    let scope =
+        Scope { people: [therapist()].into(), hours_of: Some(therapist()), ..Scope::default() };
     let change = Change { writes: vec![closing], events: vec![marker], record: None };
     world.change(&scope, &|_| Ok(change.clone())).await.err().map(Into::into)
 }

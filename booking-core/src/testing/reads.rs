@@ -10,8 +10,8 @@ use super::fixtures::{
     client, hour, key, meeting, minute, now, other_client, other_therapist, slot, therapist, window,
 };
 use crate::{
-    AvailabilityId, Busy, Calendars, Change, Earlier, Hours, IdSource, Meeting, MeetingId,
-    MeetingStatus, RandomIds, Scope, SessionDuration, Span, UserId, Write,
+    AvailabilityId, Busy, Calendars, Change, Earlier, IdSource, Meeting, MeetingId, MeetingStatus,
+    RandomIds, Scope, SessionDuration, Span, UserId, Write,
 };
 
 cases! {
@@ -123,9 +123,9 @@ cases! {
         let unknown = Scope {
             people: [other_client()].into(),
             busy_within: Span::new(hour(0), hour(24)),
-            hours_of: Some(Hours { therapist: other_therapist(), zone: chrono_tz::UTC }),
+            hours_of: Some(other_therapist()),
             meeting: Some(MeetingId::from_uuid(RandomIds.fresh(now()))),
-            slot: Some(AvailabilityId::from_uuid(RandomIds.fresh(now()))),
+            availability: Some(AvailabilityId::from_uuid(RandomIds.fresh(now()))),
             earlier: Some(Earlier {
                 client: other_client(),
                 therapist: therapist(),
@@ -147,9 +147,9 @@ cases! {
         let scope = Scope {
             people: [client(), therapist()].into(),
             busy_within: Span::new(hour(0), hour(24)),
-            hours_of: Some(Hours { therapist: therapist(), zone: chrono_tz::Asia::Kathmandu }),
+            hours_of: Some(therapist()),
             meeting: Some(change.events[0].payload.meeting()),
-            slot: Some(slots[2].id),
+            availability: Some(slots[2].id),
             earlier: Some(Earlier { client: client(), therapist: therapist(), before: hour(9) }),
             record: Some((client(), key("number 1"))),
         };
@@ -222,22 +222,22 @@ async fn assert_one_moment(world: &super::World, meeting: MeetingId, slot: Avail
     let scope = Scope {
         people: [therapist(), other_therapist()].into(),
         busy_within: Span::new(hour(0), hour(24)),
-        hours_of: Some(Hours { therapist: therapist(), zone: chrono_tz::UTC }),
+        hours_of: Some(therapist()),
         meeting: Some(meeting),
-        slot: Some(slot),
+        availability: Some(slot),
         ..Scope::default()
     };
     let found = world.read(&scope).await;
     let row = found.meeting.expect("it is there");
     assert_eq!(found.busy, [busy_with(&row)]);
-    assert_eq!(found.hours.iter().find(|hours| hours.id == slot), found.slot.as_ref());
-    let written = found.slot.expect("it is there").window.end().minutes() - 1;
+    assert_eq!(found.hours.iter().find(|hours| hours.id == slot), found.availability.as_ref());
+    let written = found.availability.expect("it is there").window.end().minutes() - 1;
     assert!(written == 0 || hour(i64::from(written)) == row.start, "{written} and {}", row.start);
 }
 
 fn assert_empty(found: &Calendars) {
     assert_eq!((&found.busy[..], &found.hours[..]), (&[][..], &[][..]));
-    assert_eq!((&found.meeting, &found.slot), (&None, &None));
+    assert_eq!((&found.meeting, &found.availability), (&None, &None));
     assert_eq!((found.has_earlier, &found.record), (false, &None));
 }
 

@@ -12,7 +12,7 @@ use super::fixtures::{
 };
 use crate::{
     Answered, AvailabilityId, AvailabilitySlot, BookRequest, Booking, BookingError, Calendars,
-    Change, ChangeError, ExpectedVersion, Hours, ManualClock, Meeting, MeetingId, MeetingPatch,
+    Change, ChangeError, ExpectedVersion, ManualClock, Meeting, MeetingId, MeetingPatch,
     MeetingQuery, MeetingView, Outbox, RandomIds, Recorded, Refusal, Scope, SessionDuration, Store,
     User, UserId, WEEKDAYS, Write,
 };
@@ -141,12 +141,12 @@ impl World {
 
     /// The availability slot with this id.
     pub async fn slot(&self, id: AvailabilityId) -> Option<AvailabilitySlot> {
-        self.read(&Scope { slot: Some(id), ..Scope::default() }).await.slot
+        self.read(&Scope { availability: Some(id), ..Scope::default() }).await.availability
     }
 
     /// All weekly availability of a therapist.
     pub async fn hours(&self, therapist: &UserId) -> Vec<AvailabilitySlot> {
-        let hours = Hours { therapist: therapist.clone(), zone: chrono_tz::UTC };
+        let hours = therapist.clone();
         self.read(&Scope { hours_of: Some(hours), ..Scope::default() }).await.hours
     }
 

@@ -68,11 +68,11 @@ pub(super) async fn calendars(
     if let Some(id) = scope.meeting {
         found.meeting = meeting_with(connection, id).await?;
     }
-    if let Some(id) = scope.slot {
-        found.slot = slot_with(connection, id).await?;
+    if let Some(id) = scope.availability {
+        found.availability = slot_with(connection, id).await?;
     }
-    if let Some(hours) = &scope.hours_of {
-        found.hours = hours_of(connection, &hours.therapist).await?;
+    if let Some(therapist) = &scope.hours_of {
+        found.hours = hours_of(connection, therapist).await?;
     }
     if let Some(within) = scope.busy_within {
         found.busy = busy(connection, scope, within).await?;
