@@ -7,28 +7,47 @@ cd "$(dirname "$0")"
 readonly CARGO_DENY_VERSION=0.20.2
 readonly TOOLS="$PWD/target/tools"
 
-parts=(format lint tests docs deny)
+parts=(format lint queries tests docs deny)
 
 help() {
     cat <<'TEXT'
 ./test.sh          everything, in this order
 ./test.sh format   the code is formatted
 ./test.sh lint     clippy has nothing to say
-./test.sh tests    all tests and documentation examples
+./test.sh queries  booking-store/.sqlx is what Postgres says of the statements
+./test.sh tests    all tests and documentation examples; on the Postgres server of DATABASE_URL,
+                   or on one that is made for them
 ./test.sh docs     the documentation builds without warnings
 ./test.sh deny     licenses, bans and sources of dependencies
+
+./test.sh prepare  not a check: writes booking-store/.sqlx anew, after a statement or table changed
 TEXT
+}
+
+install() {
+    echo "installing $*"
+    local sudo=()
+    [ "$(id -u)" -eq 0 ] || sudo=(sudo)
+    "${sudo[@]}" apt-get update -qq
+    "${sudo[@]}" apt-get install -y -qq "$@"
 }
 
 # SQLite and ring are C: a machine with Rust alone has no compiler for them.
 need_compiler() {
-    if ! command -v cc >/dev/null; then
-        echo "installing a C compiler"
-        local sudo=()
-        [ "$(id -u)" -eq 0 ] || sudo=(sudo)
-        "${sudo[@]}" apt-get update -qq
-        "${sudo[@]}" apt-get install -y -qq gcc libc6-dev
+    command -v cc >/dev/null || install gcc libc6-dev
+}
+
+# The folder of Postgres's binaries: of the PATH, or of the newest Debian package.
+postgres_binaries() {
+    if command -v initdb >/dev/null && command -v pg_ctl >/dev/null; then
+        dirname "$(command -v initdb)"
+    else
+        find /usr/lib/postgresql -path '*/bin/initdb' -printf '%h\n' 2>/dev/null | sort -V | tail -1
     fi
+}
+
+need_postgres() {
+    [ -n "$(postgres_binaries)" ] || install postgresql
 }
 
 format() {
@@ -37,11 +56,63 @@ format() {
 
 lint() {
     cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+    # Each store alone.
+    cargo clippy -p booking-store --no-default-features --features postgres --locked -- -D warnings
+    cargo clippy -p booking-store --no-default-features --features sqlite --locked -- -D warnings
     # The library without the command, as an embedding service links it.
     cargo clippy -p booking-api --no-default-features --lib --locked -- -D warnings
 }
 
+# Writes what Postgres says of the statements to a folder, by compiling them against a server that
+# is made for it.
+describe_queries() {
+    need_postgres
+    local binaries folder as=() migration
+    binaries=$(postgres_binaries)
+    folder=$(mktemp -d)
+    # Postgres does not run as root.
+    if [ "$(id -u)" -eq 0 ]; then
+        chown postgres "$folder"
+        as=(setpriv --reuid=postgres --regid=postgres --clear-groups)
+    fi
+    trap "cd /; ${as[*]} '$binaries/pg_ctl' stop -D '$folder/data' -m immediate -s; \
+        rm -rf '$folder'" EXIT
+    (
+        cd "$folder"
+        "${as[@]}" "$binaries/initdb" -D data -U postgres -A trust -E UTF8 --no-sync >/dev/null
+        "${as[@]}" "$binaries/pg_ctl" start -D data -w -s -l log \
+            -o "-c listen_addresses= -k $folder -c fsync=off"
+    )
+    for migration in booking-store/migrations/postgres/*.sql; do
+        PATH="$binaries:$PATH" psql -q -v ON_ERROR_STOP=1 -h "$folder" -U postgres -f "$migration"
+    done
+    # Compiled again even if nothing changed.
+    touch booking-store/src/lib.rs
+    SQLX_OFFLINE=false SQLX_OFFLINE_DIR=$1 \
+        BOOKING_STORE_SQLX_URL="postgres://postgres@localhost/postgres?host=$folder" \
+        cargo check -p booking-store --all-features --locked
+}
+
+queries() {
+    local described
+    described=$(mktemp -d)
+    # In a shell of its own, which cleans up when it ends.
+    (describe_queries "$described")
+    diff -r "$described" booking-store/.sqlx || {
+        echo "booking-store/.sqlx is not up to date: run ./test.sh prepare"
+        exit 1
+    }
+    rm -r "$described"
+}
+
+prepare() {
+    rm -rf booking-store/.sqlx
+    mkdir booking-store/.sqlx
+    (describe_queries "$PWD/booking-store/.sqlx")
+}
+
 tests() {
+    [ -n "${DATABASE_URL:-}" ] || need_postgres
     cargo test --workspace --all-features --locked
 }
 
@@ -70,7 +141,7 @@ if [ $# -eq 0 ]; then
     set -- "${parts[@]}"
 fi
 for part in "$@"; do
-    case " ${parts[*]} " in
+    case " ${parts[*]} prepare " in
         *" $part "*) run "$part" ;;
         *) help; [ "$part" = help ] || exit 2 ;;
     esac

@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use booking_core::{ChangeError, StoreError};
+use sqlx::error::DatabaseError;
 use sqlx::migrate::MigrateError;
 
 /// What the inside of this crate fails with: lets `?` turn a driver's error into the port's.
@@ -76,18 +77,12 @@ impl From<Failure> for ChangeError {
     }
 }
 
-/// Whether another connection to the file is in the way.
-pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
-    primary_code(error) == Some(SQLITE_BUSY)
-}
-
 /// Whether the same call may succeed later, or once somebody has looked after the machine.
 fn may_pass(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Database(_) => {
-            primary_code(error).is_some_and(|code| SQLITE_MAY_PASS.contains(&code))
-        }
+        sqlx::Error::Database(error) => database_may_pass(error.as_ref()),
         sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed
@@ -97,13 +92,15 @@ fn may_pass(error: &sqlx::Error) -> bool {
     }
 }
 
-/// The low byte of what SQLite returned: <https://sqlite.org/rescode.html>.
-fn primary_code(error: &sqlx::Error) -> Option<u32> {
-    let extended: u32 = error.as_database_error()?.code()?.parse().ok()?;
-    Some(extended & 0xff)
+/// Each database has codes of its own.
+fn database_may_pass(error: &dyn DatabaseError) -> bool {
+    #[cfg(feature = "postgres")]
+    if let Some(error) = error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
+        return crate::postgres::may_pass(error.code());
+    }
+    #[cfg(feature = "sqlite")]
+    if let Some(error) = error.try_downcast_ref::<sqlx::sqlite::SqliteError>() {
+        return crate::sqlite::may_pass(error);
+    }
+    false
 }
-
-const SQLITE_BUSY: u32 = 5;
-
-/// BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN and PROTOCOL.
-const SQLITE_MAY_PASS: [u32; 9] = [SQLITE_BUSY, 6, 7, 8, 9, 10, 13, 14, 15];

@@ -1,17 +1,24 @@
 //! The storage ports of [`booking_core`] over SQL.
 //!
-//! [`SqliteStore`] keeps everything in one file and needs no server: the embedded default. It
-//! passes the conformance suite of `booking-core`, as every store does.
+//! - [`PostgresStore`] keeps everything in a Postgres database, for any number of processes.
+//! - [`SqliteStore`] keeps everything in one file and needs no server: the embedded default.
+//!
+//! Both pass the conformance suite of `booking-core`, as every store does. Each is a feature of its
+//! own (`postgres`, `sqlite`).
 //!
 //! Rows, SQL types and transactions do not leave this crate: what goes in and out are the domain's
 //! values and [`StoreError`](booking_core::StoreError).
 
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod error;
-#[cfg(feature = "sqlite")]
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod rows;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;

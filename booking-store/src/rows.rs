@@ -6,29 +6,172 @@
 use std::str::FromStr;
 
 use booking_core::{
-    AvailabilitySlot, Fingerprint, MeetingUrl, SessionDuration, Text, UserId, WEEKDAYS, WallTime,
-    Window,
+    AvailabilityId, AvailabilitySlot, Busy, Email, Fingerprint, Meeting, MeetingId, MeetingUrl,
+    SessionDuration, Span, Text, User, UserId, WEEKDAYS, WallTime, Window,
 };
 use chrono::{DateTime, Utc, Weekday};
 use chrono_tz::Tz;
-use serde::Serialize;
+#[cfg(feature = "sqlite")]
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sqlx::FromRow;
+use uuid::Uuid;
 
 use crate::error::{Failure, Malformed};
+
+/// A meeting, as both databases answer.
+#[derive(Debug, FromRow, Deserialize)]
+pub(crate) struct MeetingRow {
+    pub(crate) id: Uuid,
+    pub(crate) version: i64,
+    pub(crate) client_id: String,
+    pub(crate) therapist_id: String,
+    pub(crate) start_ms: i64,
+    pub(crate) duration_minutes: i64,
+    pub(crate) status: String,
+    pub(crate) meeting_type: String,
+    pub(crate) title: String,
+    pub(crate) description: Option<String>,
+    pub(crate) meeting_url: Option<String>,
+    pub(crate) session_notes: Option<String>,
+    pub(crate) created_ms: i64,
+    pub(crate) updated_ms: i64,
+}
+
+/// An availability slot.
+#[derive(Debug, FromRow, Deserialize)]
+pub(crate) struct SlotRow {
+    pub(crate) id: Uuid,
+    pub(crate) therapist_id: String,
+    pub(crate) weekday: i64,
+    pub(crate) start_minute: i64,
+    pub(crate) end_minute: i64,
+    pub(crate) is_available: bool,
+    pub(crate) notes: Option<String>,
+    pub(crate) created_ms: i64,
+    pub(crate) updated_ms: i64,
+}
+
+/// A live meeting, as far as conflicts are concerned.
+#[derive(Debug, FromRow, Deserialize)]
+pub(crate) struct BusyRow {
+    pub(crate) id: Uuid,
+    pub(crate) client_id: String,
+    pub(crate) therapist_id: String,
+    pub(crate) start_ms: i64,
+    pub(crate) duration_minutes: i64,
+}
+
+/// A user of the directory.
+#[derive(Debug, FromRow)]
+pub(crate) struct UserRow {
+    pub(crate) id: String,
+    pub(crate) role: String,
+    pub(crate) first_name: String,
+    pub(crate) last_name: String,
+    pub(crate) email: String,
+    pub(crate) zone: Option<String>,
+}
+
+impl TryFrom<MeetingRow> for Meeting {
+    type Error = Malformed;
+
+    fn try_from(row: MeetingRow) -> Result<Self, Malformed> {
+        Ok(Self {
+            id: MeetingId::from_uuid(row.id),
+            version: version(row.version)?,
+            client: user(&row.client_id)?,
+            therapist: user(&row.therapist_id)?,
+            start: instant(row.start_ms)?,
+            duration: duration(row.duration_minutes)?,
+            status: word("meeting status", &row.status)?,
+            meeting_type: word("meeting type", &row.meeting_type)?,
+            title: text(row.title)?,
+            description: optional_text(row.description)?,
+            meeting_url: url(row.meeting_url)?,
+            session_notes: optional_text(row.session_notes)?,
+            created_at: instant(row.created_ms)?,
+            updated_at: instant(row.updated_ms)?,
+        })
+    }
+}
+
+impl TryFrom<SlotRow> for AvailabilitySlot {
+    type Error = Malformed;
+
+    fn try_from(row: SlotRow) -> Result<Self, Malformed> {
+        Ok(Self {
+            id: AvailabilityId::from_uuid(row.id),
+            therapist: user(&row.therapist_id)?,
+            weekday: weekday(row.weekday)?,
+            window: window(row.start_minute, row.end_minute)?,
+            is_available: row.is_available,
+            notes: optional_text(row.notes)?,
+            created_at: instant(row.created_ms)?,
+            updated_at: instant(row.updated_ms)?,
+        })
+    }
+}
+
+impl TryFrom<BusyRow> for Busy {
+    type Error = Malformed;
+
+    fn try_from(row: BusyRow) -> Result<Self, Malformed> {
+        let start = instant(row.start_ms)?;
+        let end = start + duration(row.duration_minutes)?.to_delta();
+        Ok(Self {
+            meeting: MeetingId::from_uuid(row.id),
+            client: user(&row.client_id)?,
+            therapist: user(&row.therapist_id)?,
+            span: Span::new(start, end).ok_or(Malformed::new("span"))?,
+        })
+    }
+}
+
+impl TryFrom<UserRow> for User {
+    type Error = Malformed;
+
+    fn try_from(row: UserRow) -> Result<Self, Malformed> {
+        Ok(Self {
+            id: user(&row.id)?,
+            role: word("role", &row.role)?,
+            first_name: text(row.first_name)?,
+            last_name: text(row.last_name)?,
+            email: Email::new(row.email).map_err(Malformed::because("e-mail address"))?,
+            zone: zone(row.zone)?,
+        })
+    }
+}
+
+/// The domain's values for what a database answered.
+pub(crate) fn all<Row, T>(rows: impl IntoIterator<Item = Row>) -> Result<Vec<T>, Failure>
+where
+    T: TryFrom<Row, Error = Malformed>,
+{
+    rows.into_iter().map(|row| Ok(T::try_from(row)?)).collect()
+}
+
+/// The domain's value for what a database answered, if anything.
+pub(crate) fn one<Row, T>(row: Option<Row>) -> Result<Option<T>, Failure>
+where
+    T: TryFrom<Row, Error = Malformed>,
+{
+    Ok(row.map(T::try_from).transpose()?)
+}
 
 pub(crate) fn instant(unix_millis: i64) -> Result<DateTime<Utc>, Malformed> {
     DateTime::from_timestamp_millis(unix_millis).ok_or(Malformed::new("instant"))
 }
 
-pub(crate) fn user(id: &str) -> Result<UserId, Malformed> {
+fn user(id: &str) -> Result<UserId, Malformed> {
     UserId::new(id).map_err(Malformed::because("user id"))
 }
 
-pub(crate) fn version(version: i64) -> Result<u64, Malformed> {
+fn version(version: i64) -> Result<u64, Malformed> {
     u64::try_from(version).map_err(Malformed::because("version"))
 }
 
-pub(crate) fn duration(minutes: i64) -> Result<SessionDuration, Malformed> {
+fn duration(minutes: i64) -> Result<SessionDuration, Malformed> {
     u32::try_from(minutes)
         .ok()
         .and_then(|minutes| SessionDuration::try_from(minutes).ok())
@@ -36,32 +179,30 @@ pub(crate) fn duration(minutes: i64) -> Result<SessionDuration, Malformed> {
 }
 
 /// One of an enum's words.
-pub(crate) fn word<T>(what: &'static str, word: &str) -> Result<T, Malformed>
+fn word<T>(what: &'static str, word: &str) -> Result<T, Malformed>
 where
     T: FromStr<Err = booking_core::UnknownWord>,
 {
     word.parse().map_err(Malformed::because(what))
 }
 
-pub(crate) fn text<const MAX: usize>(text: String) -> Result<Text<MAX>, Malformed> {
+fn text<const MAX: usize>(text: String) -> Result<Text<MAX>, Malformed> {
     Text::new(text).map_err(Malformed::because("text"))
 }
 
-pub(crate) fn optional_text<const MAX: usize>(
-    stored: Option<String>,
-) -> Result<Option<Text<MAX>>, Malformed> {
+fn optional_text<const MAX: usize>(stored: Option<String>) -> Result<Option<Text<MAX>>, Malformed> {
     stored.map(text).transpose()
 }
 
-pub(crate) fn url(stored: Option<String>) -> Result<Option<MeetingUrl>, Malformed> {
+fn url(stored: Option<String>) -> Result<Option<MeetingUrl>, Malformed> {
     stored.map(MeetingUrl::new).transpose().map_err(Malformed::because("URL"))
 }
 
-pub(crate) fn zone(name: Option<String>) -> Result<Option<Tz>, Malformed> {
+fn zone(name: Option<String>) -> Result<Option<Tz>, Malformed> {
     name.map(|name| name.parse()).transpose().map_err(Malformed::because("time zone"))
 }
 
-pub(crate) fn window(start_minute: i64, end_minute: i64) -> Result<Window, Malformed> {
+fn window(start_minute: i64, end_minute: i64) -> Result<Window, Malformed> {
     let time = |minute: i64| u16::try_from(minute).ok().and_then(WallTime::from_minutes);
     time(start_minute)
         .zip(time(end_minute))
@@ -69,7 +210,7 @@ pub(crate) fn window(start_minute: i64, end_minute: i64) -> Result<Window, Malfo
         .ok_or(Malformed::new("window"))
 }
 
-pub(crate) fn weekday(from_sunday: i64) -> Result<Weekday, Malformed> {
+fn weekday(from_sunday: i64) -> Result<Weekday, Malformed> {
     let day = usize::try_from(from_sunday).ok().and_then(|index| WEEKDAYS.get(index));
     day.copied().ok_or(Malformed::new("weekday"))
 }
@@ -86,6 +227,7 @@ pub(crate) fn json<T: Serialize>(value: &T) -> Result<String, Failure> {
     serde_json::to_string(value).map_err(Failure::corrupt)
 }
 
+#[cfg(feature = "sqlite")]
 pub(crate) fn from_json<T: DeserializeOwned>(
     what: &'static str,
     json: &str,
@@ -93,7 +235,8 @@ pub(crate) fn from_json<T: DeserializeOwned>(
     serde_json::from_str(json).map_err(Malformed::because(what))
 }
 
-/// How queries take a set of people: one parameter, however many there are.
+/// How SQLite's queries take a set of people: one parameter, however many there are.
+#[cfg(feature = "sqlite")]
 pub(crate) fn people<'a>(people: impl IntoIterator<Item = &'a UserId>) -> Result<String, Failure> {
     json(&people.into_iter().collect::<Vec<_>>())
 }

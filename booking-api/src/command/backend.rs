@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use booking_core::{Booking, Clock, DirectoryAdmin, MemoryStore, Outbox, RandomIds, Store};
-use booking_store::SqliteStore;
+use booking_store::{PostgresStore, SqliteStore};
 
 use super::Failure;
 
@@ -20,10 +20,8 @@ impl Backend {
         match url.split_once(':') {
             Some(("memory", "")) => Ok(Self::of(MemoryStore::default())),
             Some(("sqlite", _)) => Ok(Self::of(SqliteStore::open(url).await?)),
-            Some(("postgres" | "postgresql", _)) => {
-                Err("this version has no Postgres store yet; use sqlite:<path>".into())
-            }
-            _ => Err("the database URL must begin with sqlite: or be memory:".into()),
+            Some(("postgres" | "postgresql", _)) => Ok(Self::of(PostgresStore::open(url).await?)),
+            _ => Err("the database URL must begin with postgres: or sqlite:, or be memory:".into()),
         }
     }
 

@@ -37,7 +37,8 @@ pub(super) struct DevArgs {
     pub(super) port: u16,
     #[command(flatten)]
     pub(super) data: DataArgs,
-    /// Where to keep bookings: `sqlite:<path>` or `memory:` [default: a file in the data directory]
+    /// Where to keep bookings: `postgres://…`, `sqlite:<path>` or `memory:` [default: a file in the
+    /// data directory]
     #[arg(long)]
     pub(super) database_url: Option<String>,
     /// Start the clock at this RFC 3339 instant; it runs on from there
@@ -57,7 +58,7 @@ pub(super) struct ServeArgs {
     /// Where to listen
     #[arg(long, env = "BOOKING_LISTEN", default_value = "127.0.0.1:5000")]
     pub(super) listen: SocketAddr,
-    /// Where bookings are kept: `sqlite:<path>`
+    /// Where bookings are kept: `postgres://user:password@host/database` or `sqlite:<path>`
     #[arg(long, env = "BOOKING_DATABASE_URL", hide_env_values = true)]
     pub(super) database_url: Option<String>,
     /// Whose tokens are accepted: their `iss` claim
@@ -88,7 +89,7 @@ pub(super) struct TokenArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct MigrateArgs {
-    /// The database: `sqlite:<path>`
+    /// The database: `postgres://user:password@host/database` or `sqlite:<path>`
     #[arg(long, env = "BOOKING_DATABASE_URL", hide_env_values = true)]
     pub(super) database_url: Option<String>,
 }

@@ -68,7 +68,7 @@ fn greet(
     let now = clock.now();
     println!("booking-api dev: for this machine only\n");
     println!("  docs      {base}/docs");
-    println!("  database  {database_url}");
+    println!("  database  {}", without_credentials(database_url));
     println!("  clock     {} and running; set it with PUT {base}/dev/clock", format_instant(now));
     println!("\nTokens, valid for 24 hours:\n");
     let actors = demo::actors()?;
@@ -99,4 +99,14 @@ async fn log_events(outbox: Arc<dyn Outbox>) {
         }
         tokio::time::sleep(RELAY_EVERY).await;
     }
+}
+
+/// What may be shown on a screen. Passwords come before the host, or among the parameters.
+fn without_credentials(database_url: &str) -> String {
+    let Some((scheme, rest)) = database_url.split_once("://") else {
+        return database_url.to_owned();
+    };
+    let place = rest.split('?').next().unwrap_or_default();
+    let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
+    format!("{scheme}://{place}")
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
 use crate::caller::Caller;
+use crate::postgres::Database;
 use crate::server::{DataDir, MONDAY_14, Server, Store, session};
 use crate::signing::{IssuerKey, good_claims};
 
@@ -134,9 +135,14 @@ async fn settings_that_make_no_sense_are_named() {
 }
 
 #[tokio::test]
-async fn serve_works_with_sqlite_an_issuer_and_its_key() {
+async fn serve_works_with_a_database_an_issuer_and_its_key() {
     let data = DataDir::new();
-    let (_running, anonymous) = serve(&data, &sqlite_in(data.path())).await;
+    serve_works_on(&data, &sqlite_in(data.path())).await;
+    serve_works_on(&data, &Database::new().url).await;
+}
+
+async fn serve_works_on(data: &DataDir, database_url: &str) {
+    let (_running, anonymous) = serve(data, database_url).await;
     anonymous.get("/healthz").await.expect(200);
     anonymous.get("/readyz").await.expect(200);
     anonymous.get("/booking/meetings").await.refused(401, "unauthenticated");
@@ -263,13 +269,15 @@ async fn a_token_of_another_data_directory_does_not_work() {
 #[tokio::test]
 async fn migrating_twice_is_migrating_once() {
     let data = DataDir::new();
-    let url = sqlite_in(data.path());
-    for _ in 0..2 {
-        let ran = run(&["migrate", "--database-url", &url]).await;
-        assert!(ran.ok, "{}", ran.stderr);
+    let database = Database::blank();
+    for url in [sqlite_in(data.path()), database.url.clone()] {
+        for _ in 0..2 {
+            let ran = run(&["migrate", "--database-url", &url]).await;
+            assert!(ran.ok, "{}", ran.stderr);
+        }
+        let (_running, anonymous) = serve(&data, &url).await;
+        anonymous.get("/readyz").await.expect(200);
     }
-    let (_running, anonymous) = serve(&data, &url).await;
-    anonymous.get("/readyz").await.expect(200);
 }
 
 #[tokio::test]
@@ -290,7 +298,7 @@ async fn dev_says_clearly_why_it_does_not_start() {
     let data = DataDir::new();
     let dir = data.path().to_str().unwrap();
     for (more, expected) in [
-        (["--database-url", "postgres://localhost/booking"], "ostgres"),
+        (["--database-url", "postgres://127.0.0.1:1/booking"], "the store is unavailable"),
         (["--database-url", "mysql://localhost/booking"], "sqlite:"),
         (["--now", "yesterday"], "--now"),
         (["--port", "70000"], "--port"),
@@ -302,6 +310,17 @@ async fn dev_says_clearly_why_it_does_not_start() {
         assert!(!ran.stderr.contains("panic"), "{more:?}: {}", ran.stderr);
         assert!(!ran.stdout.contains("Tokens"), "{more:?} does not greet");
     }
+}
+
+#[tokio::test]
+async fn dev_does_not_show_the_password_of_its_database() {
+    let database = Database::new();
+    let data = DataDir::new();
+    let url = database.url.replacen("@", ":hidden-word@", 1) + "&application_name=hidden-too";
+    let (server, _) = (Server::start_on(&data, &url).await, &database);
+    let greeting = server.greeting();
+    assert!(greeting.contains("database  postgres://127.0.0.1:"), "{greeting}");
+    assert!(!greeting.contains("hidden"), "{greeting}");
 }
 
 #[tokio::test]

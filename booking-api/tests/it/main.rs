@@ -12,6 +12,9 @@ mod kill;
 mod logs;
 mod pages;
 mod paging;
+#[path = "../../../booking-store/tests/it/postgres/server.rs"]
+#[expect(dead_code, reason = "the tests of booking-store use all of it")]
+mod postgres;
 mod races;
 mod raw;
 mod server;

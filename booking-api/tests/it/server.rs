@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::caller::{Answer, Caller};
+use crate::postgres::Database;
 use crate::signing::IssuerKey;
 
 /// Where the clock of every server starts.
@@ -27,6 +28,7 @@ const SCENARIO_TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) enum Store {
     Memory,
     Sqlite,
+    Postgres,
 }
 
 /// A data directory that holds the issuer's key; it outlives the servers that use it.
@@ -41,11 +43,13 @@ pub(crate) struct Server {
     caller: Caller,
     greeting: Arc<Mutex<String>>,
     _data: DataDir,
+    /// Goes after the server that uses it.
+    _database: Option<Database>,
 }
 
 /// Runs a scenario on each kind of store, on a server of its own.
 pub(crate) async fn on_every_store(scenario: impl AsyncFn(&Server)) {
-    for store in [Store::Memory, Store::Sqlite] {
+    for store in [Store::Memory, Store::Sqlite, Store::Postgres] {
         let server = Server::start(store).await;
         let done = tokio::time::timeout(SCENARIO_TIMEOUT, scenario(&server)).await;
         assert!(done.is_ok(), "the scenario hangs on {store:?}");
@@ -81,12 +85,28 @@ impl Server {
 
     /// One of perhaps several servers of a data directory, over time or at the same time.
     pub(crate) async fn start_in(data: &DataDir, store: Store) -> Self {
+        match store {
+            Store::Memory => Self::start_with(data, &["--database-url", "memory:"]).await,
+            Store::Sqlite => Self::start_with(data, &[]).await,
+            Store::Postgres => {
+                let database = Database::new();
+                let mut server = Self::start_on(data, &database.url).await;
+                server._database = Some(database);
+                server
+            }
+        }
+    }
+
+    /// On a database that somebody else looks after.
+    pub(crate) async fn start_on(data: &DataDir, database_url: &str) -> Self {
+        Self::start_with(data, &["--database-url", database_url]).await
+    }
+
+    async fn start_with(data: &DataDir, arguments: &[&str]) -> Self {
         let log = log_file(data);
         let mut command = Command::new(env!("CARGO_BIN_EXE_booking-api"));
         command.args(["dev", "--port", "0", "--now", NOW, "--data-dir"]).arg(data.path());
-        if store == Store::Memory {
-            command.args(["--database-url", "memory:"]);
-        }
+        command.args(arguments);
         let mut child = command
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
@@ -100,7 +120,8 @@ impl Server {
             panic!("no address: {}", fs::read_to_string(&log).unwrap_or_default())
         });
         let caller = Caller::anonymous(&origin);
-        let server = Self { child, log, origin, caller, greeting, _data: data.clone() };
+        let server =
+            Self { child, log, origin, caller, greeting, _data: data.clone(), _database: None };
         server.anonymous().get("/readyz").await.expect(200);
         server
     }

@@ -24,7 +24,7 @@ CREATE INDEX meeting_by_client ON meeting (client_id, start_ms, id);
 CREATE INDEX meeting_by_therapist ON meeting (therapist_id, start_ms, id);
 
 -- Whether two people have met, however much else either of them has in the past.
-CREATE INDEX meeting_met ON meeting (client_id, therapist_id, start_ms)
+CREATE INDEX meeting_of_two ON meeting (client_id, therapist_id, start_ms)
     WHERE status <> 'CANCELLED';
 
 -- What conflict checks look at; however many cancelled meetings pile up at one start.

@@ -3,14 +3,12 @@
 use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
-use booking_core::{Directory, DirectoryAdmin, Email, StoreError, User, UserId};
+use booking_core::{Directory, DirectoryAdmin, StoreError, User, UserId};
 use chrono_tz::Tz;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
 use super::SqliteStore;
-use crate::error::{Failure, Malformed};
-use crate::rows;
+use crate::error::Failure;
+use crate::rows::{self, UserRow};
 
 pub(super) const USERS: &str =
     "SELECT * FROM directory_user WHERE id IN (SELECT value FROM json_each(?1))";
@@ -34,11 +32,10 @@ pub(super) const UNRELATE: &str =
 #[async_trait]
 impl Directory for SqliteStore {
     async fn users(&self, ids: &BTreeSet<UserId>) -> Result<HashMap<UserId, User>, StoreError> {
-        let select = sqlx::query(USERS).bind(rows::people(ids)?).fetch_all(&self.readers);
-        let rows = select.await.map_err(Failure::from)?;
-        let users: Result<HashMap<UserId, User>, Failure> =
-            rows.iter().map(|row| user(row).map(|user| (user.id.clone(), user))).collect();
-        Ok(users?)
+        let select = sqlx::query_as::<_, UserRow>(USERS).bind(rows::people(ids)?);
+        let rows = select.fetch_all(&self.readers).await.map_err(Failure::from)?;
+        let users: Vec<User> = rows::all(rows)?;
+        Ok(users.into_iter().map(|user| (user.id.clone(), user)).collect())
     }
 
     async fn related(&self, client: &UserId, therapist: &UserId) -> Result<bool, StoreError> {
@@ -72,16 +69,4 @@ impl DirectoryAdmin for SqliteStore {
         unrelate.execute(&self.writer).await.map_err(Failure::from)?;
         Ok(())
     }
-}
-
-fn user(row: &SqliteRow) -> Result<User, Failure> {
-    Ok(User {
-        id: rows::user(row.try_get("id")?)?,
-        role: rows::word("role", row.try_get("role")?)?,
-        first_name: rows::text(row.try_get("first_name")?)?,
-        last_name: rows::text(row.try_get("last_name")?)?,
-        email: Email::new(row.try_get::<String, _>("email")?)
-            .map_err(Malformed::because("e-mail address"))?,
-        zone: rows::zone(row.try_get("zone")?)?,
-    })
 }

@@ -5,6 +5,7 @@
 //! that has the file open. A few more connections read, each transaction one snapshot (WAL).
 
 mod change;
+mod codes;
 mod directory;
 mod outbox;
 #[cfg(test)]
@@ -24,7 +25,10 @@ use sqlx::sqlite::{
 };
 use sqlx::{Connection, Sqlite, Transaction};
 
-use crate::error::{Failure, is_busy};
+use self::codes::is_busy;
+use crate::error::Failure;
+
+pub(crate) use self::codes::may_pass;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 

@@ -69,7 +69,7 @@ async fn whether_two_have_met_is_one_look() {
     let (_folder, store) = new_store().await;
     let plan = plan(&store, read::EARLIER).await;
     let bounds = "(client_id=? AND therapist_id=? AND start_ms<?)";
-    let search = format!("SEARCH meeting USING INDEX meeting_met {bounds}");
+    let search = format!("SEARCH meeting USING INDEX meeting_of_two {bounds}");
     assert!(plan.contains(&search), "{plan:#?}");
 }
 

@@ -4,12 +4,10 @@ use booking_core::{
     AvailabilityId, AvailabilitySlot, Busy, Calendars, Earlier, IdempotencyKey, Meeting, MeetingId,
     MeetingQuery, MeetingStatus, Record, Scope, SessionDuration, Span, UserId,
 };
-use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection, SqlitePool};
-use uuid::Uuid;
 
-use crate::error::{Failure, Malformed};
-use crate::rows;
+use crate::error::Failure;
+use crate::rows::{self, BusyRow, MeetingRow, SlotRow};
 
 /// Live meetings of some people (`?1`) that overlap a span (`?2` to `?3`). One that overlaps starts
 /// less than the longest session (`?4`) before it: that makes both bounds bounds of the index.
@@ -93,7 +91,7 @@ pub(super) async fn meetings(
     let (after_ms, after_id) = from.max(after).unwrap_or((i64::MIN, Vec::new()));
     let before_ms = query.to.map_or(i64::MAX, |to| to.timestamp_millis());
 
-    let mut select = sqlx::query(MEETINGS)
+    let mut select = sqlx::query_as::<_, MeetingRow>(MEETINGS)
         .bind(query.person.as_str())
         .bind(after_ms)
         .bind(after_id)
@@ -102,8 +100,7 @@ pub(super) async fn meetings(
         let wanted = query.statuses.is_empty() || query.statuses.contains(status);
         select = select.bind(wanted.then_some(status.as_str()));
     }
-    let rows = select.bind(query.limit).fetch_all(readers).await?;
-    rows.iter().map(meeting).collect()
+    rows::all(select.bind(query.limit).fetch_all(readers).await?)
 }
 
 async fn busy(
@@ -111,50 +108,38 @@ async fn busy(
     scope: &Scope,
     within: Span,
 ) -> Result<Vec<Busy>, Failure> {
-    let rows = sqlx::query(BUSY)
+    let rows = sqlx::query_as::<_, BusyRow>(BUSY)
         .bind(rows::people(&scope.people)?)
         .bind(within.start().timestamp_millis())
         .bind(within.end().timestamp_millis())
         .bind(SessionDuration::MAX.to_delta().num_milliseconds())
         .fetch_all(connection)
         .await?;
-    rows.iter()
-        .map(|row| {
-            let start = rows::instant(row.try_get("start_ms")?)?;
-            let duration = rows::duration(row.try_get("duration_minutes")?)?;
-            let span = Span::new(start, start + duration.to_delta());
-            Ok(Busy {
-                meeting: MeetingId::from_uuid(row.try_get("id")?),
-                client: rows::user(row.try_get("client_id")?)?,
-                therapist: rows::user(row.try_get("therapist_id")?)?,
-                span: span.ok_or(Malformed::new("span"))?,
-            })
-        })
-        .collect()
+    rows::all(rows)
 }
 
 async fn hours_of(
     connection: &mut SqliteConnection,
     therapist: &UserId,
 ) -> Result<Vec<AvailabilitySlot>, Failure> {
-    let rows = sqlx::query(HOURS).bind(therapist.as_str()).fetch_all(connection).await?;
-    rows.iter().map(slot).collect()
+    let select = sqlx::query_as::<_, SlotRow>(HOURS).bind(therapist.as_str());
+    rows::all(select.fetch_all(connection).await?)
 }
 
 async fn meeting_with(
     connection: &mut SqliteConnection,
     id: MeetingId,
 ) -> Result<Option<Meeting>, Failure> {
-    let row = sqlx::query(MEETING).bind(id.uuid()).fetch_optional(connection).await?;
-    row.as_ref().map(meeting).transpose()
+    let select = sqlx::query_as::<_, MeetingRow>(MEETING).bind(id.uuid());
+    rows::one(select.fetch_optional(connection).await?)
 }
 
 async fn slot_with(
     connection: &mut SqliteConnection,
     id: AvailabilityId,
 ) -> Result<Option<AvailabilitySlot>, Failure> {
-    let row = sqlx::query(SLOT).bind(id.uuid()).fetch_optional(connection).await?;
-    row.as_ref().map(slot).transpose()
+    let select = sqlx::query_as::<_, SlotRow>(SLOT).bind(id.uuid());
+    rows::one(select.fetch_optional(connection).await?)
 }
 
 async fn has_earlier(
@@ -181,36 +166,4 @@ async fn record(
         answer: rows::from_json("answer", row.try_get("answer")?)?,
         created_at: rows::instant(row.try_get("created_ms")?)?,
     }))
-}
-
-fn meeting(row: &SqliteRow) -> Result<Meeting, Failure> {
-    Ok(Meeting {
-        id: MeetingId::from_uuid(row.try_get("id")?),
-        version: rows::version(row.try_get("version")?)?,
-        client: rows::user(row.try_get("client_id")?)?,
-        therapist: rows::user(row.try_get("therapist_id")?)?,
-        start: rows::instant(row.try_get("start_ms")?)?,
-        duration: rows::duration(row.try_get("duration_minutes")?)?,
-        status: rows::word("meeting status", row.try_get("status")?)?,
-        meeting_type: rows::word("meeting type", row.try_get("meeting_type")?)?,
-        title: rows::text(row.try_get("title")?)?,
-        description: rows::optional_text(row.try_get("description")?)?,
-        meeting_url: rows::url(row.try_get("meeting_url")?)?,
-        session_notes: rows::optional_text(row.try_get("session_notes")?)?,
-        created_at: rows::instant(row.try_get("created_ms")?)?,
-        updated_at: rows::instant(row.try_get("updated_ms")?)?,
-    })
-}
-
-fn slot(row: &SqliteRow) -> Result<AvailabilitySlot, Failure> {
-    Ok(AvailabilitySlot {
-        id: AvailabilityId::from_uuid(row.try_get::<Uuid, _>("id")?),
-        therapist: rows::user(row.try_get("therapist_id")?)?,
-        weekday: rows::weekday(row.try_get("weekday")?)?,
-        window: rows::window(row.try_get("start_minute")?, row.try_get("end_minute")?)?,
-        is_available: row.try_get("is_available")?,
-        notes: rows::optional_text(row.try_get("notes")?)?,
-        created_at: rows::instant(row.try_get("created_ms")?)?,
-        updated_at: rows::instant(row.try_get("updated_ms")?)?,
-    })
 }

@@ -1,6 +1,9 @@
 //! Every store on the suite that all stores pass, and what is particular to each.
 
-#![cfg(feature = "sqlite")]
+#![cfg(any(feature = "postgres", feature = "sqlite"))]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "sqlite")]
 mod sqlite;

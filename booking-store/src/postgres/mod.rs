@@ -1,0 +1,201 @@
+//! Everything in a Postgres database.
+//!
+//! A change is one transaction under READ COMMITTED: it locks the rows of the people's calendars,
+//! in order, before anything else; what it reads after that is at least as new as its locks. The
+//! steps are a handful of round trips, however much is read or written.
+
+mod change;
+mod codes;
+mod directory;
+mod outbox;
+mod pool;
+mod read;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use booking_core::{
+    Calendars, Change, ChangeError, Decide, Meeting, MeetingQuery, Scope, Store, StoreError,
+};
+use sqlx::migrate::Migrator;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection, PgConnection};
+
+use self::codes::is_lost_race;
+use self::pool::{Lost, Pool};
+use crate::error::Failure;
+
+pub(crate) use self::codes::may_pass;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// Those who read never wait behind those who wait for a calendar.
+const READERS: u32 = 8;
+const WRITERS: u32 = 8;
+/// Whatever the server's default is: under REPEATABLE READ, what is read after the locks would be
+/// older than they are.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+/// How often a change begins again after it met others in a circle. With all calendars locked in
+/// order that takes somebody who writes to the tables directly.
+const MAX_TRIES: u32 = 3;
+/// How long a migration waits for the one of another process, and for a connection.
+const MIGRATION_WAIT: Duration = Duration::from_secs(60);
+
+/// A store, a directory and an outbox in one Postgres database (14 or later).
+///
+/// Cheap to clone; clones share their connections, 16 at most. Any number of processes may use one
+/// database at the same time.
+///
+/// A change that was answered is as durable as the server's commits are (`synchronous_commit`, on
+/// unless somebody turned it off). One that nobody waits for any more, because its future was
+/// dropped, is applied as a whole or not at all.
+///
+/// A call ends within 10 seconds, whatever happens to the server or to the network: then it fails
+/// with [`StoreError::Unavailable`]. When the server is back, calls succeed again; there is no need
+/// to open another store.
+///
+/// ```no_run
+/// use booking_core::Store;
+/// use booking_store::PostgresStore;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = PostgresStore::open("postgres://booking:secret@localhost/booking").await?;
+/// store.ping().await?;
+/// store.close().await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct PostgresStore {
+    options: PgConnectOptions,
+    readers: Pool,
+    writers: Pool,
+}
+
+impl PostgresStore {
+    /// Connects to the database, which must exist, and brings its tables up to date.
+    ///
+    /// `url` is such as `postgres://user:password@host:5432/database?sslmode=verify-full`; what it
+    /// leaves open is taken from the `PG…` variables of the environment, as `psql` does.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the server does not let us in or the URL is none,
+    /// [`StoreError::Corrupt`] when the tables are not ours, or of a later version.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        let options: PgConnectOptions = url.parse().map_err(Failure::unavailable)?;
+        let options = options.application_name("booking");
+        let lost = Lost::default();
+        let readers = Pool::new(&options, READERS, &lost);
+        let writers = Pool::new(&options, WRITERS, &lost);
+        let store = Self { options, readers, writers };
+        store.migrate().await?;
+        Ok(store)
+    }
+
+    /// Brings the tables up to date. Several processes may do so at the same time.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the server does not answer, or another process takes more
+    /// than a minute to do the same, [`StoreError::Corrupt`] when the tables are not ours, or of a
+    /// later version.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        // A connection of its own: a migration may take longer than other calls do, and its lock
+        // goes with the connection, however this ends.
+        let run = async {
+            let connecting = tokio::time::timeout(MIGRATION_WAIT, self.options.connect());
+            let mut connection = connecting.await.map_err(Failure::unavailable)??;
+            let wait = format!("SET lock_timeout = {}", MIGRATION_WAIT.as_millis());
+            sqlx::raw_sql(sqlx::AssertSqlSafe(wait)).execute(&mut connection).await?;
+            MIGRATIONS.run_direct(None, &mut connection, false).await?;
+            connection.close().await?;
+            Ok::<(), Failure>(())
+        };
+        Ok(run.await?)
+    }
+
+    /// Waits for the calls that are under way, and closes all connections. Later calls are
+    /// [`StoreError::Unavailable`].
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writers.close().await;
+    }
+
+    async fn try_change(&self, scope: &Scope, decide: Decide<'_>) -> Result<Change, ChangeError> {
+        let mut session = self.writers.session().await?;
+        let outcome = change_on(session.connection(), scope, decide).await;
+        let failure = match &outcome {
+            Err(ChangeError::Store(failure)) => Some(failure),
+            Ok(_) | Err(ChangeError::Declined(_)) => None,
+        };
+        session.release(failure);
+        outcome
+    }
+}
+
+async fn change_on(
+    connection: &mut PgConnection,
+    scope: &Scope,
+    decide: Decide<'_>,
+) -> Result<Change, ChangeError> {
+    let people = read::names(&scope.people);
+    if let Some(change) = in_transaction(connection, &people, scope, decide).await? {
+        return Ok(change);
+    }
+    change::add_calendars(connection, &people).await?;
+    let change = in_transaction(connection, &people, scope, decide).await?;
+    Ok(change.ok_or_else(|| Failure::corrupt("a calendar has gone"))?)
+}
+
+/// Nothing when somebody has no calendar yet that could be locked.
+///
+/// Dropped before it commits, by a declining or panicking decision, by an error, or because nobody
+/// waits for the answer any more, the transaction rolls back.
+async fn in_transaction(
+    connection: &mut PgConnection,
+    people: &[String],
+    scope: &Scope,
+    decide: Decide<'_>,
+) -> Result<Option<Change>, ChangeError> {
+    let mut transaction = connection.begin_with(BEGIN).await.map_err(Failure::from)?;
+    if change::lock(&mut transaction, people).await? < people.len() {
+        return Ok(None);
+    }
+    let calendars = read::calendars(&mut transaction, scope).await?;
+    let change = decide(&calendars)?;
+    if !change.is_empty() {
+        change::apply(&mut transaction, &change).await?;
+        transaction.commit().await.map_err(Failure::from)?;
+    }
+    Ok(Some(change))
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn read(&self, scope: &Scope) -> Result<Calendars, StoreError> {
+        let call = self.readers.call(async |connection| read::calendars(connection, scope).await);
+        call.await
+    }
+
+    async fn change(&self, scope: &Scope, decide: Decide<'_>) -> Result<Change, ChangeError> {
+        let tries = async {
+            let mut tries = 1;
+            loop {
+                match self.try_change(scope, decide).await {
+                    Err(ChangeError::Store(lost)) if is_lost_race(&lost) && tries < MAX_TRIES => {
+                        tries += 1;
+                    }
+                    outcome => return outcome,
+                }
+            }
+        };
+        self.writers.bounded(tries).await
+    }
+
+    async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError> {
+        self.readers.call(async |connection| read::meetings(connection, query).await).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.readers.call(async |connection| read::ping(connection).await).await
+    }
+}

@@ -1,0 +1,152 @@
+//! Connections that are given up in time.
+//!
+//! The server may be down, restarting, or out of reach without a word. A call ends within
+//! [`CALL_TIMEOUT`] all the same, and what was found broken is not used again.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use booking_core::StoreError;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{Connection, PgConnection, Postgres};
+
+use super::codes::is_lost_connection;
+use crate::error::Failure;
+
+/// How long a call takes at most, whatever happens.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a call waits for a connection, behind others or for the server.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection that was idle for so long is tried before it is used. Busy ones are not: the round
+/// trip would be a good part of a booking's cost.
+const TEST_AFTER_IDLE: Duration = Duration::from_secs(1);
+const TEST_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What the server gives up by itself: nothing stays locked for long, even if we are gone without
+/// a word. Plans are made once, as all statements go by indexes, whatever their parameters.
+const SETTINGS: &str = "
+    SET statement_timeout = '8s';
+    SET lock_timeout = '4s';
+    SET idle_in_transaction_session_timeout = '10s';
+    SET plan_cache_mode = force_generic_plan;
+    SET jit = off";
+
+/// Connections to one database.
+#[derive(Debug, Clone)]
+pub(super) struct Pool {
+    connections: PgPool,
+    lost: Lost,
+}
+
+/// When a connection was last found broken. Those that are older are broken too, or will not be
+/// missed.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Lost(Arc<Mutex<Option<Instant>>>);
+
+/// A connection in use. One that is not released in good order, since its call failed or nobody
+/// waits for it any more, is closed: what state it is in is not worth finding out.
+pub(super) struct Session {
+    connection: PoolConnection<Postgres>,
+    lost: Lost,
+    is_in_order: bool,
+}
+
+impl Pool {
+    /// Connects when first used. Pools of one server share what they know of it.
+    pub(super) fn new(options: &PgConnectOptions, max_connections: u32, lost: &Lost) -> Self {
+        let seen = lost.clone();
+        let connections = PgPoolOptions::new()
+            .max_connections(max_connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .test_before_acquire(false)
+            .before_acquire(move |connection, meta| {
+                let lost = seen.clone();
+                Box::pin(async move {
+                    let is_suspect = lost.is_after(meta.age);
+                    if is_suspect || meta.idle_for < TEST_AFTER_IDLE {
+                        return Ok(!is_suspect);
+                    }
+                    let answers = tokio::time::timeout(TEST_TIMEOUT, connection.ping()).await;
+                    let answers = matches!(answers, Ok(Ok(())));
+                    if !answers {
+                        lost.now();
+                    }
+                    Ok(answers)
+                })
+            })
+            .after_connect(|connection, _| {
+                Box::pin(async move { sqlx::raw_sql(SETTINGS).execute(connection).await.map(drop) })
+            })
+            .connect_lazy_with(options.clone());
+        Self { connections, lost: lost.clone() }
+    }
+
+    pub(super) async fn session(&self) -> Result<Session, Failure> {
+        let connection = self.connections.acquire().await?;
+        Ok(Session { connection, lost: self.lost.clone(), is_in_order: false })
+    }
+
+    /// One call, on a connection of its own.
+    pub(super) async fn call<T>(
+        &self,
+        call: impl AsyncFnOnce(&mut PgConnection) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        let on_connection = async {
+            let mut session = self.session().await?;
+            let outcome = call(session.connection()).await.map_err(StoreError::from);
+            session.release(outcome.as_ref().err());
+            outcome
+        };
+        self.bounded(on_connection).await
+    }
+
+    /// An answer in time, or none.
+    pub(super) async fn bounded<T, E: From<Failure>>(
+        &self,
+        call: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let answer = tokio::time::timeout(CALL_TIMEOUT, call).await;
+        answer.unwrap_or_else(|late| {
+            self.lost.now();
+            Err(Failure::unavailable(late).into())
+        })
+    }
+
+    pub(super) async fn close(&self) {
+        self.connections.close().await;
+    }
+}
+
+impl Session {
+    pub(super) fn connection(&mut self) -> &mut PgConnection {
+        &mut self.connection
+    }
+
+    /// To be used again, unless the call failed because of the connection.
+    pub(super) fn release(mut self, failure: Option<&StoreError>) {
+        self.is_in_order = !failure.is_some_and(is_lost_connection);
+        if !self.is_in_order {
+            self.lost.now();
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if !self.is_in_order {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
+impl Lost {
+    fn now(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn is_after(&self, age: Duration) -> bool {
+        let last = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last.is_some_and(|lost| lost.elapsed() < age)
+    }
+}
