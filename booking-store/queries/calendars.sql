@@ -31,20 +31,28 @@ SELECT
         ) AS found
     ) AS "hours?: Json<Vec<SlotRow>>",
     -- Live meetings that overlap $7 to $8. One that overlaps starts after $9, the longest session
-    -- before $7: that makes both bounds bounds of the index.
+    -- before $7: that makes both bounds bounds of the index. OFFSET
+    -- keeps the planner from looking at everybody's meetings at once, which is no detour as long
+    -- as there are few.
     (
         SELECT json_agg(found) FROM (
-            SELECT id, client_id, therapist_id, unix_ms(start_at) AS start_ms, duration_minutes
-            FROM meeting
-            WHERE client_id = ANY($6::text[]) AND status IN ('SCHEDULED', 'CONFIRMED')
-                AND start_at > $9 AND start_at < $8
-                AND start_at + duration_minutes * interval '1 minute' > $7
+            SELECT live.* FROM unnest($6::text[]) AS person_id CROSS JOIN LATERAL (
+                SELECT id, client_id, therapist_id, unix_ms(start_at) AS start_ms, duration_minutes
+                FROM meeting
+                WHERE client_id = person_id AND status IN ('SCHEDULED', 'CONFIRMED')
+                    AND start_at > $9 AND start_at < $8
+                    AND start_at + duration_minutes * interval '1 minute' > $7
+                OFFSET 0
+            ) AS live
             UNION
-            SELECT id, client_id, therapist_id, unix_ms(start_at) AS start_ms, duration_minutes
-            FROM meeting
-            WHERE therapist_id = ANY($6::text[]) AND status IN ('SCHEDULED', 'CONFIRMED')
-                AND start_at > $9 AND start_at < $8
-                AND start_at + duration_minutes * interval '1 minute' > $7
+            SELECT live.* FROM unnest($6::text[]) AS person_id CROSS JOIN LATERAL (
+                SELECT id, client_id, therapist_id, unix_ms(start_at) AS start_ms, duration_minutes
+                FROM meeting
+                WHERE therapist_id = person_id AND status IN ('SCHEDULED', 'CONFIRMED')
+                    AND start_at > $9 AND start_at < $8
+                    AND start_at + duration_minutes * interval '1 minute' > $7
+                OFFSET 0
+            ) AS live
             ORDER BY id
         ) AS found
     ) AS "busy?: Json<Vec<BusyRow>>",

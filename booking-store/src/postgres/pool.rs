@@ -10,6 +10,7 @@ use booking_core::StoreError;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection, PgConnection, Postgres};
+use tokio::runtime::Handle;
 
 use super::codes::is_lost_connection;
 use crate::error::Failure;
@@ -24,12 +25,17 @@ const TEST_AFTER_IDLE: Duration = Duration::from_secs(1);
 const TEST_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What the server gives up by itself: nothing stays locked for long, even if we are gone without
-/// a word. Plans are made once, as all statements go by indexes, whatever their parameters.
+/// a word. Plans are made once, as all statements go from a few rows to a few rows by indexes,
+/// whatever their parameters; also where a table was so small when the plan was made that reading
+/// all of it looked cheaper.
 const SETTINGS: &str = "
     SET statement_timeout = '8s';
     SET lock_timeout = '4s';
     SET idle_in_transaction_session_timeout = '10s';
     SET plan_cache_mode = force_generic_plan;
+    SET enable_seqscan = off;
+    SET enable_hashjoin = off;
+    SET enable_mergejoin = off;
     SET jit = off";
 
 /// Connections to one database.
@@ -134,9 +140,19 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if !self.is_in_order {
-            self.connection.close_on_drop();
-        }
+        let runtime = Handle::try_current().ok().filter(|_| self.is_in_order);
+        let Some(runtime) = runtime else {
+            return self.connection.close_on_drop();
+        };
+        // Left to itself, the pool would wait for ever to hear from the connection once more, and
+        // keep its place, should the network fall silent just now.
+        let returning = self.connection.return_to_pool();
+        let lost = self.lost.clone();
+        runtime.spawn(async move {
+            if tokio::time::timeout(TEST_TIMEOUT, returning).await.is_err() {
+                lost.now();
+            }
+        });
     }
 }
 
