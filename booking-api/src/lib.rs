@@ -45,11 +45,11 @@ use std::sync::Arc;
 
 use booking_core::{Booking, DirectoryAdmin};
 use poem::endpoint::{BoxEndpoint, make_sync};
-use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, get};
+use poem::{Endpoint, EndpointExt, IntoEndpoint, Request, Response, Route, get};
 use poem_openapi::{OpenApi, OpenApiService};
 
 use crate::api::{AvailabilityApi, DirectoryApi, MeetingsApi, SlotsApi};
-use crate::http::{Cors, Metrics, Observe, Problems, Routes};
+use crate::http::{Cors, Metrics, Observe, Problems, Routes, mount_prefix};
 use crate::spec::{Spec, answer};
 
 pub use auth::{AuthError, InvalidKey, JwtVerifier, Verifier};
@@ -132,7 +132,7 @@ impl Api {
         let metrics = Metrics::new();
         let mut routes = Routes::from_spec(&spec.value, &self.base);
         let mut app = Route::new().nest(&self.base, operations);
-        for (path, endpoint) in pages(&spec, &self.booking, &metrics) {
+        for (path, endpoint) in pages(&spec, &self.base, &self.booking, &metrics) {
             routes = routes.with(&path.replace(":code", "{code}"), "GET, HEAD");
             app = app.at(path, get(endpoint));
         }
@@ -173,16 +173,28 @@ impl Api {
 /// What is beside the operations; all of it for reading.
 fn pages(
     spec: &Spec,
+    base: &str,
     booking: &Booking,
     metrics: &Metrics,
 ) -> Vec<(&'static str, BoxEndpoint<'static, Response>)> {
-    let page =
-        |content_type, body: String| make_sync(move |_| answer(content_type, body.clone())).boxed();
+    // The spec says where the operations are, and an app may have mounted the API anywhere.
+    let page = |content_type, body: &str, before: &str| {
+        let (body, base) = (body.to_owned(), format!("{before}{base}"));
+        let before = before.to_owned();
+        let whole = move |request: Request| match mount_prefix(&request) {
+            "" => answer(content_type, body.clone()),
+            prefix => {
+                let (_, path) = base.split_at(before.len());
+                answer(content_type, body.replacen(&base, &format!("{before}{prefix}{path}"), 1))
+            }
+        };
+        make_sync(whole).boxed()
+    };
     let metrics = metrics.clone();
     vec![
-        ("/docs", page("text/html; charset=utf-8", spec.html.clone())),
-        ("/openapi.json", page("application/json", spec.json.clone())),
-        ("/openapi.yaml", page("application/yaml", spec.yaml())),
+        ("/docs", page("text/html; charset=utf-8", &spec.html, "\"url\": \"")),
+        ("/openapi.json", page("application/json", &spec.json, "\"url\": \"")),
+        ("/openapi.yaml", page("application/yaml", &spec.yaml(), "url: ")),
         ("/problems/:code", make_sync(health::problem).boxed()),
         ("/healthz", make_sync(|_| health::alive()).boxed()),
         ("/readyz", health::Ready(booking.clone()).boxed()),

@@ -199,11 +199,12 @@ impl Problem {
         self.code
     }
 
-    /// The response, for a request with this id. Errors of the server carry the id.
+    /// The response, for a request with this id, from an API that is mounted under `prefix`. Errors
+    /// of the server carry the id.
     #[must_use]
-    pub fn into_response(self, request_id: &str) -> Response {
+    pub(crate) fn into_response(self, request_id: &str, prefix: &str) -> Response {
         let body = ProblemBody {
-            type_: format!("/problems/{}", self.code.as_str()),
+            type_: format!("{prefix}/problems/{}", self.code.as_str()),
             title: self.code.title().to_owned(),
             status: self.status.as_u16().into(),
             detail: self.detail,

@@ -115,7 +115,8 @@ pub trait DirectoryAdmin: Directory {
     /// Adds the user, or replaces all that is known of them.
     async fn put_user(&self, user: &User) -> Result<(), StoreError>;
 
-    /// Makes `client` a client of `therapist`. Both must be known; once more changes nothing.
+    /// Makes `client` a client of `therapist`; once more changes nothing. Both must be known: that
+    /// they are is for the caller to see to, and [`StoreError::Corrupt`] when it did not.
     async fn relate(&self, client: &UserId, therapist: &UserId) -> Result<(), StoreError>;
 
     /// Ends the relationship, if there is one. Booked meetings stay.

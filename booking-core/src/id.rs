@@ -16,9 +16,9 @@ use uuid::Uuid;
 
 /// A text that is not an id of the wanted kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a valid {kind} id")]
+#[error("must be {expected}")]
 pub struct InvalidId {
-    kind: &'static str,
+    expected: &'static str,
 }
 
 macro_rules! typeid {
@@ -67,7 +67,7 @@ macro_rules! typeid {
             fn from_str(text: &str) -> Result<Self, InvalidId> {
                 text.parse::<TypeSafeId<$tag>>()
                     .map(|id| Self(id.uuid()))
-                    .map_err(|_| InvalidId { kind: $prefix })
+                    .map_err(|_| InvalidId { expected: concat!("an id of the form ", $prefix, "_…") })
             }
         }
 
@@ -138,7 +138,7 @@ impl UserId {
         if fits && text.bytes().all(|byte| byte.is_ascii_graphic()) {
             Ok(Self(text.into()))
         } else {
-            Err(InvalidId { kind: "user" })
+            Err(InvalidId { expected: "1 to 128 visible ASCII characters" })
         }
     }
 

@@ -209,7 +209,11 @@ impl DirectoryAdmin for MemoryStore {
     }
 
     async fn relate(&self, client: &UserId, therapist: &UserId) -> Result<(), StoreError> {
-        self.state().relationships.insert((client.clone(), therapist.clone()));
+        let mut state = self.state();
+        if [client, therapist].iter().any(|user| !state.users.contains_key(*user)) {
+            return Err(StoreError::Corrupt("a relationship joins known users".into()));
+        }
+        state.relationships.insert((client.clone(), therapist.clone()));
         Ok(())
     }
 

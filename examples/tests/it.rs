@@ -50,6 +50,17 @@ async fn mount_serves_the_api_under_its_own_path_and_auth() {
     assert_eq!(meetings.json::<serde_json::Value>().await.expect("JSON"), serde_json::json!([]));
     let unknown = get("/scheduling/api/booking/nothing").await;
     assert_eq!(unknown.headers()["content-type"], "application/problem+json");
+    let unknown = get("/scheduling/api/booking/meetings/meeting_1").await;
+    let problem: serde_json::Value = unknown.json().await.expect("JSON");
+    let explained = problem["type"].as_str().expect("a type");
+    assert_eq!(explained, "/scheduling/problems/meeting_not_found");
+    assert_eq!(get(explained).await.status(), 200);
+    let spec: serde_json::Value = get("/scheduling/openapi.json").await.json().await.expect("JSON");
+    assert_eq!(spec["servers"][0]["url"], "/scheduling/api");
+    let page = get("/scheduling/docs").await.text().await.expect("text");
+    assert!(page.contains("\"url\": \"/scheduling/api\""));
+    let yaml = get("/scheduling/openapi.yaml").await.text().await.expect("text");
+    assert!(yaml.contains("url: /scheduling/api\n"));
 }
 
 fn run(example: &str) -> String {

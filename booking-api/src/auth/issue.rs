@@ -33,6 +33,7 @@ pub(crate) fn sign(
         nbf: issued_at,
         exp: issued_at.saturating_add(lifetime_seconds),
     };
-    let key = EncodingKey::from_rsa_pem(private_key_pem).map_err(InvalidKey)?;
-    jsonwebtoken::encode(&Header::new(Algorithm::RS256), &claims, &key).map_err(InvalidKey)
+    let key = EncodingKey::from_rsa_pem(private_key_pem).map_err(InvalidKey::Unreadable)?;
+    jsonwebtoken::encode(&Header::new(Algorithm::RS256), &claims, &key)
+        .map_err(InvalidKey::Unreadable)
 }

@@ -10,6 +10,9 @@ use crate::auth::{AuthError, Verifier, ring};
 /// The longest token that is looked at, in bytes.
 const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
+/// In the label of a private key's PEM, of whatever form (RFC 7468, sections 10 and 11).
+const PRIVATE: &[u8] = b"PRIVATE KEY-----";
+
 /// Verifies tokens in full: signature, algorithm (RS256, whatever the header says), `exp`, `nbf`
 /// and `iss`, and `azp` where [parties](Self::for_parties) are named. `sub` is the user's id, and `role` is `client`, `therapist` or `admin`.
 ///
@@ -21,10 +24,16 @@ pub struct JwtVerifier {
     parties: Vec<String>,
 }
 
-/// A key that is no RSA key in PEM.
+/// A key that is of no use.
 #[derive(Debug, thiserror::Error)]
-#[error("not an RSA key in PEM")]
-pub struct InvalidKey(#[source] pub(super) jsonwebtoken::errors::Error);
+pub enum InvalidKey {
+    /// It cannot be read.
+    #[error("not an RSA key in PEM")]
+    Unreadable(#[source] jsonwebtoken::errors::Error),
+    /// It is the half that signs, and belongs to the issuer alone.
+    #[error("this is a private key: give the public half of it")]
+    Private,
+}
 
 /// What is read of a token; its other claims were checked before.
 #[derive(Debug, Deserialize)]
@@ -39,20 +48,23 @@ impl JwtVerifier {
     /// `leeway_seconds` is how far the two machines' clocks may be apart.
     ///
     /// # Errors
-    /// [`InvalidKey`] when the key cannot be read.
+    /// [`InvalidKey`] when the key cannot be read, or is a private one.
     pub fn new(
         issuer: &str,
         public_key_pem: &[u8],
         leeway_seconds: u64,
     ) -> Result<Self, InvalidKey> {
         ring::install();
+        if public_key_pem.windows(PRIVATE.len()).any(|part| part == PRIVATE) {
+            return Err(InvalidKey::Private);
+        }
         let mut validation = Validation::new(Algorithm::RS256);
         validation.set_issuer(&[issuer]);
         validation.set_required_spec_claims(&["exp", "iss", "sub"]);
         validation.validate_nbf = true;
         validation.validate_aud = false;
         validation.leeway = leeway_seconds;
-        let key = DecodingKey::from_rsa_pem(public_key_pem).map_err(InvalidKey)?;
+        let key = DecodingKey::from_rsa_pem(public_key_pem).map_err(InvalidKey::Unreadable)?;
         Ok(Self { key, validation, parties: Vec::new() })
     }
 

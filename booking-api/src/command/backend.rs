@@ -2,16 +2,43 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use booking_core::{Booking, Clock, DirectoryAdmin, MemoryStore, Outbox, RandomIds, Store};
 use booking_store::{PostgresStore, SqliteStore};
 
-use super::Failure;
+use super::{Failure, told};
 
 /// A store with the directory and the outbox that it keeps.
 pub(super) struct Backend {
     pub(super) store: Arc<dyn Store>,
     pub(super) directory: Arc<dyn DirectoryAdmin>,
     pub(super) outbox: Arc<dyn Outbox>,
+    closing: Arc<dyn Closing>,
+}
+
+/// A store that wants to be told when it is no longer needed.
+#[async_trait]
+trait Closing: Send + Sync {
+    async fn close(&self);
+}
+
+#[async_trait]
+impl Closing for MemoryStore {
+    async fn close(&self) {}
+}
+
+#[async_trait]
+impl Closing for SqliteStore {
+    async fn close(&self) {
+        Self::close(self).await;
+    }
+}
+
+#[async_trait]
+impl Closing for PostgresStore {
+    async fn close(&self) {
+        Self::close(self).await;
+    }
 }
 
 impl Backend {
@@ -19,7 +46,10 @@ impl Backend {
     pub(super) async fn open(url: &str) -> Result<Self, Failure> {
         match url.split_once(':') {
             Some(("memory", "")) => Ok(Self::of(MemoryStore::default())),
-            Some(("sqlite", _)) => Ok(Self::of(SqliteStore::open(url).await?)),
+            Some(("sqlite", _)) => match SqliteStore::open(url).await {
+                Ok(store) => Ok(Self::of(store)),
+                Err(error) => Err(format!("cannot open {url}: {}", told(&error)).into()),
+            },
             Some(("postgres" | "postgresql", _)) => Ok(Self::of(PostgresStore::open(url).await?)),
             _ => Err("the database URL must begin with postgres: or sqlite:, or be memory:".into()),
         }
@@ -30,8 +60,18 @@ impl Backend {
         Booking::new(self.store.clone(), self.directory.clone(), clock, Arc::new(RandomIds))
     }
 
-    fn of<S: Store + DirectoryAdmin + Outbox + 'static>(store: S) -> Self {
+    /// Waits for calls under way; SQLite folds its log into the file, which is whole then.
+    pub(super) async fn close(&self) {
+        self.closing.close().await;
+    }
+
+    fn of<S: Store + DirectoryAdmin + Outbox + Closing + 'static>(store: S) -> Self {
         let store = Arc::new(store);
-        Self { store: store.clone(), directory: store.clone(), outbox: store }
+        Self {
+            store: store.clone(),
+            directory: store.clone(),
+            outbox: store.clone(),
+            closing: store,
+        }
     }
 }

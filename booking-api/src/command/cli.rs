@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 
 /// Books therapy sessions that never collide, over HTTP.
 #[derive(Debug, Parser)]
-#[command(name = "booking-api", version, about)]
+#[command(name = "booking-api", version)]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -42,7 +42,7 @@ pub(super) struct DevArgs {
     #[arg(long)]
     pub(super) database_url: Option<String>,
     /// Start the clock at this RFC 3339 instant; it runs on from there
-    #[arg(long)]
+    #[arg(long, value_parser = instant)]
     pub(super) now: Option<DateTime<Utc>>,
 }
 
@@ -99,4 +99,8 @@ pub(super) struct OpenapiArgs {
     /// YAML instead of JSON
     #[arg(long)]
     pub(super) yaml: bool,
+}
+
+fn instant(text: &str) -> Result<DateTime<Utc>, &'static str> {
+    text.parse().map_err(|_| "not an RFC 3339 instant, such as 2024-01-01T12:00:00Z")
 }

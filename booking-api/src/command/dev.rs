@@ -35,14 +35,16 @@ pub(super) async fn run(args: DevArgs) -> Result<(), Failure> {
         clock.set(settable(now)?);
     }
     let api = Api::new(backend.booking(clock.clone()), Arc::new(issuer.verifier()?))
-        .with_directory(backend.directory)
+        .with_directory(backend.directory.clone())
         .allow_origins(is_local_page)
         .with_endpoint("/dev/clock", "GET, PUT", clock_route(&clock));
 
     let (acceptor, port) = server::listen_on_loopback(args.port).await?;
     greet(port, &database_url, clock.as_ref(), &issuer)?;
-    tokio::spawn(log_events(backend.outbox));
-    server::serve(acceptor, api.routes()).await
+    tokio::spawn(log_events(backend.outbox.clone()));
+    server::serve(acceptor, api.routes()).await?;
+    backend.close().await;
+    Ok(())
 }
 
 fn clock_route(clock: &Arc<ShiftedClock>) -> BoxEndpoint<'static, Response> {
@@ -83,7 +85,7 @@ fn greet(
     }
     let tomorrow = now.date_naive() + Days::new(1);
     let monday = tomorrow.week(Weekday::Mon).last_day() + Days::new(1);
-    println!("Try it:\n");
+    println!("Try it (an empty list, until therapist_456 has said when they receive):\n");
     println!(
         "  curl -s -H 'Authorization: Bearer {client_token}' \
          '{base}/api/booking/slots?therapistId=therapist_456&date={monday}'\n"

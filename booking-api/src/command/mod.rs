@@ -28,10 +28,7 @@ pub async fn run() -> ExitCode {
         Command::Serve(args) => serve::run(args).await,
         Command::Token(args) => issuer::print_token(&args),
         Command::Migrate(args) => serve::migrate(args).await,
-        Command::Openapi(args) => {
-            serve::print_openapi(&args);
-            Ok(())
-        }
+        Command::Openapi(args) => serve::print_openapi(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -42,12 +39,15 @@ pub async fn run() -> ExitCode {
     }
 }
 
-/// An error with all its causes.
+/// An error with all its causes; some errors tell their cause themselves.
 fn told(failure: &dyn std::error::Error) -> String {
     let mut text = failure.to_string();
     let mut next = failure.source();
     while let Some(cause) = next {
-        text = format!("{text}: {cause}");
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
         next = cause.source();
     }
     text

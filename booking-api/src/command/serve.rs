@@ -1,8 +1,8 @@
 //! `booking-api serve`, `migrate` and `openapi`.
 
 use std::fs;
+use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use booking_core::{Booking, MemoryStore, RandomIds, SystemClock};
@@ -22,36 +22,39 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
     }
     logs::start();
     let key = fs::read(&settings.issuer_key)
-        .map_err(|error| format!("cannot read --issuer-key: {error}"))?;
+        .map_err(|error| format!("cannot read --issuer-key {}: {error}", settings.issuer_key))?;
     let verifier = JwtVerifier::new(&settings.issuer, &key, LEEWAY_SECONDS)?
         .for_parties(settings.authorized_parties);
     let backend = Backend::open(&settings.database_url).await?;
     let booking = backend.booking(Arc::new(SystemClock));
-    let api = Api::new(booking, Arc::new(verifier)).with_directory(backend.directory);
+    let api = Api::new(booking, Arc::new(verifier)).with_directory(backend.directory.clone());
 
     let acceptor = server::listen(settings.listen).await?;
     tracing::info!(address = %settings.listen, "listening");
-    server::serve(acceptor, api.routes()).await
+    server::serve(acceptor, api.routes()).await?;
+    backend.close().await;
+    Ok(())
 }
 
 pub(super) async fn migrate(args: MigrateArgs) -> Result<(), Failure> {
     let mut missing = Vec::new();
     let url = required(args.database_url, "--database-url (BOOKING_DATABASE_URL)", &mut missing);
     complete(&missing)?;
-    Backend::open(&url).await?;
+    Backend::open(&url).await?.close().await;
     println!("the tables are up to date");
     Ok(())
 }
 
-pub(super) fn print_openapi(args: &OpenapiArgs) {
+pub(super) fn print_openapi(args: &OpenapiArgs) -> Result<(), Failure> {
     let store = Arc::new(MemoryStore::default());
     let booking =
         Booking::new(store.clone(), store.clone(), Arc::new(SystemClock), Arc::new(RandomIds));
     let api = Api::new(booking, Arc::new(Nobody)).with_directory(store);
-    if args.yaml {
-        print!("{}", api.openapi_yaml());
-    } else {
-        println!("{}", api.openapi_json());
+    let document = if args.yaml { api.openapi_yaml() } else { api.openapi_json() + "\n" };
+    match std::io::stdout().write_all(document.as_bytes()) {
+        // Whoever reads has seen enough: `booking-api openapi | head`.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
     }
 }
 
@@ -59,7 +62,7 @@ struct Settings {
     listen: SocketAddr,
     database_url: String,
     issuer: String,
-    issuer_key: PathBuf,
+    issuer_key: String,
     authorized_parties: Vec<String>,
 }
 
@@ -72,7 +75,7 @@ impl Settings {
             listen: args.listen,
             database_url: required(args.database_url, "--database-url (BOOKING_DATABASE_URL)"),
             issuer: required(args.issuer, "--issuer (BOOKING_ISSUER)"),
-            issuer_key: required(args.issuer_key, "--issuer-key (BOOKING_ISSUER_KEY)").into(),
+            issuer_key: required(args.issuer_key, "--issuer-key (BOOKING_ISSUER_KEY)"),
             authorized_parties: args.authorized_party,
         };
         complete(&missing)?;

@@ -19,7 +19,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 pub(super) async fn listen_on_loopback(
     port: u16,
 ) -> Result<(Box<dyn poem::listener::DynAcceptor>, u16), Failure> {
-    let v4 = bind((Ipv4Addr::LOCALHOST, port).into()).await?;
+    let v4 = bind((Ipv4Addr::LOCALHOST, port).into()).await;
+    let v4 = v4.map_err(|error| format!("{error}; --port chooses another"))?;
     let port = v4.local_addr()?.port();
     let v4 = TcpAcceptor::from_tokio(v4)?;
     let acceptor = match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
@@ -48,23 +49,35 @@ pub(super) async fn serve(
     acceptor: impl Acceptor + 'static,
     routes: impl Endpoint<Output = Response> + 'static,
 ) -> Result<(), Failure> {
+    let told_to_stop = told_to_stop()?;
     Server::new_with_acceptor(acceptor)
         .idle_timeout(IDLE_TIMEOUT)
-        .run_with_graceful_shutdown(routes, told_to_stop(), Some(SHUTDOWN_DEADLINE))
+        .run_with_graceful_shutdown(routes, told_to_stop, Some(SHUTDOWN_DEADLINE))
         .await?;
     Ok(())
 }
 
-async fn told_to_stop() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => return,
-                _ = tokio::signal::ctrl_c() => return,
-            }
+/// Listens for signals from the moment it is called, and not only once it is awaited: by then a
+/// server may have answered its first request, and been told to stop.
+#[cfg(unix)]
+fn told_to_stop() -> Result<impl Future<Output = ()>, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
-    }
-    let _ = tokio::signal::ctrl_c().await;
+    })
+}
+
+#[cfg(not(unix))]
+fn told_to_stop() -> Result<impl Future<Output = ()>, Failure> {
+    Ok(async {
+        // Where there are no signals, nobody tells.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
 }

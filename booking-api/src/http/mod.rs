@@ -8,8 +8,16 @@ mod observe;
 mod problems;
 mod routes;
 
+use poem::Request;
+
 pub(crate) use cors::Cors;
 pub(crate) use metrics::Metrics;
 pub(crate) use observe::Observe;
 pub(crate) use problems::Problems;
 pub(crate) use routes::Routes;
+
+/// The path under which an app has mounted the API: empty, or such as `/scheduling`.
+pub(crate) fn mount_prefix(request: &Request) -> &str {
+    let whole = request.original_uri().path();
+    whole.strip_suffix(request.uri().path()).unwrap_or_default()
+}

@@ -9,8 +9,8 @@ use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Endpoint, Error, Middleware, Request, Response, Result};
 use poem_openapi::error::{ParseParamError, ParsePathError as ParseApiPathError};
 
-use crate::http::Routes;
 use crate::http::observe::RequestId;
+use crate::http::{Routes, mount_prefix};
 use crate::problem::{Code, FieldError, Problem};
 
 /// Answers every request, whatever happens inside.
@@ -39,34 +39,45 @@ impl<E: Endpoint<Output = Response>> Endpoint for ProblemsEndpoint<E> {
         let id = request.extensions().get::<RequestId>().map(|RequestId(id)| id.clone());
         let id = id.unwrap_or_default();
         let path = request.uri().path().to_owned();
+        let place = Place { id, prefix: mount_prefix(&request).to_owned(), path };
         let answer = AssertUnwindSafe(self.inner.call(request)).catch_unwind().await;
         Ok(match answer {
             Ok(Ok(response)) => response,
             Ok(Err(error)) if error.is_from_response() => error.into_response(),
-            Ok(Err(error)) => self.answer(problem(error), &path, &id),
-            Err(_panic) => self.answer(Problem::internal("a handler panicked"), &path, &id),
+            Ok(Err(error)) => self.answer(problem(error), &place),
+            Err(_panic) => self.answer(Problem::internal("a handler panicked"), &place),
         })
     }
 }
 
 impl<E> ProblemsEndpoint<E> {
-    fn answer(&self, problem: Problem, path: &str, id: &str) -> Response {
+    fn answer(&self, problem: Problem, Place { id, prefix, path }: &Place) -> Response {
         if let Some(cause) = problem.source() {
             tracing::error!(request_id = id, code = problem.code().as_str(), cause = chain(cause));
         }
         if problem.code() != Code::MethodNotAllowed {
-            return problem.into_response(id);
+            return problem.into_response(id, prefix);
         }
         let Some(address) = self.routes.find(path) else {
             // The router lets an empty id pass for one.
-            return nothing_there().into_response(id);
+            return nothing_there().into_response(id, prefix);
         };
-        let mut response = problem.into_response(id);
+        let mut response = problem.into_response(id, prefix);
         if let Ok(methods) = HeaderValue::from_str(&address.methods) {
             response.headers_mut().insert(header::ALLOW, methods);
         }
         response
     }
+}
+
+/// Where a problem arose.
+struct Place {
+    /// The request's name.
+    id: String,
+    /// Where the API is mounted.
+    prefix: String,
+    /// The request's path from there.
+    path: String,
 }
 
 /// Our own problems pass; what poem and poem-openapi raise is named by the contract's codes.

@@ -118,9 +118,12 @@ async fn settings_that_make_no_sense_are_named() {
     let no_key = dir.path().join("no-key.pem");
     std::fs::write(&no_key, "not a key").unwrap();
     let no_key = no_key.to_str().unwrap();
+    let private_key = dir.path().join("dev-issuer.pem");
+    let private_key = private_key.to_str().unwrap();
     for (database_url, key, expected) in [
         (database_url, "/nowhere/key.pem", "--issuer-key"),
         (database_url, no_key, "not an RSA key in PEM"),
+        (database_url, private_key, "this is a private key"),
         ("memory:", no_key, "memory: forgets every booking"),
     ] {
         let args = ["serve", "--issuer", "x", "--issuer-key", key, "--database-url", database_url];

@@ -15,9 +15,10 @@ use crate::store::{Calendars, Scope};
 use crate::{refusal::Refusal, store::StoreError};
 
 impl Booking {
-    /// The starts on a civil date of the therapist's zone that the actor could book now.
+    /// The starts on a civil date of the therapist's zone that are free now: inside the therapist's
+    /// availability, clear of their meetings and, for a client, of the client's own.
     ///
-    /// For a client, their own meetings are left out too.
+    /// Whether the actor may book with that therapist at all is looked at when they do.
     ///
     /// # Errors
     /// [`Refusal::TherapistNotFound`]; [`StoreError`].
@@ -49,8 +50,8 @@ impl Booking {
     /// Adds a weekly window to the actor's availability.
     ///
     /// # Errors
-    /// [`Refusal::RoleRequired`], [`Refusal::AvailabilityOverlap`], those of idempotency;
-    /// [`StoreError`].
+    /// [`Refusal::RoleRequired`], [`Refusal::AvailabilityOverlap`],
+    /// [`Refusal::TooMuchAvailability`], those of idempotency; [`StoreError`].
     pub async fn add_availability(
         &self,
         actor: &Actor,
@@ -81,7 +82,8 @@ impl Booking {
     ///
     /// # Errors
     /// [`Refusal::RoleRequired`], [`Refusal::AvailabilityNotFound`], [`Refusal::Forbidden`],
-    /// [`Refusal::Invalid`], [`Refusal::AvailabilityOverlap`]; [`StoreError`].
+    /// [`Refusal::Invalid`], [`Refusal::AvailabilityOverlap`], [`Refusal::TooMuchAvailability`];
+    /// [`StoreError`].
     pub async fn update_availability(
         &self,
         actor: &Actor,
