@@ -3,7 +3,9 @@
 //! Workload: Mon–Fri 09:00–12:00 and 13:00–17:00 in `America/New_York`, half of the working hours
 //! taken by 60-minute meetings, from 2026-03-02. Machines differ: read the ratios within one run.
 
-use booking_core::{Calendar, SessionDuration, Slot, Span, SpanSet, WeeklyHours, Window};
+use booking_core::{
+    Calendar, SessionDuration, Slot, Span, SpanSet, StartTime, WeeklyHours, Window,
+};
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc, Weekday};
 use chrono_tz::{America::New_York, Tz};
 use divan::{Bencher, black_box};
@@ -46,7 +48,7 @@ fn one_day_among_meetings(bencher: Bencher<'_, '_>, meetings: i32) {
 #[divan::bench]
 fn admit(bencher: Bencher<'_, '_>) {
     let calendar = calendar(1);
-    let start = calendar.slots(first(), DateTime::UNIX_EPOCH)[0].start;
+    let start = calendar.slots(first(), DateTime::UNIX_EPOCH)[0].start.instant();
     bencher.bench(|| {
         black_box(&calendar).admit(start, SessionDuration::HalfHour, DateTime::UNIX_EPOCH)
     });
@@ -115,6 +117,7 @@ fn sweep(calendar: &Calendar, date: NaiveDate) -> Vec<Slot> {
                 end <= to && !taken.iter().any(|span| span.start() < end && start < span.end())
             };
             if let Some(longest) = SessionDuration::ALL.into_iter().rev().find(fits) {
+                let start = StartTime::new(start).expect("a whole minute");
                 slots.push(Slot { start, longest });
             }
             start += TimeDelta::minutes(30);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use booking_core::{
     Actor, BookRequest, Booking, BookingError, DirectoryAdmin, Email, EventSink, ManualClock,
     MemoryStore, NewAvailability, RandomIds, Recorded, Refusal, Role, SessionDuration, SinkError,
-    StartTime, Text, User, UserId, Window, relay_once,
+    Text, User, UserId, Window, relay_once,
 };
 use chrono::{NaiveDate, Weekday};
 
@@ -29,10 +29,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let monday = NaiveDate::from_ymd_opt(2024, 1, 15).ok_or("no such date")?;
     let slots = booking.slots(&john, &jane.id, monday).await?;
-    println!("{} starts on {monday}, the first at {}", slots.len(), slots[0].start);
+    let start = slots[0].start;
+    println!("{} starts on {monday}, the first at {}", slots.len(), start.instant());
 
     // Both want the first one, at the same time.
-    let start = StartTime::new(slots[0].start)?;
     let request = BookRequest::new(jane.id.clone(), start, SessionDuration::Hour);
     let both =
         tokio::join!(booking.book(&john, &request, None), booking.book(&maria, &request, None));

@@ -21,7 +21,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let now: DateTime<Utc> = "2026-03-01T12:00:00Z".parse()?;
     for slot in calendar.slots(date, now) {
         let durations: Vec<u32> = slot.durations().map(SessionDuration::minutes).collect();
-        println!("{}  {durations:?} minutes", slot.start.with_timezone(&zone).format("%H:%M %Z"));
+        let start = slot.start.instant().with_timezone(&zone);
+        println!("{}  {durations:?} minutes", start.format("%H:%M %Z"));
     }
     Ok(())
 }

@@ -27,7 +27,7 @@ use crate::zone;
 /// let monday = NaiveDate::from_ymd_opt(2024, 1, 15).unwrap();
 ///
 /// let slots = calendar.slots(monday, now);
-/// let starts: Vec<String> = slots.iter().map(|slot| slot.start.to_rfc3339()).collect();
+/// let starts: Vec<String> = slots.iter().map(|slot| slot.start.instant().to_rfc3339()).collect();
 /// assert_eq!(
 ///     starts,
 ///     ["2024-01-15T09:00:00+00:00", "2024-01-15T09:30:00+00:00", "2024-01-15T10:00:00+00:00"]
@@ -35,8 +35,8 @@ use crate::zone;
 /// assert_eq!(slots[0].longest, SessionDuration::HourAndHalf);
 ///
 /// // What is offered books, and nothing else does.
-/// assert!(calendar.admit(slots[0].start, SessionDuration::HourAndHalf, now).is_ok());
-/// assert!(calendar.admit(slots[0].start, SessionDuration::TwoHours, now).is_err());
+/// assert!(calendar.admit(slots[0].start.instant(), SessionDuration::HourAndHalf, now).is_ok());
+/// assert!(calendar.admit(slots[0].start.instant(), SessionDuration::TwoHours, now).is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]

@@ -13,7 +13,8 @@
 //! use chrono::{DateTime, NaiveDate, Utc, Weekday};
 //!
 //! # tokio::runtime::Runtime::new()?.block_on(async {
-//! // The ports: a store, a directory of users, a clock and a source of ids.
+//! // The ports: a store, a directory of users, a clock and a source of ids. The memory store is a
+//! // directory as well.
 //! let store = Arc::new(MemoryStore::default());
 //! let now: DateTime<Utc> = "2024-01-01T12:00:00Z".parse()?;
 //! let clock = Arc::new(ManualClock::new(now));
@@ -33,7 +34,8 @@
 //! store.put_user(&john).await?;
 //! store.relate(&john.id, &jane.id).await?;
 //!
-//! // Jane receives on Mondays from 9 to 12, on the clocks of New York.
+//! // Jane receives on Mondays from 9 to 12, on the clocks of New York. (The last argument could be
+//! // an idempotency key, which makes repeats safe.)
 //! let therapist = Actor { id: jane.id.clone(), role: Role::Therapist };
 //! let window = Window::new("09:00".parse()?, "12:00".parse()?).ok_or("empty")?;
 //! let new = NewAvailability { weekday: Weekday::Mon, window, notes: None };
@@ -44,8 +46,7 @@
 //! let date = NaiveDate::from_ymd_opt(2024, 1, 15).ok_or("no such date")?;
 //! let slots = booking.slots(&client, &jane.id, date).await?;
 //! assert_eq!(slots.len(), 6);
-//! let start = StartTime::new(slots[0].start)?;
-//! let request = BookRequest::new(jane.id.clone(), start, SessionDuration::Hour);
+//! let request = BookRequest::new(jane.id.clone(), slots[0].start, SessionDuration::Hour);
 //! let booked = booking.book(&client, &request, None).await?.value;
 //! assert_eq!(booked.meeting.status, MeetingStatus::Scheduled);
 //!

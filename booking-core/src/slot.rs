@@ -23,7 +23,7 @@ const LONGEST_RUN: TimeDelta = TimeDelta::days(64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slot {
     /// When the session would begin.
-    pub start: DateTime<Utc>,
+    pub start: StartTime,
     /// The longest session that fits.
     pub longest: SessionDuration,
 }
@@ -85,7 +85,7 @@ impl<'a> DayPlan<'a> {
                     let room = self.room(start);
                     let fits = |duration: &SessionDuration| room.admit(*duration, now).is_ok();
                     let longest = SessionDuration::ALL.into_iter().rev().find(fits)?;
-                    Some(Slot { start, longest })
+                    Some(Slot { start: StartTime::new(start).ok()?, longest })
                 }));
             }
         }

@@ -1,7 +1,6 @@
 //! Slots.
 
-use booking_core::{SessionDuration, Slot};
-use chrono::{DateTime, Utc};
+use booking_core::{SessionDuration, Slot, StartTime};
 use poem_openapi::Object;
 
 use crate::wire::Wire;
@@ -11,7 +10,7 @@ use crate::wire::Wire;
 #[oai(rename = "Slot", rename_all = "camelCase")]
 pub(crate) struct SlotDto {
     /// When the session would begin.
-    start_time: Wire<DateTime<Utc>>,
+    start_time: Wire<StartTime>,
     /// How long it can be, shortest first.
     available_durations: Vec<DurationDto>,
 }

@@ -48,7 +48,7 @@ fn offers(
     now: DateTime<Utc>,
 ) -> Vec<(DateTime<Utc>, Vec<SessionDuration>)> {
     let slots = calendar.slots(date, now);
-    slots.into_iter().map(|slot| (slot.start, slot.durations().collect())).collect()
+    slots.into_iter().map(|slot| (slot.start.instant(), slot.durations().collect())).collect()
 }
 
 proptest! {

@@ -195,6 +195,8 @@ fn pool() -> SqlitePoolOptions {
 }
 
 async fn writer(path: &PathBuf) -> Result<SqlitePool, Failure> {
+    #[cfg(unix)]
+    make_private(path);
     let options = options(path)
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
@@ -213,6 +215,14 @@ async fn writer(path: &PathBuf) -> Result<SqlitePool, Failure> {
             opened => return Ok(opened?),
         }
     }
+}
+
+/// Makes a new file that nobody else may read; its log gets the same rights. What stands in the way
+/// of that stands in the way of opening it too, and is told there.
+#[cfg(unix)]
+fn make_private(path: &PathBuf) {
+    use std::os::unix::fs::OpenOptionsExt;
+    let _made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
 }
 
 /// They open when first used.

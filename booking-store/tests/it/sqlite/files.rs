@@ -102,3 +102,20 @@ async fn a_file_that_somebody_is_about_to_make_is_waited_for() {
     sqlx::raw_sql("ROLLBACK").execute(&mut somebody).await.unwrap();
     opening.await.unwrap().unwrap().ping().await.unwrap();
 }
+
+/// Notes on sessions are in it.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_new_file_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let (folder, path) = new_file();
+    let store = open(&path).await;
+    let mut files = 0;
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{entry:?}");
+        files += 1;
+    }
+    assert!(files >= 2, "the log is there too");
+    store.close().await;
+}
