@@ -1,6 +1,7 @@
 //! The API inside your own poem app, with your own way to tell who is asking.
 //! `cargo run -p booking-examples --bin mount` and then
-//! `curl -H 'Authorization: Bearer client:ann' http://127.0.0.1:3000/scheduling/api/booking/meetings`
+//! `curl -H 'Authorization: Bearer client:ann' http://127.0.0.1:3000/scheduling/api/booking/meetings`:
+//! an empty list. `Bearer admin:root` may fill the directory; the README shows how.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::sync::Arc;

@@ -18,7 +18,7 @@ use crate::text::{Description, Title};
 pub struct BookRequest {
     /// With whom.
     pub therapist: UserId,
-    /// For whom; clients leave it out.
+    /// For whom; clients leave it out, therapists must say.
     pub client: Option<UserId>,
     /// From when.
     pub start: StartTime,
