@@ -130,25 +130,53 @@ pub(crate) fn plain<T>(field: Option<Wire<T>>) -> Option<T> {
     field.map(|Wire(value)| value)
 }
 
-/// A JSON body that must be there.
+/// A JSON body: of a type that must be there, or of an `Option` that may be left out.
 #[derive(Debug)]
 pub(crate) struct Body<T>(pub(crate) T);
 
-/// A JSON body that may be left out.
-#[derive(Debug)]
-pub(crate) struct OptionalBody<T>(pub(crate) Option<T>);
+/// What a whole body is read into.
+pub(crate) trait FromBody: Sized {
+    /// What it looks like when it is there.
+    type Schema: Type;
+    const IS_REQUIRED: bool;
 
-impl<'a, T: FromFields + Type> ApiExtractor<'a> for Body<T> {
+    fn from_body(json: &[u8]) -> Result<Self, Problem>;
+}
+
+impl<T: FromFields + Type> FromBody for T {
+    type Schema = T;
+    const IS_REQUIRED: bool = true;
+
+    fn from_body(json: &[u8]) -> Result<Self, Problem> {
+        Fields::read(json)
+    }
+}
+
+impl<T: FromFields + Type> FromBody for Option<T> {
+    type Schema = T;
+    const IS_REQUIRED: bool = false;
+
+    fn from_body(json: &[u8]) -> Result<Self, Problem> {
+        if json.is_empty() { Ok(None) } else { T::from_body(json).map(Some) }
+    }
+}
+
+impl<'a, T: FromBody> ApiExtractor<'a> for Body<T> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
     type ParamType = ();
     type ParamRawType = ();
 
     fn register(registry: &mut Registry) {
-        T::register(registry);
+        T::Schema::register(registry);
     }
 
     fn request_meta() -> Option<MetaRequest> {
-        Some(request_meta::<T>(true))
+        let content_type = Json::<T::Schema>::CONTENT_TYPE;
+        Some(MetaRequest {
+            description: None,
+            content: vec![MetaMediaType { content_type, schema: T::Schema::schema_ref() }],
+            required: T::IS_REQUIRED,
+        })
     }
 
     async fn from_request(
@@ -160,51 +188,20 @@ impl<'a, T: FromFields + Type> ApiExtractor<'a> for Body<T> {
     }
 }
 
-impl<'a, T: FromFields + Type> ApiExtractor<'a> for OptionalBody<T> {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
-    type ParamType = ();
-    type ParamRawType = ();
-
-    fn register(registry: &mut Registry) {
-        T::register(registry);
-    }
-
-    fn request_meta() -> Option<MetaRequest> {
-        Some(request_meta::<T>(false))
-    }
-
-    async fn from_request(
-        request: &'a Request,
-        body: &mut RequestBody,
-        _: ExtractParamOptions<()>,
-    ) -> Result<Self> {
-        let json = read_bytes(request, body).await?;
-        if json.is_empty() {
-            return Ok(Self(None));
-        }
-        check_content_type(request)?;
-        Ok(Self(Some(Fields::read(&json)?)))
-    }
-}
-
-fn request_meta<T: Type>(required: bool) -> MetaRequest {
-    MetaRequest {
-        description: None,
-        content: vec![MetaMediaType {
-            content_type: Json::<T>::CONTENT_TYPE,
-            schema: T::schema_ref(),
-        }],
-        required,
-    }
-}
-
-/// Reads a JSON object of at most [`MAX_BYTES`], however it is sent.
-pub(crate) async fn read_json<T: FromFields>(
+/// Reads a JSON body of at most [`MAX_BYTES`], however it is sent.
+pub(crate) async fn read_json<T: FromBody>(
     request: &Request,
     body: &mut RequestBody,
 ) -> Result<T, Problem> {
-    check_content_type(request)?;
-    Fields::read(&read_bytes(request, body).await?)
+    // What is not JSON need not arrive; what may be left out has a type only if it is there.
+    if T::IS_REQUIRED {
+        check_content_type(request)?;
+    }
+    let json = read_bytes(request, body).await?;
+    if !json.is_empty() {
+        check_content_type(request)?;
+    }
+    T::from_body(&json)
 }
 
 fn check_content_type(request: &Request) -> Result<(), Problem> {

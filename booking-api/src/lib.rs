@@ -36,6 +36,7 @@ mod http;
 mod params;
 mod problem;
 mod spec;
+mod told;
 mod wire;
 
 #[cfg(feature = "command")]

@@ -291,8 +291,7 @@ impl OnWire for UserId {
     }
 
     fn read(value: &Value) -> Result<Self, String> {
-        Self::new(text(value)?)
-            .map_err(|_| "must have 1 to 128 visible ASCII characters".to_owned())
+        Self::new(text(value)?).map_err(said)
     }
 
     fn write(&self) -> Value {

@@ -16,9 +16,9 @@ use uuid::Uuid;
 
 /// A text that is not an id of the wanted kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("must be {expected}")]
+#[error("{rule}")]
 pub struct InvalidId {
-    expected: &'static str,
+    rule: &'static str,
 }
 
 macro_rules! typeid {
@@ -67,7 +67,7 @@ macro_rules! typeid {
             fn from_str(text: &str) -> Result<Self, InvalidId> {
                 text.parse::<TypeSafeId<$tag>>()
                     .map(|id| Self(id.uuid()))
-                    .map_err(|_| InvalidId { expected: concat!("an id of the form ", $prefix, "_…") })
+                    .map_err(|_| InvalidId { rule: concat!("must be an id of the form ", $prefix, "_…") })
             }
         }
 
@@ -138,7 +138,7 @@ impl UserId {
         if fits && text.bytes().all(|byte| byte.is_ascii_graphic()) {
             Ok(Self(text.into()))
         } else {
-            Err(InvalidId { expected: "1 to 128 visible ASCII characters" })
+            Err(InvalidId { rule: "must have 1 to 128 visible ASCII characters" })
         }
     }
 

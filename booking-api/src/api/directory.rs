@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use booking_core::{DirectoryAdmin, Role, UserId};
+use booking_core::{DirectoryAdmin, InvalidId, Role, UserId};
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
@@ -36,8 +36,8 @@ impl DirectoryApi {
         id: Path<String>,
         body: Body<UserPutDto>,
     ) -> Result<Json<UserDto>, Problem> {
-        let invalid = || FieldError::at("id", "must have 1 to 128 visible ASCII characters");
-        let id = UserId::new(id.0).map_err(|_| Problem::invalid(vec![invalid()]))?;
+        let invalid = |error: InvalidId| FieldError::at("id", error.to_string());
+        let id = UserId::new(id.0).map_err(|error| Problem::invalid(vec![invalid(error)]))?;
         let user = body.0.into_user(id);
         self.0.put_user(&user).await?;
         Ok(Json(user.into()))

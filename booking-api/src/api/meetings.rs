@@ -11,7 +11,7 @@ use poem_openapi::{ApiResponse, OpenApi};
 
 use crate::api::Chapter;
 use crate::auth::{Book, ListMeetings, SignedIn, UseMeeting};
-use crate::body::{Body, OptionalBody, plain};
+use crate::body::{Body, plain};
 use crate::dto::{MeetingCancelDto, MeetingCreateDto, MeetingDto, MeetingUpdateDto};
 use crate::params::{IdempotencyHeader, IfMatch, Limit, StatusList};
 use crate::problem::Problem;
@@ -173,7 +173,7 @@ impl MeetingsApi {
         /// Cancel it only if its `ETag` is one of these.
         #[oai(name = "If-Match")]
         expected: IfMatch,
-        body: OptionalBody<MeetingCancelDto>,
+        body: Body<Option<MeetingCancelDto>>,
     ) -> Result<One, Problem> {
         self.cancel_for(&caller, &id, body.0, &expected.0).await
     }

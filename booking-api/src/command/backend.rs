@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use booking_core::{Booking, Clock, DirectoryAdmin, MemoryStore, Outbox, RandomIds, Store};
 use booking_store::{PostgresStore, SqliteStore};
 
-use super::{Failure, told};
+use super::Failure;
+use crate::told::with_causes;
 
 /// A store with the directory and the outbox that it keeps.
 pub(super) struct Backend {
@@ -48,7 +49,7 @@ impl Backend {
             Some(("memory", "")) => Ok(Self::of(MemoryStore::default())),
             Some(("sqlite", _)) => match SqliteStore::open(url).await {
                 Ok(store) => Ok(Self::of(store)),
-                Err(error) => Err(format!("cannot open {url}: {}", told(&error)).into()),
+                Err(error) => Err(format!("cannot open {url}: {}", with_causes(&error)).into()),
             },
             Some(("postgres" | "postgresql", _)) => Ok(Self::of(PostgresStore::open(url).await?)),
             _ => Err("the database URL must begin with postgres: or sqlite:, or be memory:".into()),

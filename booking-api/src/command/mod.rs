@@ -18,6 +18,8 @@ use clap::Parser;
 
 use cli::{Cli, Command};
 
+use crate::told::with_causes;
+
 /// Anything that ends the command; told in full on standard error.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -33,22 +35,8 @@ pub async fn run() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("booking-api: {}", told(failure.as_ref()));
+            eprintln!("booking-api: {}", with_causes(failure.as_ref()));
             ExitCode::FAILURE
         }
     }
-}
-
-/// An error with all its causes; some errors tell their cause themselves.
-fn told(failure: &dyn std::error::Error) -> String {
-    let mut text = failure.to_string();
-    let mut next = failure.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        next = cause.source();
-    }
-    text
 }

@@ -12,6 +12,7 @@ use poem_openapi::error::{ParseParamError, ParsePathError as ParseApiPathError};
 use crate::http::observe::RequestId;
 use crate::http::{Routes, mount_prefix};
 use crate::problem::{Code, FieldError, Problem};
+use crate::told::with_causes;
 
 /// Answers every request, whatever happens inside.
 #[derive(Debug, Clone)]
@@ -53,7 +54,11 @@ impl<E: Endpoint<Output = Response>> Endpoint for ProblemsEndpoint<E> {
 impl<E> ProblemsEndpoint<E> {
     fn answer(&self, problem: Problem, Place { id, prefix, path }: &Place) -> Response {
         if let Some(cause) = problem.source() {
-            tracing::error!(request_id = id, code = problem.code().as_str(), cause = chain(cause));
+            tracing::error!(
+                request_id = id,
+                code = problem.code().as_str(),
+                cause = with_causes(cause)
+            );
         }
         if problem.code() != Code::MethodNotAllowed {
             return problem.into_response(id, prefix);
@@ -119,14 +124,4 @@ fn plain_reason(reason: &str) -> &str {
     }
     let plain = reason.split_once("\": ").map_or(reason, |(_, plain)| plain);
     plain.split_once(" (occurred while parsing").map_or(plain, |(plain, _)| plain)
-}
-
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }

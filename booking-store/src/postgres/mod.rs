@@ -41,7 +41,7 @@ const MAX_TRIES: u32 = 3;
 /// How long a migration waits for the one of another process, and for a connection.
 const MIGRATION_WAIT: Duration = Duration::from_secs(60);
 
-/// A store, a directory and an outbox in one Postgres database (14 or later).
+/// A store, a directory and an outbox in one Postgres database; tested on Postgres 15.
 ///
 /// Cheap to clone; clones share their connections, 16 at most. Any number of processes may use one
 /// database at the same time.

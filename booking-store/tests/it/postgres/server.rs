@@ -225,12 +225,10 @@ fn server_user(folder: &Path) -> Option<(u32, u32)> {
         return None;
     }
     let users = fs::read_to_string("/etc/passwd").expect("a list of users");
-    let user = users.lines().find_map(|line| line.strip_prefix("postgres:"));
-    let mut ids = user.expect("a user `postgres`").split(':').skip(1).map(str::parse);
-    match (ids.next(), ids.next()) {
-        (Some(Ok(uid)), Some(Ok(gid))) => Some((uid, gid)),
-        _ => panic!("the user `postgres` has no ids"),
-    }
+    let user = users.lines().find(|line| line.starts_with("postgres:"));
+    let fields: Vec<&str> = user.expect("a user `postgres`").split(':').collect();
+    let id = |field: usize| fields[field].parse().expect("a number");
+    Some((id(2), id(3)))
 }
 
 fn as_user(command: &mut Command, user: Option<(u32, u32)>) -> &mut Command {
