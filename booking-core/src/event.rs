@@ -2,13 +2,16 @@
 //!
 //! The four documented events with exactly the documented fields: their JSON is the contract's.
 
+use std::fmt;
+use std::str::FromStr;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::duration::SessionDuration;
 use crate::id::{EventId, MeetingId, UserId};
 use crate::instant;
-use crate::meeting::{Meeting, MeetingType};
+use crate::meeting::{Meeting, MeetingType, UnknownWord, words};
 use crate::text::{Description, SessionNotes, Title};
 
 /// Something that happened to a meeting; it exists exactly when its change committed.
@@ -131,6 +134,35 @@ pub struct AppointmentCompleted {
     pub attendance_status: AttendanceStatus,
 }
 
+words! {
+    /// The kinds of event, by the names under which they travel: the `type` of a
+    /// [`CloudEvent`](crate::CloudEvent).
+    EventType {
+        /// [`AppointmentBooked`].
+        Booked = "booking.appointment.booked.v1",
+        /// [`AppointmentRescheduled`].
+        Rescheduled = "booking.appointment.rescheduled.v1",
+        /// [`AppointmentCancelled`].
+        Cancelled = "booking.appointment.cancelled.v1",
+        /// [`AppointmentCompleted`].
+        Completed = "booking.appointment.completed.v1",
+    }
+    expected "booking.appointment. with booked.v1, rescheduled.v1, cancelled.v1 or completed.v1"
+}
+
+impl EventType {
+    /// The event's name in the contract, without the suffix `Event`: the tag of its payload.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Booked => "AppointmentBooked",
+            Self::Rescheduled => "AppointmentRescheduled",
+            Self::Cancelled => "AppointmentCancelled",
+            Self::Completed => "AppointmentCompleted",
+        }
+    }
+}
+
 /// Whether the participants of a meeting came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -145,11 +177,28 @@ impl EventPayload {
     /// The event's name in the contract, without the suffix `Event`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
+        self.event_type().name()
+    }
+
+    /// Of which kind it is.
+    #[must_use]
+    pub const fn event_type(&self) -> EventType {
         match self {
-            Self::AppointmentBooked(_) => "AppointmentBooked",
-            Self::AppointmentRescheduled(_) => "AppointmentRescheduled",
-            Self::AppointmentCancelled(_) => "AppointmentCancelled",
-            Self::AppointmentCompleted(_) => "AppointmentCompleted",
+            Self::AppointmentBooked(_) => EventType::Booked,
+            Self::AppointmentRescheduled(_) => EventType::Rescheduled,
+            Self::AppointmentCancelled(_) => EventType::Cancelled,
+            Self::AppointmentCompleted(_) => EventType::Completed,
+        }
+    }
+
+    /// The two whom it concerns: the client, and the therapist.
+    #[must_use]
+    pub const fn people(&self) -> [&UserId; 2] {
+        match self {
+            Self::AppointmentBooked(event) => [&event.client_id, &event.therapist_id],
+            Self::AppointmentRescheduled(event) => [&event.client_id, &event.therapist_id],
+            Self::AppointmentCancelled(event) => [&event.client_id, &event.therapist_id],
+            Self::AppointmentCompleted(event) => [&event.client_id, &event.therapist_id],
         }
     }
 

@@ -21,6 +21,12 @@ pub struct InvalidId {
     rule: &'static str,
 }
 
+impl InvalidId {
+    pub(crate) const fn new(rule: &'static str) -> Self {
+        Self { rule }
+    }
+}
+
 macro_rules! typeid {
     ($(#[$doc:meta])* $name:ident, $tag:ident, $prefix:literal) => {
         #[derive(Default)]
@@ -107,6 +113,10 @@ typeid! {
 typeid! {
     /// A published event: `event_01h455vb4pex5vsknk084sn02q`. Consumers deduplicate by it.
     EventId, EventTag, "event"
+}
+typeid! {
+    /// A webhook endpoint: `webhook_01h455vb4pex5vsknk084sn02q`.
+    WebhookId, WebhookTag, "webhook"
 }
 
 /// A user, as the identity provider or the embedding service names them: 1–128 visible ASCII

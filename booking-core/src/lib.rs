@@ -56,7 +56,8 @@
 //! assert_eq!(booking.slots(&client, &jane.id, date).await?.len(), 4);
 //!
 //! // The rest of the platform hears of it.
-//! let events = store.undelivered(0, 10).await?;
+//! store.publish(now, 10).await?;
+//! let events = store.events(&EventQuery { after: 0, person: None, limit: 10 }).await?;
 //! assert_eq!(events[0].event.payload.name(), "AppointmentBooked");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;
@@ -72,12 +73,15 @@
 //! | a store of your own | [`Store`], [`Outbox`], and the suite in `testing` (feature `testing`) |
 //! | users from your own system | [`Directory`] |
 //! | why something was turned down | [`Refusal`] |
-//! | what the rest of the platform is told | [`EventPayload`], [`EventSink`], [`relay_once`] |
+//! | what the rest of the platform is told | [`EventPayload`], [`EventSink`], [`Relay`] |
+//! | what changes while somebody looks on | [`Live`], [`Announced`] |
 
 // Pure: values in, values out.
 mod access;
 mod availability;
+mod backoff;
 mod calendar;
+mod cloud_event;
 mod decide;
 mod duration;
 mod event;
@@ -94,14 +98,19 @@ mod zone;
 
 // Ports: traits, and the values that cross them.
 mod clock;
+mod delivery;
 mod directory;
 mod outbox;
+mod signal;
 mod sink;
 mod store;
 
 // Shell: effects, through the ports only.
+mod announced;
 mod booking;
+mod hub;
 mod in_flight;
+mod live;
 mod memory;
 mod relay;
 mod store_ext;
@@ -110,33 +119,44 @@ mod store_ext;
 pub mod testing;
 
 pub use access::{Actor, Operation, Role};
+pub use announced::Announced;
 pub use availability::{
     AvailabilitySlot, InvalidWallTime, WEEKDAYS, WallTime, WeeklyHours, Window,
 };
+pub use backoff::retry_delay;
 pub use booking::{Booking, BookingError};
 pub use calendar::Calendar;
+pub use cloud_event::{CLOUD_EVENTS_JSON, CloudEvent};
 pub use clock::{Clock, ManualClock, ShiftedClock, SystemClock};
 pub use decide::{
     Answered, AvailabilityPatch, ExpectedVersion, MeetingPatch, NewAvailability, Patch,
+};
+pub use delivery::{
+    Attempt, Backlog, ChangeSubscriber, Claim, Claimed, Deliveries, Delivery, DeliveryQuery,
+    DeliveryState, Outcome, Replay, Settled, Subscriber, SubscriberId,
 };
 pub use directory::{Directory, DirectoryAdmin, Email, InvalidEmail, User};
 pub use duration::{InvalidDuration, SessionDuration};
 pub use event::{
     AppointmentBooked, AppointmentCancelled, AppointmentCompleted, AppointmentRescheduled,
-    AttendanceStatus, Event, EventPayload,
+    AttendanceStatus, Event, EventPayload, EventType,
 };
+pub use hub::{Hub, Watching};
 pub use id::{
     AvailabilityId, CountedIds, EventId, IdSource, InvalidId, MeetingId, RandomIds, UserId,
+    WebhookId,
 };
 pub use idempotency::{Answer, Fingerprint, IdempotencyKey, InvalidIdempotencyKey, Record};
 pub use instant::{InvalidStart, StartTime, format_instant};
+pub use live::{EventStream, Live, SlotStream};
 pub use meeting::{Meeting, MeetingStatus, MeetingType, Party, UnknownWord};
 pub use memory::MemoryStore;
-pub use outbox::{Outbox, Recorded};
+pub use outbox::{EventQuery, Outbox, Recorded};
 pub use refusal::Refusal;
-pub use relay::{Passed, relay_once};
+pub use relay::{EventStore, Passed, Relay, Sinks};
 pub use request::{BookRequest, MeetingFilter, MeetingView, Page};
-pub use sink::{EventSink, SinkError};
+pub use signal::{Listening, Signal, Signals};
+pub use sink::{EventSink, SinkError, Then, sink_fn};
 pub use slot::Slot;
 pub use span::{Span, SpanSet};
 pub use store::{

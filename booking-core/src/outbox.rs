@@ -1,11 +1,13 @@
-//! The outbox port: events that committed and are yet to be delivered.
+//! The outbox port: the events of all changes, as one log.
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 use crate::event::Event;
+use crate::id::UserId;
 use crate::store::StoreError;
 
-/// An event in the store's order.
+/// An event in its place of the log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recorded {
     /// Grows with each event of the store; gaps are possible. Within one meeting it follows the
@@ -15,12 +17,38 @@ pub struct Recorded {
     pub event: Event,
 }
 
+/// Which events of the log to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventQuery {
+    /// Those with a greater sequence.
+    pub after: u64,
+    /// Those that concern this person; `None` for everybody's.
+    pub person: Option<UserId>,
+    /// At most so many.
+    pub limit: u32,
+}
+
 /// The events that a [`Store`](crate::Store) wrote together with their changes.
+///
+/// A committed event joins the log when somebody calls [`publish`](Self::publish), at the latest.
+/// From then on it has its sequence, and no event will ever join before it: whoever has read up to a sequence has
+/// read everything up to there.
 #[async_trait]
 pub trait Outbox: Send + Sync {
-    /// The undelivered events with a sequence greater than `after`, oldest first, at most `limit`.
-    async fn undelivered(&self, after: u64, limit: u32) -> Result<Vec<Recorded>, StoreError>;
+    /// Lets at most `limit` committed events join the log, and with each, in one transaction, a
+    /// delivery, due `now`, for every active [`Subscriber`](crate::Subscriber) that wants it.
+    /// Returns how many it had to do with; fewer than `limit` when there are no more.
+    ///
+    /// Any number of processes may call it at the same time.
+    async fn publish(&self, now: DateTime<Utc>, limit: u32) -> Result<u32, StoreError>;
 
-    /// Takes events off the list. Unknown and repeated numbers are fine.
-    async fn mark_delivered(&self, sequences: &[u64]) -> Result<(), StoreError>;
+    /// Events of the log, oldest first.
+    async fn events(&self, query: &EventQuery) -> Result<Vec<Recorded>, StoreError>;
+
+    /// The sequence of the log's last event; 0 when there is none.
+    async fn last_sequence(&self) -> Result<u64, StoreError>;
+
+    /// Deletes events of the log that occurred before an instant, oldest first, at most `limit`,
+    /// with their deliveries; those with a delivery still pending stay. Returns how many went.
+    async fn forget(&self, before: DateTime<Utc>, limit: u32) -> Result<u32, StoreError>;
 }

@@ -65,7 +65,7 @@ impl Booking {
     }
 
     /// To the millisecond: what is answered now is what a store gives back later.
-    fn now(&self) -> DateTime<Utc> {
+    pub(crate) fn now(&self) -> DateTime<Utc> {
         self.clock.now().trunc_subsecs(3)
     }
 

@@ -38,7 +38,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{DirectoryAdmin, Outbox, Store};
+use crate::{DirectoryAdmin, EventStore, Store};
 
 pub use world::{Everything, Tally, World, race};
 
@@ -46,8 +46,8 @@ pub use world::{Everything, Tally, World, race};
 pub struct Harness {
     /// The store.
     pub store: Arc<dyn Store>,
-    /// Its outbox.
-    pub outbox: Arc<dyn Outbox>,
+    /// Its outbox, with deliveries and signals.
+    pub outbox: Arc<dyn EventStore>,
     /// Its directory.
     pub directory: Arc<dyn DirectoryAdmin>,
     /// What has to live as long as the store: a temporary folder, a server.
@@ -55,10 +55,10 @@ pub struct Harness {
 }
 
 impl Harness {
-    /// For a store that is all three at once.
+    /// For a store that is all of it at once.
     pub fn new<S>(store: Arc<S>, keep: impl Any + Send + Sync) -> Self
     where
-        S: Store + Outbox + DirectoryAdmin + 'static,
+        S: Store + EventStore + DirectoryAdmin + 'static,
     {
         Self { outbox: store.clone(), directory: store.clone(), store, keep: Box::new(keep) }
     }

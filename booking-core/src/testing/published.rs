@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::cases;
 use super::fixtures::{
-    as_client, as_therapist, at, booked, client, event, hour, meeting, now, other_therapist, text,
+    as_client, as_therapist, at, client, event, hour, meeting, now, other_therapist, text,
     therapist,
 };
 use super::rows::NASTY;
@@ -88,72 +88,6 @@ cases! {
             }
         }
     }
-
-    /// The oldest first, at most as many as asked for, and again until they are delivered.
-    async fn the_oldest_come_first(world: World) {
-        let sequences = publish(&world, 10).await;
-        assert!(sequences.is_sorted_by(|one, next| one < next));
-        for limit in [0, 1, 3, 10, 11, 1_000] {
-            assert_eq!(undelivered(&world, limit).await, sequences[..sequences.len().min(limit)]);
-        }
-    }
-
-    /// Delivered events do not come again, in whatever order they were delivered.
-    async fn delivered_events_are_gone(world: World) {
-        let sequences = publish(&world, 6).await;
-        let deliver = async |numbers: &[u64]| {
-            world.outbox().mark_delivered(numbers).await.expect("the outbox takes numbers");
-        };
-        deliver(&[sequences[1], sequences[4]]).await;
-        let left = [sequences[0], sequences[2], sequences[3], sequences[5]];
-        assert_eq!(undelivered(&world, 10).await, left);
-        deliver(&[]).await;
-        deliver(&[sequences[1], sequences[1], sequences[4]]).await;
-        deliver(&[0, sequences[5] + 1, sequences[5] + 1_000, u64::MAX]).await;
-        assert_eq!(undelivered(&world, 10).await, left);
-
-        // A number that was marked before it was handed out says nothing about the event.
-        let more = publish(&world, 2).await;
-        assert_eq!(more.len(), 6, "nothing new counts as delivered");
-        deliver(&more).await;
-        assert_eq!(undelivered(&world, 10).await, [0; 0]);
-    }
-
-    /// Numbers are never used twice, even when everything was delivered meanwhile.
-    async fn numbers_are_never_used_twice(world: World) {
-        let mut last = 0;
-        for _ in 0..8 {
-            let sequences = publish(&world, 2).await;
-            assert_eq!(sequences.len(), 2);
-            assert!(
-                sequences.iter().all(|sequence| *sequence > last),
-                "{sequences:?} after {last}"
-            );
-            last = sequences[1];
-            world.outbox().mark_delivered(&sequences).await.expect("the outbox takes numbers");
-        }
-    }
-
-    /// Several relays and writers at once: every event is taken, and nothing is lost or torn.
-    async fn delivery_goes_on_beside_changes(world: World) {
-        let writer = {
-            let world = world.clone();
-            tokio::spawn(async move {
-                for _ in 0..40 {
-                    publish_one(&world).await;
-                }
-            })
-        };
-        let mut taken = std::collections::BTreeSet::new();
-        while taken.len() < 40 {
-            let batch = undelivered(&world, 7).await;
-            world.outbox().mark_delivered(&batch).await.expect("the outbox takes numbers");
-            taken.extend(batch);
-            tokio::task::yield_now().await;
-        }
-        writer.await.expect("the writer is done");
-        assert_eq!(undelivered(&world, 100).await, [0; 0]);
-    }
 }
 
 fn status(status: MeetingStatus) -> MeetingPatch {
@@ -164,23 +98,4 @@ async fn names(world: &super::World, meeting: &Meeting) -> Vec<&'static str> {
     let events = world.events().await;
     let about = |recorded: &&Recorded| recorded.event.payload.meeting() == meeting.id;
     events.iter().filter(about).map(|recorded| recorded.event.payload.name()).collect()
-}
-
-/// Writes events, each in a change of its own; the numbers of all that are not delivered.
-async fn publish(world: &super::World, count: usize) -> Vec<u64> {
-    for _ in 0..count {
-        publish_one(world).await;
-    }
-    world.events().await.iter().map(|recorded| recorded.sequence).collect()
-}
-
-async fn publish_one(world: &super::World) {
-    let events = vec![booked(&meeting(&client(), &therapist(), hour(9)))];
-    world.apply(Change { events, ..Change::default() }).await;
-}
-
-async fn undelivered(world: &super::World, limit: usize) -> Vec<u64> {
-    let limit = limit.try_into().expect("small");
-    let events = world.outbox().undelivered(0, limit).await.expect("the outbox answers");
-    events.iter().map(|recorded| recorded.sequence).collect()
 }

@@ -12,8 +12,8 @@ use super::fixtures::{
 };
 use crate::{
     Answered, AvailabilityId, AvailabilitySlot, BookRequest, Booking, BookingError, Calendars,
-    Change, ChangeError, ExpectedVersion, ManualClock, Meeting, MeetingId, MeetingPatch,
-    MeetingQuery, MeetingView, Outbox, RandomIds, Recorded, Refusal, Scope, SessionDuration, Store,
+    Change, ChangeError, Clock, ExpectedVersion, ManualClock, Meeting, MeetingId, MeetingPatch,
+    MeetingQuery, MeetingView, EventStore, EventQuery, RandomIds, Recorded, Refusal, Scope, SessionDuration, Store,
     User, UserId, WEEKDAYS, Write,
 };
 
@@ -73,9 +73,9 @@ impl World {
         self.harness.store.clone()
     }
 
-    /// Its outbox.
+    /// Its outbox, with deliveries and signals.
     #[must_use]
-    pub fn outbox(&self) -> Arc<dyn Outbox> {
+    pub fn outbox(&self) -> Arc<dyn EventStore> {
         self.harness.outbox.clone()
     }
 
@@ -160,9 +160,22 @@ impl World {
         self.list(&all_of(person)).await
     }
 
-    /// All events that were never delivered.
+    /// Lets everything that was committed join the log.
+    pub async fn publish(&self) {
+        while self.publish_some(1_000).await > 0 {}
+    }
+
+    /// Lets at most `limit` of what was committed join the log; returns how many did.
+    pub async fn publish_some(&self, limit: u32) -> u32 {
+        let now = Clock::now(self.clock.as_ref());
+        self.harness.outbox.publish(now, limit).await.expect("the outbox publishes")
+    }
+
+    /// All events, published.
     pub async fn events(&self) -> Vec<Recorded> {
-        self.harness.outbox.undelivered(0, 100_000).await.expect("the outbox answers")
+        self.publish().await;
+        let all = EventQuery { after: 0, person: None, limit: 100_000 };
+        self.harness.outbox.events(&all).await.expect("the outbox answers")
     }
 
     /// Books an hour of the demo therapist for the demo client, through the service.

@@ -3,12 +3,13 @@
 //! Jane and Joe receive on Mondays from 09:00 to 17:00 UTC. John belongs to both of them, Mary to
 //! Jane alone. It is New Year's Day of 2026, noon; the Monday in question is January 12th.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use booking_core::{
     Actor, AvailabilityId, BookRequest, Booking, BookingError, Clock, CountedIds, DirectoryAdmin,
-    Email, ExpectedVersion, IdempotencyKey, ManualClock, Meeting, MeetingFilter, MeetingId,
-    MeetingPatch, MemoryStore, NewAvailability, Outbox, Reason, Refusal, Role, SessionDuration,
+    Email, EventQuery, ExpectedVersion, IdempotencyKey, ManualClock, Meeting, MeetingFilter, MeetingId,
+    MeetingPatch, MemoryStore, NewAvailability, Outbox, Reason, Recorded, Refusal, Role, SessionDuration,
     StartTime, Store, Text, User, UserId,
 };
 use chrono::{DateTime, NaiveDate, Utc, Weekday};
@@ -89,6 +90,8 @@ pub(crate) struct World {
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) booking: Booking,
+    /// The sequence of the last event that was looked at.
+    seen: Cell<u64>,
     runtime: Runtime,
 }
 
@@ -114,8 +117,8 @@ impl World {
         let clock = Arc::new(ManualClock::new(at("2026-01-01T12:00Z")));
         let ids = Arc::new(CountedIds::default());
         let booking = Booking::new(store.clone(), store.clone(), clock.clone(), ids);
-        let runtime = Builder::new_current_thread().build().expect("a runtime");
-        Self { store, clock, booking, runtime }
+        let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
+        Self { store, clock, booking, seen: Cell::default(), runtime }
     }
 
     /// Waits for something that no rule can refuse.
@@ -238,11 +241,16 @@ impl World {
 
     /// The JSON of the events since the last look, oldest first.
     pub(crate) fn new_events(&self) -> Vec<Value> {
-        let recorded = self.run(self.store.undelivered(0, 1_000)).expect("memory holds");
-        let sequences: Vec<u64> = recorded.iter().map(|event| event.sequence).collect();
-        self.run(self.store.mark_delivered(&sequences)).expect("memory holds");
-        let json = |payload| serde_json::to_value(payload).expect("events are plain data");
-        recorded.iter().map(|recorded| json(&recorded.event.payload)).collect()
+        self.new_recorded().iter().map(payload).collect()
+    }
+
+    /// The events since the last look, oldest first.
+    pub(crate) fn new_recorded(&self) -> Vec<Recorded> {
+        self.run(self.store.publish(self.now(), 1_000)).expect("memory holds");
+        let query = EventQuery { after: self.seen.get(), person: None, limit: 1_000 };
+        let recorded = self.run(self.store.events(&query)).expect("memory holds");
+        self.seen.set(recorded.last().map_or(query.after, |last| last.sequence));
+        recorded
     }
 
     /// Their names alone.
@@ -265,4 +273,9 @@ impl World {
     pub(crate) fn now(&self) -> DateTime<Utc> {
         self.clock.now()
     }
+}
+
+/// Its JSON, as it is published.
+pub(crate) fn payload(recorded: &Recorded) -> Value {
+    serde_json::to_value(&recorded.event.payload).expect("events are plain data")
 }

@@ -3,27 +3,28 @@
 //! For tests, examples and services that can afford to forget. It keeps the store's promises in
 //! the plainest way there is, so that the other stores can be read against it.
 
+mod events;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use self::events::Events;
 use crate::availability::AvailabilitySlot;
 use crate::directory::{Directory, DirectoryAdmin, User};
-use crate::event::Event;
 use crate::id::{AvailabilityId, MeetingId, UserId};
 use crate::idempotency::{IdempotencyKey, Record};
 use crate::meeting::{Meeting, MeetingStatus};
-use crate::outbox::{Outbox, Recorded};
+use crate::signal::Signals;
 use crate::span::Span;
 use crate::store::{
     Busy, Calendars, Change, ChangeError, Decide, Earlier, MeetingQuery, Place, Scope, Store,
     StoreError, Write,
 };
 
-/// A store, a directory and an outbox in memory.
+/// A store, a directory, an outbox and its deliveries in memory.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     state: Mutex<State>,
@@ -36,8 +37,7 @@ struct State {
     diaries: HashMap<UserId, BTreeSet<(DateTime<Utc>, MeetingId)>>,
     availability: BTreeMap<AvailabilityId, AvailabilitySlot>,
     records: HashMap<(UserId, IdempotencyKey), Record>,
-    outbox: BTreeMap<u64, Event>,
-    last_sequence: u64,
+    events: Events,
     users: HashMap<UserId, User>,
     relationships: HashSet<(UserId, UserId)>,
 }
@@ -145,10 +145,7 @@ impl State {
                 }
             }
         }
-        for event in &change.events {
-            self.last_sequence += 1;
-            self.outbox.insert(self.last_sequence, event.clone());
-        }
+        self.events.append(&change.events);
         if let Some(record) = &change.record {
             self.records.retain(|_, old| old.expires_at() > record.created_at);
             self.records.insert((record.user.clone(), record.key.clone()), record.clone());
@@ -170,23 +167,8 @@ impl State {
     }
 }
 
-#[async_trait]
-impl Outbox for MemoryStore {
-    async fn undelivered(&self, after: u64, limit: u32) -> Result<Vec<Recorded>, StoreError> {
-        let state = self.state();
-        let later = (Bound::Excluded(after), Bound::Unbounded);
-        let oldest = state.outbox.range(later).take(limit as usize);
-        Ok(oldest.map(|(&sequence, event)| Recorded { sequence, event: event.clone() }).collect())
-    }
-
-    async fn mark_delivered(&self, sequences: &[u64]) -> Result<(), StoreError> {
-        let mut state = self.state();
-        for sequence in sequences {
-            state.outbox.remove(sequence);
-        }
-        Ok(())
-    }
-}
+/// One process alone has it.
+impl Signals for MemoryStore {}
 
 #[async_trait]
 impl Directory for MemoryStore {

@@ -1,0 +1,91 @@
+//! Ports that say what they change.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::directory::{Directory, DirectoryAdmin, User};
+use crate::hub::Hub;
+use crate::id::UserId;
+use crate::meeting::Meeting;
+use crate::store::{
+    Calendars, Change, ChangeError, Decide, MeetingQuery, Scope, Store, StoreError,
+};
+
+/// A store, or a directory, that tells a [`Hub`] whose calendars it has changed, once that is
+/// committed.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use booking_core::{Announced, Hub, MemoryStore, Store};
+///
+/// let hub = Hub::default();
+/// let store = Announced::new(Arc::new(MemoryStore::default()), hub.clone());
+/// # let _: &dyn Store = &store;
+/// ```
+#[derive(Debug)]
+pub struct Announced<T: ?Sized> {
+    inner: Arc<T>,
+    hub: Hub,
+}
+
+impl<T: ?Sized> Announced<T> {
+    /// Tells this hub.
+    pub const fn new(inner: Arc<T>, hub: Hub) -> Self {
+        Self { inner, hub }
+    }
+}
+
+#[async_trait]
+impl<T: Store + ?Sized> Store for Announced<T> {
+    async fn read(&self, scope: &Scope) -> Result<Calendars, StoreError> {
+        self.inner.read(scope).await
+    }
+
+    async fn change(&self, scope: &Scope, decide: Decide<'_>) -> Result<Change, ChangeError> {
+        let change = self.inner.change(scope, decide).await?;
+        if !change.is_empty() {
+            self.hub.changed(&scope.people);
+        }
+        Ok(change)
+    }
+
+    async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError> {
+        self.inner.meetings(query).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.inner.ping().await
+    }
+}
+
+#[async_trait]
+impl<T: DirectoryAdmin + ?Sized> Directory for Announced<T> {
+    async fn users(&self, ids: &BTreeSet<UserId>) -> Result<HashMap<UserId, User>, StoreError> {
+        self.inner.users(ids).await
+    }
+
+    async fn related(&self, client: &UserId, therapist: &UserId) -> Result<bool, StoreError> {
+        self.inner.related(client, therapist).await
+    }
+}
+
+/// A therapist's zone says what their availability means.
+#[async_trait]
+impl<T: DirectoryAdmin + ?Sized> DirectoryAdmin for Announced<T> {
+    async fn put_user(&self, user: &User) -> Result<(), StoreError> {
+        self.inner.put_user(user).await?;
+        self.hub.changed([&user.id]);
+        Ok(())
+    }
+
+    async fn relate(&self, client: &UserId, therapist: &UserId) -> Result<(), StoreError> {
+        self.inner.relate(client, therapist).await
+    }
+
+    async fn unrelate(&self, client: &UserId, therapist: &UserId) -> Result<(), StoreError> {
+        self.inner.unrelate(client, therapist).await
+    }
+}

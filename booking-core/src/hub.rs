@@ -1,0 +1,114 @@
+//! Who waits for whose calendar, within this process.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, watch};
+
+use crate::id::UserId;
+
+/// Wakes those who wait for changes. Clones are one hub; a process has one per store.
+///
+/// It carries no data: whoever is woken looks into the store. So nothing piles up for those who
+/// are slow, and a wake-up too many does no harm.
+#[derive(Debug, Clone, Default)]
+pub struct Hub(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    watching: Mutex<HashMap<UserId, Vec<Arc<Notify>>>>,
+    /// Whose calendars were changed by this process since the relay last looked.
+    changed: Mutex<BTreeSet<UserId>>,
+    /// There is something for the relay to look at.
+    work: Notify,
+    /// Grows whenever there may be deliveries, or other subscribers.
+    deliveries: watch::Sender<u64>,
+}
+
+impl Hub {
+    /// Says that this process has changed these people's calendars: wakes who watches them, and
+    /// the relay, which tells other processes.
+    pub fn changed<'a>(&self, people: impl IntoIterator<Item = &'a UserId>) {
+        let people: BTreeSet<UserId> = people.into_iter().cloned().collect();
+        self.wake(&people);
+        lock(&self.0.changed).extend(people);
+        self.0.work.notify_one();
+    }
+
+    /// Says that subscribers joined, left, or changed what they want.
+    pub fn subscribers_changed(&self) {
+        self.0.deliveries.send_modify(|count| *count += 1);
+    }
+
+    /// Wakes everybody: anything may have changed.
+    pub fn wake_all(&self) {
+        lock(&self.0.watching).values().flatten().for_each(|waiting| waiting.notify_one());
+        self.0.work.notify_one();
+    }
+
+    /// Waits for changes of these people's calendars, from now on.
+    pub fn watch(&self, people: impl IntoIterator<Item = UserId>) -> Watching {
+        let people: BTreeSet<UserId> = people.into_iter().collect();
+        let woken = Arc::<Notify>::default();
+        let mut watching = lock(&self.0.watching);
+        for person in &people {
+            watching.entry(person.clone()).or_default().push(woken.clone());
+        }
+        drop(watching);
+        Watching { hub: self.clone(), people, woken }
+    }
+
+    pub(crate) fn wake<'a>(&self, people: impl IntoIterator<Item = &'a UserId>) {
+        let watching = lock(&self.0.watching);
+        let concerned = people.into_iter().filter_map(|person| watching.get(person));
+        concerned.flatten().for_each(|waiting| waiting.notify_one());
+    }
+
+    /// Waits until there is something for the relay.
+    pub(crate) async fn work(&self) {
+        self.0.work.notified().await;
+    }
+
+    pub(crate) fn take_changed(&self) -> BTreeSet<UserId> {
+        std::mem::take(&mut *lock(&self.0.changed))
+    }
+
+    pub(crate) fn deliveries(&self) -> watch::Receiver<u64> {
+        self.0.deliveries.subscribe()
+    }
+}
+
+/// Somebody who waits.
+#[derive(Debug)]
+pub struct Watching {
+    hub: Hub,
+    people: BTreeSet<UserId>,
+    woken: Arc<Notify>,
+}
+
+impl Watching {
+    /// Returns once something may have changed since it last returned, or since it began. Dropped
+    /// while it waits, it misses nothing.
+    pub async fn changed(&self) {
+        self.woken.notified().await;
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let mut watching = lock(&self.hub.0.watching);
+        for person in &self.people {
+            if let Some(waiting) = watching.get_mut(person) {
+                waiting.retain(|other| !Arc::ptr_eq(other, &self.woken));
+                if waiting.is_empty() {
+                    watching.remove(person);
+                }
+            }
+        }
+    }
+}
+
+/// What is behind these locks is right after every statement.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

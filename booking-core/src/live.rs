@@ -1,0 +1,157 @@
+//! What changes while somebody looks on.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::NaiveDate;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::access::{Actor, Operation, Role};
+use crate::booking::{Booking, BookingError};
+use crate::hub::{Hub, Watching};
+use crate::id::UserId;
+use crate::outbox::{EventQuery, Outbox, Recorded};
+use crate::slot::Slot;
+use crate::store::StoreError;
+
+/// How many events come at a time.
+const PAGE: u32 = 100;
+/// When to look again though nobody said that there is something.
+const LOOK_AGAIN: Duration = Duration::from_secs(15);
+/// A list of slots is made anew at most this often.
+const REST: Duration = Duration::from_millis(250);
+
+/// Events and slots as they change.
+///
+/// Streams pull: each reads from the store when it is woken and asked, so that nothing piles up for
+/// a slow reader. A [`Relay`](crate::Relay) over the same hub must run, for new events to be seen
+/// and for other processes' changes to be heard of.
+#[derive(Clone)]
+pub struct Live {
+    booking: Booking,
+    outbox: Arc<dyn Outbox>,
+    hub: Hub,
+}
+
+impl Live {
+    /// Over the store of this service, whose changes are [`Announced`](crate::Announced) to this
+    /// hub.
+    pub fn new(booking: Booking, outbox: Arc<dyn Outbox>, hub: Hub) -> Self {
+        Self { booking, outbox, hub }
+    }
+
+    /// The events of the actor's own meetings: those after a sequence, or from now on.
+    ///
+    /// # Errors
+    /// [`Refusal::RoleRequired`](crate::Refusal::RoleRequired); [`StoreError`].
+    pub async fn events(
+        &self,
+        actor: &Actor,
+        after: Option<u64>,
+    ) -> Result<EventStream, BookingError> {
+        actor.may(Operation::ListMeetings)?;
+        let watching = self.hub.watch([actor.id.clone()]);
+        let after = match after {
+            Some(after) => after,
+            None => self.outbox.last_sequence().await?,
+        };
+        let query = EventQuery { after, person: Some(actor.id.clone()), limit: PAGE };
+        Ok(EventStream { outbox: self.outbox.clone(), watching, query })
+    }
+
+    /// The slots of a therapist on a date, and then again whenever they are others: because of
+    /// bookings, cancellations, moves, availability, or because time has passed.
+    #[must_use]
+    pub fn slots(&self, actor: &Actor, therapist: &UserId, date: NaiveDate) -> SlotStream {
+        let people = [therapist.clone(), actor.id.clone()];
+        let concerned = if actor.role == Role::Client { &people[..] } else { &people[..1] };
+        SlotStream {
+            booking: self.booking.clone(),
+            watching: self.hub.watch(concerned.iter().cloned()),
+            actor: actor.clone(),
+            therapist: therapist.clone(),
+            date,
+            last: None,
+        }
+    }
+}
+
+/// The events of one person's meetings.
+pub struct EventStream {
+    outbox: Arc<dyn Outbox>,
+    watching: Watching,
+    query: EventQuery,
+}
+
+impl EventStream {
+    /// The next events, as soon as there are some: at least one, oldest first. Dropped while it
+    /// waits, it misses nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the next call goes on where this one failed.
+    pub async fn next(&mut self) -> Result<Vec<Recorded>, StoreError> {
+        loop {
+            let events = self.outbox.events(&self.query).await?;
+            if let Some(last) = events.last() {
+                self.query.after = last.sequence;
+                return Ok(events);
+            }
+            tokio::select! {
+                () = self.watching.changed() => {}
+                () = sleep(LOOK_AGAIN) => {}
+            }
+        }
+    }
+}
+
+/// The slots of one day, as one person may book them.
+pub struct SlotStream {
+    booking: Booking,
+    watching: Watching,
+    actor: Actor,
+    therapist: UserId,
+    date: NaiveDate,
+    last: Option<Seen>,
+}
+
+struct Seen {
+    slots: Vec<Slot>,
+    at: Instant,
+}
+
+impl SlotStream {
+    /// The list: at first as it is, and then as soon as it is another one. Dropped while it waits,
+    /// it misses nothing.
+    ///
+    /// # Errors
+    /// Those of [`Booking::slots`].
+    pub async fn next(&mut self) -> Result<Vec<Slot>, BookingError> {
+        loop {
+            self.wait().await;
+            let slots = self.booking.slots(&self.actor, &self.therapist, self.date).await?;
+            let is_news = self.last.as_ref().is_none_or(|last| last.slots != slots);
+            self.last = Some(Seen { slots: slots.clone(), at: Instant::now() });
+            if is_news {
+                return Ok(slots);
+            }
+        }
+    }
+
+    /// Until the list may be another one.
+    async fn wait(&self) {
+        let Some(last) = &self.last else { return };
+        tokio::select! {
+            () = self.watching.changed() => sleep_until(last.at + REST).await,
+            () = self.first_passes(&last.slots) => {}
+            () = sleep_until(last.at + LOOK_AGAIN) => {}
+        }
+    }
+
+    /// A start is no longer offered once it has come.
+    async fn first_passes(&self, slots: &[Slot]) {
+        let Some(first) = slots.first() else { return pending().await };
+        let left = first.start.instant() - self.booking.now();
+        sleep(left.to_std().unwrap_or_default()).await;
+    }
+}
