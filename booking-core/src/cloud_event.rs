@@ -4,11 +4,11 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use crate::duration::SessionDuration;
 use crate::event::{
     AppointmentBooked, AppointmentCancelled, AppointmentCompleted, AppointmentRescheduled,
     AttendanceStatus, EventPayload, EventType,
 };
-use crate::duration::SessionDuration;
 use crate::id::{EventId, MeetingId, UserId};
 use crate::instant;
 use crate::outbox::Recorded;

@@ -126,8 +126,8 @@ pub use availability::{
 pub use backoff::retry_delay;
 pub use booking::{Booking, BookingError};
 pub use calendar::Calendar;
-pub use cloud_event::{CLOUD_EVENTS_JSON, CloudEvent};
 pub use clock::{Clock, ManualClock, ShiftedClock, SystemClock};
+pub use cloud_event::{CLOUD_EVENTS_JSON, CloudEvent};
 pub use decide::{
     Answered, AvailabilityPatch, ExpectedVersion, MeetingPatch, NewAvailability, Patch,
 };

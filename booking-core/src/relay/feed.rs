@@ -63,7 +63,7 @@ pub(super) async fn forget(relay: Arc<Relay>, stopped: CancellationToken) {
         return;
     };
     while !stopped.is_cancelled() {
-        let before = relay.clock.now() - keep_for;
+        let before = relay.now() - keep_for;
         match relay.store.forget(before, PAGE).await {
             Ok(PAGE..) => continue,
             Ok(_) => {}
@@ -79,7 +79,7 @@ async fn rest(time: Duration, stopped: &CancellationToken) {
 
 impl Relay {
     pub(super) async fn publish(&self) -> Result<u32, StoreError> {
-        self.store.publish(self.clock.now(), PAGE).await
+        self.store.publish(self.now(), PAGE).await
     }
 
     /// Wakes those whom the events after `seen` concern; returns the last sequence.

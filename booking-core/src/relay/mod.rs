@@ -9,6 +9,7 @@ mod worker;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, SubsecRound, Utc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -97,7 +98,7 @@ impl Relay {
             event_types: [].into(),
             is_active: true,
             settings: serde_json::Value::Null,
-            created_at: self.clock.now(),
+            created_at: self.now(),
         };
         self.store.add_subscriber(&subscriber).await?;
         self.named.push((name, sink));
@@ -160,6 +161,11 @@ impl Relay {
         if let Err(error) = relay.pass().await {
             tracing::warn!(%error, "events stay in the outbox until a relay runs again");
         }
+    }
+
+    /// To the millisecond, as stores keep it: what is due now can be claimed now.
+    fn now(&self) -> DateTime<Utc> {
+        self.clock.now().trunc_subsecs(3)
     }
 
     fn sink_for(&self, subscriber: &Subscriber) -> Option<Arc<dyn EventSink>> {

@@ -172,9 +172,9 @@ impl Relay {
     /// their lease is over.
     async fn settle(&self, subscriber: &SubscriberId, done: Vec<Done>) -> Result<(), StoreError> {
         let now = self.now();
-        let is_gone = done.iter().any(|done| {
-            matches!(done.failure, Some(SinkError { then: Then::Deactivate, .. }))
-        });
+        let is_gone = done
+            .iter()
+            .any(|done| matches!(done.failure, Some(SinkError { then: Then::Deactivate, .. })));
         if is_gone {
             tracing::warn!(%subscriber, "the receiver wants nothing more, and gets nothing more");
             let deactivate = |subscriber: &mut Subscriber| subscriber.is_active = false;
@@ -183,10 +183,6 @@ impl Relay {
         }
         let settled: Vec<_> = done.into_iter().map(|done| done.settled(subscriber, now)).collect();
         self.store.settle(subscriber, &settled).await
-    }
-
-    fn now(&self) -> DateTime<Utc> {
-        self.clock.now().trunc_subsecs(3)
     }
 }
 

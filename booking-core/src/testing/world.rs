@@ -12,9 +12,9 @@ use super::fixtures::{
 };
 use crate::{
     Answered, AvailabilityId, AvailabilitySlot, BookRequest, Booking, BookingError, Calendars,
-    Change, ChangeError, Clock, ExpectedVersion, ManualClock, Meeting, MeetingId, MeetingPatch,
-    MeetingQuery, MeetingView, EventStore, EventQuery, RandomIds, Recorded, Refusal, Scope, SessionDuration, Store,
-    User, UserId, WEEKDAYS, Write,
+    Change, ChangeError, Clock, EventQuery, EventStore, ExpectedVersion, ManualClock, Meeting,
+    MeetingId, MeetingPatch, MeetingQuery, MeetingView, RandomIds, Recorded, Refusal, Scope,
+    SessionDuration, Store, User, UserId, WEEKDAYS, Write,
 };
 
 /// A store with the demo people in its directory, and the service over it. Clones share everything.

@@ -1,8 +1,8 @@
 //! Nobody is in two places, and the rest of the platform is told exactly what happened.
 
 use booking_core::{
-    Actor, Meeting, MeetingId, MeetingPatch, MeetingStatus, Refusal, Role, SessionDuration,
-    Span, StartTime,
+    Actor, Meeting, MeetingId, MeetingPatch, MeetingStatus, Refusal, Role, SessionDuration, Span,
+    StartTime,
 };
 use chrono::{TimeDelta, Weekday};
 use chrono_tz::Tz;

@@ -128,8 +128,11 @@ fn what_is_never_taken_becomes_a_dead_letter() {
         attempts += pass(&world, &relay).failed;
         world.clock.advance(TimeDelta::hours(1));
     }
-    assert_eq!(states(&world), [(DeliveryState::Pending, 1), (DeliveryState::Dead, 10)]);
-    assert_eq!(attempts, 11);
+    let [(DeliveryState::Pending, tried), (DeliveryState::Dead, 10)] = states(&world)[..] else {
+        panic!("{:?}", states(&world));
+    };
+    assert!((1..10).contains(&tried), "{tried}");
+    assert_eq!(attempts, 10 + usize::try_from(tried).unwrap());
 
     sink.refused.lock().unwrap().clear();
     world.clock.advance(TimeDelta::hours(24));

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use booking_core::{
     Actor, AvailabilityId, BookRequest, Booking, BookingError, Clock, CountedIds, DirectoryAdmin,
-    Email, EventQuery, ExpectedVersion, IdempotencyKey, ManualClock, Meeting, MeetingFilter, MeetingId,
-    MeetingPatch, MemoryStore, NewAvailability, Outbox, Reason, Recorded, Refusal, Role, SessionDuration,
-    StartTime, Store, Text, User, UserId,
+    Email, EventQuery, ExpectedVersion, IdempotencyKey, ManualClock, Meeting, MeetingFilter,
+    MeetingId, MeetingPatch, MemoryStore, NewAvailability, Outbox, Reason, Recorded, Refusal, Role,
+    SessionDuration, StartTime, Store, Text, User, UserId,
 };
 use chrono::{DateTime, NaiveDate, Utc, Weekday};
 use serde_json::Value;
