@@ -22,8 +22,10 @@ struct Inner {
     changed: Mutex<BTreeSet<UserId>>,
     /// There is something for the relay to look at.
     work: Notify,
-    /// Grows whenever there may be deliveries, or other subscribers.
+    /// Grows whenever there may be deliveries.
     deliveries: watch::Sender<u64>,
+    /// Grows whenever there may be other subscribers.
+    subscribers: watch::Sender<u64>,
 }
 
 impl Hub {
@@ -36,8 +38,13 @@ impl Hub {
         self.0.work.notify_one();
     }
 
-    /// Says that subscribers joined, left, or changed what they want.
+    /// Says that subscribers joined, left, changed what they want, or are to get something again.
     pub fn subscribers_changed(&self) {
+        self.0.subscribers.send_modify(|count| *count += 1);
+        self.events_published();
+    }
+
+    pub(crate) fn events_published(&self) {
         self.0.deliveries.send_modify(|count| *count += 1);
     }
 
@@ -83,8 +90,14 @@ impl Hub {
         std::mem::take(&mut *lock(&self.0.changed))
     }
 
+    /// Wakes those who deliver.
     pub(crate) fn deliveries(&self) -> watch::Receiver<u64> {
         self.0.deliveries.subscribe()
+    }
+
+    /// Wakes those who look after subscribers.
+    pub(crate) fn subscribers(&self) -> watch::Receiver<u64> {
+        self.0.subscribers.subscribe()
     }
 }
 
