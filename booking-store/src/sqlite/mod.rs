@@ -6,18 +6,20 @@
 
 mod change;
 mod codes;
+mod deliveries;
 mod directory;
 mod outbox;
 #[cfg(test)]
 mod plans;
 mod read;
+mod subscribers;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use booking_core::{
-    Calendars, Change, ChangeError, Decide, Meeting, MeetingQuery, Scope, Store, StoreError,
+    Calendars, Change, ChangeError, Decide, Meeting, MeetingQuery, Scope, Signals, Store, StoreError,
 };
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
@@ -165,6 +167,9 @@ impl Store for SqliteStore {
         Ok(answered.await.map(drop).map_err(Failure::from)?)
     }
 }
+
+/// Other processes look into the file from time to time.
+impl Signals for SqliteStore {}
 
 fn path_of(url: &str) -> Result<PathBuf, Failure> {
     let path = match url.strip_prefix("sqlite:") {

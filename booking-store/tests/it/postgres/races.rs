@@ -74,6 +74,6 @@ async fn a_new_database_may_be_opened_by_several_at_once() {
         store.migrate().await.unwrap();
         store.ping().await.unwrap();
     }
-    let once = "DO $$ BEGIN ASSERT (SELECT count(*) FROM _sqlx_migrations) = 1; END $$";
+    let once = "DO $$ BEGIN ASSERT (SELECT count(*) FROM _sqlx_migrations) = 2; END $$";
     sql(&database.url, once);
 }
