@@ -27,8 +27,10 @@ pub(crate) struct EventRow {
 /// A delivery that is due, or was claimed.
 #[derive(Debug, FromRow)]
 pub(crate) struct DueRow {
-    #[sqlx(flatten)]
-    pub(crate) event: EventRow,
+    pub(crate) sequence: i64,
+    pub(crate) event_id: Uuid,
+    pub(crate) occurred_ms: i64,
+    pub(crate) payload: Json<EventPayload>,
     pub(crate) failures: i64,
 }
 
@@ -141,7 +143,10 @@ pub(crate) fn until(claim: &Claim) -> DateTime<Utc> {
 
 pub(crate) fn claimed(row: DueRow, until: DateTime<Utc>) -> Result<Claimed, Malformed> {
     let failures = number("count", row.failures)?;
-    Ok(Claimed { event: row.event.try_into()?, failures, until })
+    let (sequence, event_id) = (row.sequence, row.event_id);
+    let (occurred_ms, payload) = (row.occurred_ms, row.payload);
+    let event = EventRow { sequence, event_id, occurred_ms, payload }.try_into()?;
+    Ok(Claimed { event, failures, until })
 }
 
 /// The state that follows, and when the next attempt is due, if there is to be one.

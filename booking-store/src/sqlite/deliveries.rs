@@ -229,7 +229,7 @@ impl SqliteStore {
             .bind(claim.limit)
             .fetch_all(&mut *transaction)
             .await?;
-        let sequences: Vec<i64> = due.iter().map(|row| row.event.sequence).collect();
+        let sequences: Vec<i64> = due.iter().map(|row| row.sequence).collect();
         let update = sqlx::query(CLAIM)
             .bind(subscriber.as_str())
             .bind(rows::json(&sequences)?)

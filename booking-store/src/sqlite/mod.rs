@@ -19,7 +19,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use booking_core::{
-    Calendars, Change, ChangeError, Decide, Meeting, MeetingQuery, Scope, Signals, Store, StoreError,
+    Calendars, Change, ChangeError, Decide, Meeting, MeetingQuery, Scope, Signals, Store,
+    StoreError,
 };
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
@@ -40,7 +41,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 const READERS: u32 = 4;
 
-/// A store, a directory and an outbox in one SQLite file.
+/// A store, a directory, an outbox and its deliveries in one SQLite file.
 ///
 /// Cheap to clone; clones share their connections. Several stores may have one file open, in one
 /// process or in several, but all on one machine: the file must not lie on a network drive.

@@ -40,8 +40,7 @@ async fn no_statement_scans_a_table() {
     ];
     for statement in statements {
         for step in plan(&store, statement).await {
-            let is_small = step.starts_with("SCAN json_each")
-                || step == "SCAN CONSTANT ROW";
+            let is_small = step.starts_with("SCAN json_each") || step == "SCAN CONSTANT ROW";
             assert!(is_small || !step.starts_with("SCAN"), "{step} in {statement}");
             assert!(!step.contains("AUTOMATIC"), "{step} in {statement}");
         }

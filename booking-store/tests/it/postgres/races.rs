@@ -22,7 +22,7 @@ async fn nor_where_transactions_are_repeatable_reads() {
         let name = database.url.rsplit('/').next().unwrap().trim_end_matches('?');
         let set = "SET default_transaction_isolation =";
         sql(&database.url, &format!("ALTER DATABASE {name} {set} '{isolation}'"));
-        let count = "TRUNCATE meeting, busy, availability, outbox";
+        let count = "TRUNCATE meeting, busy, availability, outbox, delivery";
         sql(&database.url, count);
         never_book_twice(&database).await;
     }
