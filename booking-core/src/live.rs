@@ -52,12 +52,15 @@ impl Live {
     ) -> Result<EventStream, BookingError> {
         actor.may(Operation::ListMeetings)?;
         let watching = self.hub.watch([actor.id.clone()]);
-        let after = match after {
-            Some(after) => after,
-            None => self.outbox.last_sequence().await?,
-        };
-        let query = EventQuery { after, person: Some(actor.id.clone()), limit: PAGE };
-        Ok(EventStream { outbox: self.outbox.clone(), watching, query })
+        Ok(self.follow(watching, Some(actor.id.clone()), after).await?)
+    }
+
+    /// Everybody's events: those after a sequence, or from now on. For this program's own use.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn all_events(&self, after: Option<u64>) -> Result<EventStream, StoreError> {
+        self.follow(self.hub.watch_all(), None, after).await
     }
 
     /// The slots of a therapist on a date, and then again whenever they are others: because of
@@ -75,9 +78,23 @@ impl Live {
             last: None,
         }
     }
+
+    async fn follow(
+        &self,
+        watching: Watching,
+        person: Option<UserId>,
+        after: Option<u64>,
+    ) -> Result<EventStream, StoreError> {
+        let after = match after {
+            Some(after) => after,
+            None => self.outbox.last_sequence().await?,
+        };
+        let query = EventQuery { after, person, limit: PAGE };
+        Ok(EventStream { outbox: self.outbox.clone(), watching, query })
+    }
 }
 
-/// The events of one person's meetings.
+/// Events, as they join the log.
 pub struct EventStream {
     outbox: Arc<dyn Outbox>,
     watching: Watching,

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use booking_core::{Booking, MemoryStore, RandomIds, SystemClock};
 
 use super::backend::Backend;
-use super::cli::{MigrateArgs, OpenapiArgs, ServeArgs};
+use super::cli::{EventsArgs, MigrateArgs, OpenapiArgs, ServeArgs};
+use super::service::Service;
 use super::{Failure, logs, server};
 use crate::{Api, AuthError, JwtVerifier, Verifier};
 
@@ -26,13 +27,13 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let verifier = JwtVerifier::new(&settings.issuer, &key, LEEWAY_SECONDS)?
         .for_parties(settings.authorized_parties);
     let backend = Backend::open(&settings.database_url).await?;
-    let booking = backend.booking(Arc::new(SystemClock));
-    let api = Api::new(booking, Arc::new(verifier)).with_directory(backend.directory.clone());
+    let service = Service::start(backend, Arc::new(SystemClock), settings.events).await?;
+    let api = service.api(Arc::new(verifier));
 
     let acceptor = server::listen(settings.listen).await?;
     tracing::info!(address = %settings.listen, "listening");
-    server::serve(acceptor, api.routes()).await?;
-    backend.close().await;
+    server::serve(acceptor, api.routes(), service.stopping.clone()).await?;
+    service.stop().await;
     Ok(())
 }
 
@@ -64,6 +65,7 @@ struct Settings {
     issuer: String,
     issuer_key: String,
     authorized_parties: Vec<String>,
+    events: EventsArgs,
 }
 
 impl Settings {
@@ -77,6 +79,7 @@ impl Settings {
             issuer: required(args.issuer, "--issuer (BOOKING_ISSUER)"),
             issuer_key: required(args.issuer_key, "--issuer-key (BOOKING_ISSUER_KEY)"),
             authorized_parties: args.authorized_party,
+            events: args.events,
         };
         complete(&missing)?;
         Ok(settings)

@@ -7,6 +7,7 @@ use std::time::Duration;
 use poem::listener::{Acceptor, AcceptorExt, TcpAcceptor};
 use poem::{Endpoint, Response, Server};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use super::Failure;
 
@@ -44,12 +45,17 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     Ok(bound.map_err(|error| format!("cannot listen on {address}: {error}"))?)
 }
 
-/// Serves until the process gets SIGINT or SIGTERM, and then finishes what is under way.
+/// Serves until the process gets SIGINT or SIGTERM, says so, and finishes what is under way.
 pub(super) async fn serve(
     acceptor: impl Acceptor + 'static,
     routes: impl Endpoint<Output = Response> + 'static,
+    stopping: CancellationToken,
 ) -> Result<(), Failure> {
     let told_to_stop = told_to_stop()?;
+    let told_to_stop = async move {
+        told_to_stop.await;
+        stopping.cancel();
+    };
     Server::new_with_acceptor(acceptor)
         .idle_timeout(IDLE_TIMEOUT)
         .run_with_graceful_shutdown(routes, told_to_stop, Some(SHUTDOWN_DEADLINE))

@@ -92,7 +92,7 @@ impl Relay {
             let people: BTreeSet<&UserId> =
                 events.iter().flat_map(|recorded| recorded.event.payload.people()).collect();
             self.hub.wake(people);
-            self.hub.subscribers_changed();
+            self.hub.events_published();
         }
     }
 
