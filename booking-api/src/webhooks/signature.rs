@@ -60,12 +60,47 @@ impl TryFrom<String> for Secret {
 
     fn try_from(text: String) -> Result<Self, InvalidSecret> {
         let base64 = text.strip_prefix(PREFIX).ok_or(InvalidSecret)?;
-        BASE64_STANDARD.decode(base64).map(Self).map_err(|_| InvalidSecret)
+        let bytes = BASE64_STANDARD.decode(base64).map_err(|_| InvalidSecret)?;
+        if bytes.is_empty() { Err(InvalidSecret) } else { Ok(Self(bytes)) }
     }
 }
 
 impl From<Secret> for String {
     fn from(secret: Secret) -> Self {
         secret.reveal()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Those of another implementation; the file says which.
+    #[test]
+    fn signatures_are_as_others_make_them() {
+        let file: Value = serde_json::from_str(include_str!("vectors.json")).unwrap();
+        let vectors = file["vectors"].as_array().unwrap();
+        assert_eq!(vectors.len(), 5);
+        for vector in vectors {
+            let text = |name: &str| vector[name].as_str().unwrap();
+            let secret = Secret::try_from(text("secret").to_owned()).unwrap();
+            let timestamp = vector["timestamp"].as_i64().unwrap();
+            let signature = secret.sign(text("id"), timestamp, text("body").as_bytes());
+            assert_eq!(signature, text("signature"));
+            assert_eq!(secret.reveal(), text("secret"));
+        }
+    }
+
+    #[test]
+    fn a_secret_is_random_and_hides() {
+        let (one, other) = (Secret::random().unwrap(), Secret::random().unwrap());
+        assert!(one != other && one.0.len() == BYTES);
+        assert_eq!(Secret::try_from(one.reveal()).unwrap(), one);
+        assert_eq!(format!("{one:?}"), "Secret(…)");
+        for text in ["", "whsec_", "whsec_x", "secret_QUJD", "whsec_QUJ"] {
+            assert!(Secret::try_from(text.to_owned()).is_err(), "{text}");
+        }
     }
 }
