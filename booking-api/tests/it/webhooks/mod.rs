@@ -1,7 +1,8 @@
-//! Webhooks, from the change to the receiver, over the memory store and under a clock that stands
-//! still until it is told.
+//! Webhooks, from the change to the receiver: most of it over the memory store, under a clock that
+//! stands still until it is told.
 
 mod admin;
+mod command;
 mod documented;
 mod practice;
 mod receiver;
