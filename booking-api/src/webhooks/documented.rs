@@ -24,7 +24,10 @@ fn request_of(kind: EventType) -> Value {
         {"$ref": "#/components/schemas/CloudEvent"},
         {
             "type": "object",
-            "properties": {"type": {"enum": [kind.as_str()]}, "data": {"$ref": data}},
+            "properties": {
+                "type": {"type": "string", "enum": [kind.as_str()]},
+                "data": {"$ref": data},
+            },
         },
     ]});
     let header = |name, description| {
