@@ -39,6 +39,7 @@ fn request_of(kind: EventType) -> Value {
     };
     json!({"post": {
         "summary": kind.name(),
+        "operationId": format!("on{}", kind.name()),
         "tags": ["Webhooks"],
         "security": [],
         "parameters": [
