@@ -37,6 +37,8 @@ mod params;
 mod problem;
 mod spec;
 mod told;
+#[cfg(feature = "webhooks")]
+mod webhooks;
 mod wire;
 
 #[cfg(feature = "command")]
@@ -45,16 +47,22 @@ pub mod command;
 use std::sync::Arc;
 
 use booking_core::{Booking, DirectoryAdmin};
+#[cfg(feature = "webhooks")]
+use booking_core::{EventStore, Hub};
 use poem::endpoint::{BoxEndpoint, make_sync};
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Request, Response, Route, get};
 use poem_openapi::{OpenApi, OpenApiService};
 
+#[cfg(feature = "webhooks")]
+use crate::api::WebhooksApi;
 use crate::api::{AvailabilityApi, DirectoryApi, MeetingsApi, SlotsApi};
 use crate::http::{Cors, Metrics, Observe, Problems, Routes, mount_prefix};
 use crate::spec::{Spec, answer};
 
 pub use auth::{AuthError, InvalidKey, JwtVerifier, Verifier};
 pub use problem::{Code, FieldError, Problem, ProblemBody};
+#[cfg(feature = "webhooks")]
+pub use webhooks::{WebhookOptions, WebhookSetupError, WebhookSinks};
 
 /// Where the operations are, unless [`Api::under`] says otherwise.
 const DEFAULT_BASE: &str = "/api";
@@ -65,6 +73,8 @@ pub struct Api {
     booking: Booking,
     verifier: Arc<dyn Verifier>,
     directory: Option<Arc<dyn DirectoryAdmin>>,
+    #[cfg(feature = "webhooks")]
+    webhooks: Option<WebhooksApi>,
     base: String,
     cors: Option<Cors>,
     extra: Vec<(&'static str, &'static str, Arc<BoxEndpoint<'static, Response>>)>,
@@ -75,14 +85,37 @@ impl Api {
     /// see [`Self::with_directory`].
     #[must_use]
     pub fn new(booking: Booking, verifier: Arc<dyn Verifier>) -> Self {
-        let base = DEFAULT_BASE.to_owned();
-        Self { booking, verifier, directory: None, base, cors: None, extra: Vec::new() }
+        Self {
+            booking,
+            verifier,
+            directory: None,
+            #[cfg(feature = "webhooks")]
+            webhooks: None,
+            base: DEFAULT_BASE.to_owned(),
+            cors: None,
+            extra: Vec::new(),
+        }
     }
 
     /// Adds the endpoints by which an admin keeps users and relationships.
     #[must_use]
     pub fn with_directory(mut self, directory: Arc<dyn DirectoryAdmin>) -> Self {
         self.directory = Some(directory);
+        self
+    }
+
+    /// Adds the endpoints by which an admin keeps webhooks. Events reach them through a
+    /// [`Relay`](booking_core::Relay) over the same store, with these sinks; if it runs in this
+    /// process and with this hub, it hears of changes at once, and else within a second.
+    #[cfg(feature = "webhooks")]
+    #[must_use]
+    pub fn with_webhooks(
+        mut self,
+        store: Arc<dyn EventStore>,
+        hub: Hub,
+        sinks: WebhookSinks,
+    ) -> Self {
+        self.webhooks = Some(WebhooksApi { store, hub, sinks });
         self
     }
 
@@ -158,9 +191,19 @@ impl Api {
             SlotsApi(booking.clone()),
         );
         match &self.directory {
-            Some(directory) => self.service((operations, DirectoryApi(directory.clone()))),
-            None => self.service(operations),
+            Some(directory) => self.and_webhooks((operations, DirectoryApi(directory.clone()))),
+            None => self.and_webhooks(operations),
         }
+    }
+
+    fn and_webhooks<T: OpenApi + 'static>(&self, api: T) -> (Spec, BoxEndpoint<'static, Response>) {
+        #[cfg(feature = "webhooks")]
+        if let Some(webhooks) = &self.webhooks {
+            let (mut spec, endpoint) = self.service((api, webhooks.clone()));
+            spec.add_webhooks();
+            return (spec, endpoint);
+        }
+        self.service(api)
     }
 
     fn service<T: OpenApi + 'static>(&self, api: T) -> (Spec, BoxEndpoint<'static, Response>) {

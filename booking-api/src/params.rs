@@ -231,3 +231,16 @@ impl OnWire for Place {
         BASE64_URL_SAFE_NO_PAD.encode(bytes).into()
     }
 }
+
+/// The `Link` to the next page (RFC 8288): the request's own address with another cursor.
+pub(crate) fn next_page(request: &Request, cursor: &impl OnWire) -> String {
+    let uri = request.original_uri();
+    let query = uri.query().unwrap_or_default().as_bytes();
+    let others = form_urlencoded::parse(query).filter(|(name, _)| name != "cursor");
+    let cursor = cursor.write();
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(others)
+        .append_pair("cursor", cursor.as_str().unwrap_or_default())
+        .finish();
+    format!("<{}?{query}>; rel=\"next\"", uri.path())
+}

@@ -87,6 +87,10 @@ codes! {
         "There is no availability slot with this id.";
     UserNotFound = "user_not_found", NOT_FOUND, "No such user",
         "The directory has no user with this id.";
+    WebhookNotFound = "webhook_not_found", NOT_FOUND, "No such webhook",
+        "There is no webhook with this id.";
+    WebhookLimit = "webhook_limit", BAD_REQUEST, "Too many webhooks",
+        "There can be at most 64 webhooks. Delete one that is no longer needed.";
     NotFound = "not_found", NOT_FOUND, "No such address",
         "The server has nothing at this address.";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed",

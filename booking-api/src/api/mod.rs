@@ -4,6 +4,8 @@ mod availability;
 mod directory;
 mod meetings;
 mod slots;
+#[cfg(feature = "webhooks")]
+mod webhooks;
 
 use poem_openapi::Tags;
 
@@ -11,6 +13,8 @@ pub(crate) use availability::AvailabilityApi;
 pub(crate) use directory::DirectoryApi;
 pub(crate) use meetings::MeetingsApi;
 pub(crate) use slots::SlotsApi;
+#[cfg(feature = "webhooks")]
+pub(crate) use webhooks::WebhooksApi;
 
 /// The contract's chapters.
 #[derive(Debug, Tags)]
@@ -23,4 +27,7 @@ pub(crate) enum Chapter {
     Slots,
     /// Users, and which client belongs to which therapist.
     Directory,
+    /// Who is told of events, and what became of them.
+    #[cfg(feature = "webhooks")]
+    Webhooks,
 }

@@ -72,6 +72,8 @@ macro_rules! operations {
 }
 
 operations! { Book ListMeetings UseMeeting ManageAvailability ListSlots ManageDirectory }
+#[cfg(feature = "webhooks")]
+operations! { ManageWebhooks }
 
 /// The signed-in user, whose role may do what the handler is for. The first argument of a handler:
 /// token and role come before everything else (contract, order of checks).

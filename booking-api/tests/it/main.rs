@@ -27,3 +27,4 @@ mod unavailable;
 mod updates;
 mod validation;
 mod versions;
+mod webhooks;
