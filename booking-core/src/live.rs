@@ -122,6 +122,12 @@ pub struct EventStream {
 }
 
 impl EventStream {
+    /// The sequence up to which the stream has been read: where to resume it.
+    #[must_use]
+    pub const fn position(&self) -> u64 {
+        self.query.after
+    }
+
     /// The next events, as soon as there are some: at least one, oldest first. Dropped while it
     /// waits, it misses nothing.
     ///

@@ -4,6 +4,7 @@ mod availability;
 mod directory;
 mod meetings;
 mod slots;
+mod streams;
 
 use poem_openapi::Tags;
 
@@ -11,6 +12,7 @@ pub(crate) use availability::AvailabilityApi;
 pub(crate) use directory::DirectoryApi;
 pub(crate) use meetings::MeetingsApi;
 pub(crate) use slots::SlotsApi;
+pub(crate) use streams::StreamsApi;
 
 /// The contract's chapters.
 #[derive(Debug, Tags)]
@@ -21,6 +23,8 @@ pub(crate) enum Chapter {
     Availability,
     /// What can be booked.
     Slots,
+    /// What changes while somebody looks on.
+    Live,
     /// Users, and which client belongs to which therapist.
     Directory,
 }

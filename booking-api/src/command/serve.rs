@@ -11,7 +11,7 @@ use super::backend::Backend;
 use super::cli::{EventsArgs, MigrateArgs, OpenapiArgs, ServeArgs};
 use super::service::Service;
 use super::{Failure, logs, server};
-use crate::{Api, AuthError, JwtVerifier, Verifier};
+use crate::{Api, AuthError, JwtVerifier, Session, Verifier};
 
 /// How far the issuer's clock may be from ours.
 const LEEWAY_SECONDS: u64 = 5;
@@ -107,7 +107,7 @@ struct Nobody;
 
 #[async_trait::async_trait]
 impl Verifier for Nobody {
-    async fn verify(&self, _: &str) -> Result<booking_core::Actor, AuthError> {
+    async fn verify(&self, _: &str) -> Result<Session, AuthError> {
         Err(AuthError::Rejected("nobody is signed in here".to_owned()))
     }
 }
