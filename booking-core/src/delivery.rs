@@ -126,7 +126,7 @@ pub struct Attempt {
     pub at: DateTime<Utc>,
     /// The receiver's HTTP status, if it has one.
     pub status: Option<u16>,
-    /// What went wrong; `None` when nothing did.
+    /// What went wrong; `None` when nothing did. A store may keep U+FFFD for a null character.
     pub error: Option<String>,
 }
 
@@ -170,7 +170,8 @@ pub struct Settled {
 pub enum Outcome {
     /// Nothing more.
     Delivered,
-    /// Another attempt at this time.
+    /// Another attempt at this time, and none before that at what is pending of the later events
+    /// of that meeting.
     RetryAt(DateTime<Utc>),
     /// No further attempts.
     Dead,
@@ -234,7 +235,8 @@ pub trait Deliveries: Send + Sync {
         change: ChangeSubscriber<'_>,
     ) -> Result<Option<Subscriber>, StoreError>;
 
-    /// Removes a subscriber and their deliveries; `false` when there is none by that name.
+    /// Removes a subscriber and their deliveries; `false` when there is none by that name. There
+    /// may be many: should this fail, some are gone already.
     async fn remove_subscriber(&self, id: &SubscriberId) -> Result<bool, StoreError>;
 
     /// Everybody, by when they joined and then by name.

@@ -37,7 +37,9 @@ pub struct EventQuery {
 pub trait Outbox: Send + Sync {
     /// Lets at most `limit` committed events join the log, and with each, in one transaction, a
     /// delivery, due `now`, for every active [`Subscriber`](crate::Subscriber) that wants it.
-    /// Returns how many it had to do with; fewer than `limit` when there are no more.
+    /// Returns how many it had to do with; fewer than `limit` when there are no more. A store in
+    /// which events are in the log as soon as they are committed may count only those that some
+    /// subscriber is still to be asked about.
     ///
     /// Any number of processes may call it at the same time.
     async fn publish(&self, now: DateTime<Utc>, limit: u32) -> Result<u32, StoreError>;
@@ -45,10 +47,12 @@ pub trait Outbox: Send + Sync {
     /// Events of the log, oldest first.
     async fn events(&self, query: &EventQuery) -> Result<Vec<Recorded>, StoreError>;
 
-    /// The sequence of the log's last event; 0 when there is none.
+    /// The sequence of the event that joined the log last, whether or not it was forgotten since;
+    /// 0 when none ever did.
     async fn last_sequence(&self) -> Result<u64, StoreError>;
 
-    /// Deletes events of the log that occurred before an instant, oldest first, at most `limit`,
-    /// with their deliveries; those with a delivery still pending stay. Returns how many went.
+    /// Deletes events of the log that occurred before an instant, those of the longest ago first,
+    /// at most `limit`, with their deliveries; those with a delivery still pending stay. Returns
+    /// how many went. Their sequences are not used again.
     async fn forget(&self, before: DateTime<Utc>, limit: u32) -> Result<u32, StoreError>;
 }

@@ -49,10 +49,11 @@ impl Parcel {
         self.state == DeliveryState::Pending
     }
 
-    fn settle(&mut self, settled: &Settled) {
+    /// Whether it counts.
+    fn settle(&mut self, settled: &Settled) -> bool {
         let is_ours = self.is_pending() && self.claimed_until == Some(settled.until);
         if settled.outcome != Outcome::Delivered && !is_ours {
-            return;
+            return false;
         }
         self.claimed_until = None;
         self.last_attempt = Some(settled.attempt.clone());
@@ -67,6 +68,7 @@ impl Parcel {
                 self.state = DeliveryState::Dead;
             }
         }
+        true
     }
 }
 
@@ -123,6 +125,22 @@ impl Events {
         Some(Claimed { event, failures: parcel.failures, until })
     }
 
+    fn settle(&mut self, id: &SubscriberId, settled: &Settled) {
+        let Some(member) = self.subscribers.get_mut(id) else { return };
+        let Some(parcel) = member.deliveries.get_mut(&settled.sequence) else { return };
+        if !parcel.settle(settled) {
+            return;
+        }
+        if let Outcome::RetryAt(at) = settled.outcome {
+            let meeting = |sequence| self.log.get(sequence).map(|event| event.payload.meeting());
+            let of = meeting(&settled.sequence);
+            let later = member.deliveries.range_mut(settled.sequence + 1..);
+            for (_, parcel) in later.filter(|(n, parcel)| parcel.is_pending() && meeting(n) == of) {
+                parcel.due_at = parcel.due_at.max(at);
+            }
+        }
+    }
+
     fn replay(&mut self, id: &SubscriberId, replay: &Replay) -> u32 {
         let Some(member) = self.subscribers.get_mut(id) else { return 0 };
         let to = replay.to.min(self.published);
@@ -131,10 +149,11 @@ impl Events {
             if sequence < replay.from || sequence > to || replayed == replay.limit {
                 continue;
             }
-            let again = match member.deliveries.get(&sequence) {
-                Some(parcel) if replay.only_dead => parcel.state == DeliveryState::Dead,
-                Some(parcel) => !parcel.is_pending(),
-                None => !replay.only_dead && member.subscriber.wants_type_of(event),
+            let state = member.deliveries.get(&sequence).map(|parcel| parcel.state);
+            let again = if replay.only_dead {
+                state == Some(DeliveryState::Dead)
+            } else {
+                state != Some(DeliveryState::Pending) && member.subscriber.wants_type_of(event)
             };
             if again {
                 member.deliveries.insert(sequence, Parcel::due_at(replay.now));
@@ -150,12 +169,13 @@ impl Events {
             parcels.any(|parcel| parcel.is_some_and(Parcel::is_pending))
         };
         let old = self.log.range(..=self.published).filter(|(_, e)| e.occurred_at < before);
-        let gone: Vec<u64> = old
-            .map(|(&sequence, _)| sequence)
-            .filter(|&sequence| !is_pending(sequence))
-            .take(limit as usize)
+        let mut gone: Vec<(DateTime<Utc>, u64)> = old
+            .filter(|&(&sequence, _)| !is_pending(sequence))
+            .map(|(&sequence, event)| (event.occurred_at, sequence))
             .collect();
-        for sequence in &gone {
+        gone.sort_unstable();
+        gone.truncate(limit as usize);
+        for (_, sequence) in &gone {
             self.log.remove(sequence);
             for member in self.subscribers.values_mut() {
                 member.deliveries.remove(sequence);
@@ -244,12 +264,7 @@ impl Deliveries for MemoryStore {
         settled: &[Settled],
     ) -> Result<(), StoreError> {
         let mut state = self.state();
-        let Some(member) = state.events.subscribers.get_mut(subscriber) else { return Ok(()) };
-        for settled in settled {
-            if let Some(parcel) = member.deliveries.get_mut(&settled.sequence) {
-                parcel.settle(settled);
-            }
-        }
+        settled.iter().for_each(|settled| state.events.settle(subscriber, settled));
         Ok(())
     }
 

@@ -271,7 +271,7 @@ pub struct Everything {
     pub meetings: Vec<Vec<Meeting>>,
     /// Each person's availability.
     pub hours: Vec<Vec<AvailabilitySlot>>,
-    /// Undelivered events.
+    /// All events.
     pub events: Vec<Recorded>,
     /// The directory.
     pub users: HashMap<UserId, User>,

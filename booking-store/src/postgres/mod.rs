@@ -6,10 +6,13 @@
 
 mod change;
 mod codes;
+mod deliveries;
 mod directory;
 mod outbox;
 mod pool;
 mod read;
+mod signals;
+mod subscribers;
 
 use std::time::Duration;
 
@@ -20,6 +23,7 @@ use booking_core::{
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
+use uuid::Uuid;
 
 use self::codes::is_lost_race;
 use self::pool::{Lost, Pool};
@@ -32,6 +36,8 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 /// Those who read never wait behind those who wait for a calendar.
 const READERS: u32 = 8;
 const WRITERS: u32 = 8;
+/// Nor do bookings wait behind events on their way.
+const RELAYS: u32 = 4;
 /// Whatever the server's default is: under REPEATABLE READ, what is read after the locks would be
 /// older than they are.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
@@ -41,10 +47,11 @@ const MAX_TRIES: u32 = 3;
 /// How long a migration waits for the one of another process, and for a connection.
 const MIGRATION_WAIT: Duration = Duration::from_secs(60);
 
-/// A store, a directory and an outbox in one Postgres database; tested on Postgres 15.
+/// A store, a directory, an outbox and its deliveries in one Postgres database; tested on Postgres 15.
 ///
-/// Cheap to clone; clones share their connections, 16 at most. Any number of processes may use one
-/// database at the same time.
+/// Cheap to clone; clones share their connections, 20 at most (8 to read, 8 to change, 4 for events
+/// on their way), and one more for whoever [listens](booking_core::Signals::listen). Any number of
+/// processes may use one database at the same time.
 ///
 /// A change that was answered is as durable as the server's commits are (`synchronous_commit`, on
 /// unless somebody turned it off). One that nobody waits for any more, because its future was
@@ -70,6 +77,8 @@ pub struct PostgresStore {
     options: PgConnectOptions,
     readers: Pool,
     writers: Pool,
+    relays: Pool,
+    sender: Uuid,
 }
 
 impl PostgresStore {
@@ -87,7 +96,8 @@ impl PostgresStore {
         let lost = Lost::default();
         let readers = Pool::new(&options, READERS, &lost);
         let writers = Pool::new(&options, WRITERS, &lost);
-        let store = Self { options, readers, writers };
+        let relays = Pool::new(&options, RELAYS, &lost);
+        let store = Self { options, readers, writers, relays, sender: signals::new_sender() };
         store.migrate().await?;
         Ok(store)
     }
@@ -118,6 +128,7 @@ impl PostgresStore {
     pub async fn close(&self) {
         self.readers.close().await;
         self.writers.close().await;
+        self.relays.close().await;
     }
 
     async fn try_change(&self, scope: &Scope, decide: Decide<'_>) -> Result<Change, ChangeError> {

@@ -1,65 +1,104 @@
-//! The outbox table. What is delivered is marked and stays.
+//! The outbox table: the log of events. What has no position is not in it yet.
 
 use async_trait::async_trait;
-use booking_core::{Event, EventId, EventPayload, Outbox, Recorded, StoreError};
-use sqlx::PgConnection;
+use booking_core::{EventPayload, EventQuery, Outbox, Recorded, StoreError};
+use chrono::{DateTime, Utc};
 use sqlx::types::Json;
+use sqlx::{Connection, PgConnection};
 
-use super::PostgresStore;
-use crate::error::{Failure, Malformed};
+use super::{BEGIN, PostgresStore};
+use crate::error::Failure;
+use crate::event_rows::{self, EventRow};
 use crate::rows;
 
 #[async_trait]
 impl Outbox for PostgresStore {
-    async fn undelivered(&self, after: u64, limit: u32) -> Result<Vec<Recorded>, StoreError> {
-        self.readers.call(async |connection| undelivered(connection, after, limit).await).await
+    async fn publish(&self, now: DateTime<Utc>, limit: u32) -> Result<u32, StoreError> {
+        self.relays.call(async |connection| publish(connection, now, limit).await).await
     }
 
-    async fn mark_delivered(&self, sequences: &[u64]) -> Result<(), StoreError> {
-        if sequences.is_empty() {
-            return Ok(());
-        }
-        self.writers.call(async |connection| mark_delivered(connection, sequences).await).await
+    async fn events(&self, query: &EventQuery) -> Result<Vec<Recorded>, StoreError> {
+        self.readers.call(async |connection| events(connection, query).await).await
+    }
+
+    async fn last_sequence(&self) -> Result<u64, StoreError> {
+        self.readers.call(async |connection| last_sequence(connection).await).await
+    }
+
+    async fn forget(&self, before: DateTime<Utc>, limit: u32) -> Result<u32, StoreError> {
+        self.relays.call(async |connection| forget(connection, before, limit).await).await
     }
 }
 
-async fn undelivered(
+/// One publisher at a time, to its commit: positions are seen in their order. What a statement sees
+/// is as new as its beginning, so the lock is a statement of its own, before.
+async fn publish(
     connection: &mut PgConnection,
-    after: u64,
+    now: DateTime<Utc>,
     limit: u32,
-) -> Result<Vec<Recorded>, Failure> {
-    let after = i64::try_from(after).unwrap_or(i64::MAX);
-    let select = sqlx::query!(
-        r#"SELECT
-            sequence, event_id, unix_ms(occurred_at) AS "occurred_ms!",
-            payload AS "payload: Json<EventPayload>"
-         FROM outbox WHERE NOT delivered AND sequence > $1 ORDER BY sequence LIMIT $2"#,
-        after,
-        i64::from(limit),
+) -> Result<u32, Failure> {
+    let is_behind = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM outbox WHERE position IS NULL) AS "is_behind!""#
     );
-    let rows = select.fetch_all(connection).await?;
-    rows.into_iter()
-        .map(|row| {
-            let sequence = u64::try_from(row.sequence).map_err(Malformed::because("sequence"))?;
-            let Json(payload) = row.payload;
-            let occurred_at = rows::instant(row.occurred_ms)?;
-            let event = Event { id: EventId::from_uuid(row.event_id), occurred_at, payload };
-            Ok(Recorded { sequence, event })
-        })
-        .collect()
+    if !is_behind.fetch_one(&mut *connection).await? {
+        return Ok(0);
+    }
+    let mut transaction = connection.begin_with(BEGIN).await?;
+    let end = lock_end(&mut transaction).await?;
+    let publish = sqlx::query_file_scalar!("queries/publish.sql", i64::from(limit), end, now);
+    let published = publish.fetch_one(&mut *transaction).await?;
+    transaction.commit().await?;
+    Ok(u32::try_from(published).unwrap_or(limit))
 }
 
-async fn mark_delivered(connection: &mut PgConnection, sequences: &[u64]) -> Result<(), Failure> {
-    // Numbers that Postgres has no room for were never handed out.
-    let known: Vec<i64> = sequences.iter().filter_map(|&n| i64::try_from(n).ok()).collect();
-    // Locked in order: two who deliver the same events do not wait for each other in a circle.
-    let update = sqlx::query!(
-        "UPDATE outbox SET delivered = TRUE WHERE sequence IN (
-            SELECT sequence FROM outbox WHERE sequence = ANY($1::bigint[]) AND NOT delivered
-            ORDER BY sequence FOR UPDATE
-        )",
-        &known,
-    );
-    update.execute(connection).await?;
-    Ok(())
+/// Where the log ends. Whoever adds deliveries or takes events away holds it meanwhile.
+pub(super) async fn lock_end(connection: &mut PgConnection) -> Result<i64, Failure> {
+    let end = sqlx::query_scalar!("SELECT position FROM log_end WHERE id = 1 FOR UPDATE");
+    Ok(end.fetch_one(connection).await?)
+}
+
+async fn events(
+    connection: &mut PgConnection,
+    query: &EventQuery,
+) -> Result<Vec<Recorded>, Failure> {
+    let (after, limit) = (event_rows::bound(query.after), i64::from(query.limit));
+    let rows = match &query.person {
+        Some(person) => {
+            let person = person.as_str();
+            let select =
+                sqlx::query_file_as!(EventRow, "queries/events_of.sql", after, limit, person);
+            select.fetch_all(connection).await?
+        }
+        None => {
+            let select = sqlx::query_as!(
+                EventRow,
+                r#"SELECT
+                    position AS "sequence!", event_id, unix_ms(occurred_at) AS "occurred_ms!",
+                    payload AS "payload: Json<EventPayload>"
+                 FROM outbox WHERE position > $1 ORDER BY position LIMIT $2"#,
+                after,
+                limit,
+            );
+            select.fetch_all(connection).await?
+        }
+    };
+    rows::all(rows)
+}
+
+async fn last_sequence(connection: &mut PgConnection) -> Result<u64, Failure> {
+    let end = sqlx::query_scalar!("SELECT position FROM log_end WHERE id = 1");
+    Ok(event_rows::number("position", end.fetch_one(connection).await?)?)
+}
+
+async fn forget(
+    connection: &mut PgConnection,
+    before: DateTime<Utc>,
+    limit: u32,
+) -> Result<u32, Failure> {
+    let mut transaction = connection.begin_with(BEGIN).await?;
+    lock_end(&mut transaction).await?;
+    let delete = sqlx::query_file!("queries/forget.sql", before, i64::from(limit));
+    let gone = delete.execute(&mut *transaction).await?.rows_affected();
+    transaction.commit().await?;
+    Ok(u32::try_from(gone).unwrap_or(limit))
 }

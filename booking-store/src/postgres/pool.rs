@@ -119,6 +119,11 @@ impl Pool {
         })
     }
 
+    /// Ready once somebody closes it.
+    pub(super) fn closed(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.connections.close_event()
+    }
+
     pub(super) async fn close(&self) {
         self.connections.close().await;
     }

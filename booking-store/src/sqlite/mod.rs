@@ -6,18 +6,21 @@
 
 mod change;
 mod codes;
+mod deliveries;
 mod directory;
 mod outbox;
 #[cfg(test)]
 mod plans;
 mod read;
+mod subscribers;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use booking_core::{
-    Calendars, Change, ChangeError, Decide, Meeting, MeetingQuery, Scope, Store, StoreError,
+    Calendars, Change, ChangeError, Decide, Meeting, MeetingQuery, Scope, Signals, Store,
+    StoreError,
 };
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
@@ -38,7 +41,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 const READERS: u32 = 4;
 
-/// A store, a directory and an outbox in one SQLite file.
+/// A store, a directory, an outbox and its deliveries in one SQLite file.
 ///
 /// Cheap to clone; clones share their connections. Several stores may have one file open, in one
 /// process or in several, but all on one machine: the file must not lie on a network drive.
@@ -165,6 +168,9 @@ impl Store for SqliteStore {
         Ok(answered.await.map(drop).map_err(Failure::from)?)
     }
 }
+
+/// Other processes look into the file from time to time.
+impl Signals for SqliteStore {}
 
 fn path_of(url: &str) -> Result<PathBuf, Failure> {
     let path = match url.strip_prefix("sqlite:") {

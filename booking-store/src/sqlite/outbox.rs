@@ -1,52 +1,112 @@
-//! The outbox table. What is delivered is marked and stays.
+//! The outbox table: the log of events, in the order of their commits.
 
 use async_trait::async_trait;
-use booking_core::{Event, EventId, Outbox, Recorded, StoreError};
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use booking_core::{EventQuery, Outbox, Recorded, StoreError};
+use chrono::{DateTime, Utc};
 
 use super::SqliteStore;
-use crate::error::{Failure, Malformed};
+use crate::error::Failure;
+use crate::event_rows::{self, EventRow};
 use crate::rows;
 
-pub(super) const UNDELIVERED: &str = "
-    SELECT sequence, event_id, occurred_ms, payload FROM outbox
-    WHERE delivered = 0 AND sequence > ?1 ORDER BY sequence LIMIT ?2";
+/// Whether there are events that were not looked at for everybody.
+pub(super) const IS_BEHIND: &str = "
+    SELECT EXISTS (
+        SELECT 1 FROM subscriber WHERE noted_to < (SELECT max(sequence) FROM outbox)
+    )";
 
-pub(super) const MARK_DELIVERED: &str = "
-    UPDATE outbox SET delivered = 1
-    WHERE sequence IN (SELECT value FROM json_each(?1)) AND delivered = 0";
+/// How many events come next, at most `?1`, and which one is the last of them.
+pub(super) const NEXT: &str = "
+    SELECT count(*), max(sequence) FROM (
+        SELECT sequence FROM outbox WHERE sequence > (SELECT min(noted_to) FROM subscriber)
+        ORDER BY sequence LIMIT ?1
+    )";
+
+/// A delivery, due at `?2`, of every event up to `?1` to everybody who wants it. Somebody may have
+/// asked for one of them already.
+pub(super) const NOTE: &str = "
+    INSERT INTO delivery (subscriber_id, sequence, meeting_id, state, due_ms)
+    SELECT subscriber.id, outbox.sequence, outbox.meeting_id, 'pending', ?2
+    FROM subscriber CROSS JOIN outbox
+    WHERE is_active = 1 AND outbox.sequence > noted_to AND outbox.sequence <= ?1
+        AND (event_types = '[]' OR event_type IN (SELECT value FROM json_each(event_types)))
+    ON CONFLICT DO NOTHING";
+
+pub(super) const NOTED: &str = "UPDATE subscriber SET noted_to = ?1 WHERE noted_to < ?1";
+
+pub(super) const EVENTS: &str = "
+    SELECT sequence, event_id, occurred_ms, payload FROM outbox
+    WHERE sequence > ?1 ORDER BY sequence LIMIT ?2";
+
+/// Each half comes in order from its index, and has what the other has not.
+pub(super) const EVENTS_OF: &str = "
+    SELECT sequence, event_id, occurred_ms, payload FROM outbox
+    WHERE client_id = ?3 AND sequence > ?1
+    UNION ALL
+    SELECT sequence, event_id, occurred_ms, payload FROM outbox
+    WHERE therapist_id = ?3 AND client_id <> ?3 AND sequence > ?1
+    ORDER BY sequence LIMIT ?2";
+
+/// Of all that ever were, as the numbers of rows that have gone are not used again.
+pub(super) const LAST: &str = "
+    SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0)";
+
+/// Their deliveries go with them.
+pub(super) const FORGET: &str = "
+    DELETE FROM outbox WHERE sequence IN (
+        SELECT sequence FROM outbox
+        WHERE occurred_ms < ?1
+            AND sequence <= (SELECT coalesce(min(noted_to), 9223372036854775807) FROM subscriber)
+            AND NOT EXISTS (
+                SELECT 1 FROM delivery
+                WHERE delivery.sequence = outbox.sequence AND delivery.state = 'pending'
+            )
+        ORDER BY occurred_ms, sequence LIMIT ?2
+    )";
 
 #[async_trait]
 impl Outbox for SqliteStore {
-    async fn undelivered(&self, after: u64, limit: u32) -> Result<Vec<Recorded>, StoreError> {
-        let after = i64::try_from(after).unwrap_or(i64::MAX);
-        let select = sqlx::query(UNDELIVERED).bind(after).bind(limit).fetch_all(&self.readers);
-        let rows = select.await.map_err(Failure::from)?;
-        let recorded: Result<Vec<Recorded>, Failure> = rows.iter().map(recorded).collect();
-        Ok(recorded?)
+    /// Every event is in the log already; what is left are its deliveries, if anybody wants any.
+    async fn publish(&self, now: DateTime<Utc>, limit: u32) -> Result<u32, StoreError> {
+        let is_behind = sqlx::query_scalar(IS_BEHIND).fetch_one(&self.readers);
+        if !is_behind.await.map_err(Failure::from)? {
+            return Ok(0);
+        }
+        Ok(self.note(now, limit).await?)
     }
 
-    async fn mark_delivered(&self, sequences: &[u64]) -> Result<(), StoreError> {
-        if sequences.is_empty() {
-            return Ok(());
+    async fn events(&self, query: &EventQuery) -> Result<Vec<Recorded>, StoreError> {
+        let statement = if query.person.is_some() { EVENTS_OF } else { EVENTS };
+        let mut select = sqlx::query_as::<_, EventRow>(statement)
+            .bind(event_rows::bound(query.after))
+            .bind(query.limit);
+        if let Some(person) = &query.person {
+            select = select.bind(person.as_str());
         }
-        // Numbers that SQLite has no room for were never handed out.
-        let known: Vec<i64> = sequences.iter().filter_map(|&n| i64::try_from(n).ok()).collect();
-        let update = sqlx::query(MARK_DELIVERED).bind(rows::json(&known)?).execute(&self.writer);
-        update.await.map_err(Failure::from)?;
-        Ok(())
+        Ok(rows::all(select.fetch_all(&self.readers).await.map_err(Failure::from)?)?)
+    }
+
+    async fn last_sequence(&self) -> Result<u64, StoreError> {
+        let last = sqlx::query_scalar(LAST).fetch_one(&self.readers).await;
+        Ok(event_rows::number("sequence", last.map_err(Failure::from)?).map_err(Failure::from)?)
+    }
+
+    async fn forget(&self, before: DateTime<Utc>, limit: u32) -> Result<u32, StoreError> {
+        let delete = sqlx::query(FORGET).bind(before.timestamp_millis()).bind(limit);
+        let gone = delete.execute(&self.writer).await.map_err(Failure::from)?.rows_affected();
+        Ok(u32::try_from(gone).unwrap_or(limit))
     }
 }
 
-fn recorded(row: &SqliteRow) -> Result<Recorded, Failure> {
-    let sequence: i64 = row.try_get("sequence")?;
-    Ok(Recorded {
-        sequence: u64::try_from(sequence).map_err(Malformed::because("sequence"))?,
-        event: Event {
-            id: EventId::from_uuid(row.try_get("event_id")?),
-            occurred_at: rows::instant(row.try_get("occurred_ms")?)?,
-            payload: rows::from_json("event", row.try_get("payload")?)?,
-        },
-    })
+impl SqliteStore {
+    async fn note(&self, now: DateTime<Utc>, limit: u32) -> Result<u32, Failure> {
+        let mut transaction = self.begin_write().await?;
+        let next = sqlx::query_as::<_, (u32, Option<i64>)>(NEXT).bind(limit);
+        let (count, Some(last)) = next.fetch_one(&mut *transaction).await? else { return Ok(0) };
+        let note = sqlx::query(NOTE).bind(last).bind(now.timestamp_millis());
+        note.execute(&mut *transaction).await?;
+        sqlx::query(NOTED).bind(last).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(count)
+    }
 }

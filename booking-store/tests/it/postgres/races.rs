@@ -22,7 +22,7 @@ async fn nor_where_transactions_are_repeatable_reads() {
         let name = database.url.rsplit('/').next().unwrap().trim_end_matches('?');
         let set = "SET default_transaction_isolation =";
         sql(&database.url, &format!("ALTER DATABASE {name} {set} '{isolation}'"));
-        let count = "TRUNCATE meeting, busy, availability, outbox";
+        let count = "TRUNCATE meeting, busy, availability, outbox, delivery";
         sql(&database.url, count);
         never_book_twice(&database).await;
     }
@@ -74,6 +74,6 @@ async fn a_new_database_may_be_opened_by_several_at_once() {
         store.migrate().await.unwrap();
         store.ping().await.unwrap();
     }
-    let once = "DO $$ BEGIN ASSERT (SELECT count(*) FROM _sqlx_migrations) = 1; END $$";
+    let once = "DO $$ BEGIN ASSERT (SELECT count(*) FROM _sqlx_migrations) = 2; END $$";
     sql(&database.url, once);
 }

@@ -1,0 +1,96 @@
+//! Who gets events.
+
+use booking_core::{ChangeSubscriber, Subscriber, SubscriberId};
+use sqlx::SqliteConnection;
+
+use super::SqliteStore;
+use crate::error::Failure;
+use crate::event_rows::{self, SubscriberRow};
+use crate::rows;
+
+/// What they get begins after the last event that there is.
+const INSERT: &str = "
+    INSERT INTO subscriber (id, event_types, is_active, settings, created_ms, noted_to)
+    VALUES (
+        ?1, ?2, ?3, ?4, ?5,
+        coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0)
+    )
+    ON CONFLICT DO NOTHING";
+
+pub(super) const SELECT: &str = "
+    SELECT id, event_types, is_active, settings, created_ms FROM subscriber WHERE id = ?1";
+
+pub(super) const UPDATE: &str = "
+    UPDATE subscriber SET event_types = ?2, is_active = ?3, settings = ?4, created_ms = ?5
+    WHERE id = ?1";
+
+/// Some at a time: other writers have their turn in between.
+pub(super) const DELETE_DELIVERIES: &str = "
+    DELETE FROM delivery WHERE (subscriber_id, sequence) IN (
+        SELECT subscriber_id, sequence FROM delivery WHERE subscriber_id = ?1 LIMIT ?2
+    )";
+
+pub(super) const DELETE: &str = "DELETE FROM subscriber WHERE id = ?1";
+
+/// How many deliveries of somebody who leaves go in one transaction.
+const SOME: u32 = 10_000;
+
+/// All of a small table.
+pub(super) const ALL: &str = "
+    SELECT id, event_types, is_active, settings, created_ms FROM subscriber
+    ORDER BY created_ms, id";
+
+impl SqliteStore {
+    pub(super) async fn insert(&self, subscriber: &Subscriber) -> Result<bool, Failure> {
+        let mut transaction = self.begin_write().await?;
+        let inserted = put(&mut transaction, INSERT, subscriber).await?;
+        transaction.commit().await?;
+        Ok(inserted > 0)
+    }
+
+    pub(super) async fn update(
+        &self,
+        id: &SubscriberId,
+        change: ChangeSubscriber<'_>,
+    ) -> Result<Option<Subscriber>, Failure> {
+        let mut transaction = self.begin_write().await?;
+        let select = sqlx::query_as::<_, SubscriberRow>(SELECT).bind(id.as_str());
+        let found = rows::one(select.fetch_optional(&mut *transaction).await?)?;
+        let Some(mut subscriber): Option<Subscriber> = found else { return Ok(None) };
+        change(&mut subscriber);
+        subscriber.id = id.clone();
+        put(&mut transaction, UPDATE, &subscriber).await?;
+        transaction.commit().await?;
+        Ok(Some(subscriber))
+    }
+
+    pub(super) async fn delete(&self, id: &SubscriberId) -> Result<bool, Failure> {
+        loop {
+            let some = sqlx::query(DELETE_DELIVERIES).bind(id.as_str()).bind(SOME);
+            if some.execute(&self.writer).await?.rows_affected() < SOME.into() {
+                break;
+            }
+        }
+        let delete = sqlx::query(DELETE).bind(id.as_str());
+        Ok(delete.execute(&self.writer).await?.rows_affected() > 0)
+    }
+
+    pub(super) async fn all(&self) -> Result<Vec<Subscriber>, Failure> {
+        rows::all(sqlx::query_as::<_, SubscriberRow>(ALL).fetch_all(&self.readers).await?)
+    }
+}
+
+/// For both statements, whose parameters are the same. Returns how many rows it wrote.
+async fn put(
+    connection: &mut SqliteConnection,
+    statement: &'static str,
+    subscriber: &Subscriber,
+) -> Result<u64, Failure> {
+    let put = sqlx::query(statement)
+        .bind(subscriber.id.as_str())
+        .bind(rows::json(&event_rows::event_types(subscriber))?)
+        .bind(subscriber.is_active)
+        .bind(rows::json(&subscriber.settings)?)
+        .bind(subscriber.created_at.timestamp_millis());
+    Ok(put.execute(connection).await?.rows_affected())
+}
