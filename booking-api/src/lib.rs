@@ -32,6 +32,8 @@ mod body;
 mod dto;
 mod health;
 mod http;
+#[cfg(feature = "nats")]
+mod nats;
 mod params;
 mod problem;
 mod spec;
@@ -58,6 +60,8 @@ use crate::streams::{Seats, Streams};
 
 pub use auth::{AuthError, InvalidKey, JwtVerifier, Session, Verifier};
 pub use http::WriteTimeout;
+#[cfg(feature = "nats")]
+pub use nats::{NatsOptions, NatsSetupError, NatsSink};
 pub use problem::{Code, FieldError, Problem, ProblemBody};
 pub use streams::StreamLimits;
 

@@ -10,6 +10,8 @@ mod hostile_raw;
 mod idempotency;
 mod kill;
 mod logs;
+mod nats;
+mod nats_server;
 mod pages;
 mod paging;
 #[path = "../../../booking-store/tests/it/postgres/server.rs"]
@@ -20,6 +22,9 @@ mod raw;
 mod server;
 mod signing;
 mod slots;
+mod sse;
+mod streams;
+mod streams_end;
 mod text;
 mod tokens;
 mod two_processes;
