@@ -59,7 +59,7 @@ use crate::spec::{Spec, answer};
 use crate::streams::{Seats, Streams};
 
 pub use auth::{AuthError, InvalidKey, JwtVerifier, Session, Verifier};
-pub use http::WriteTimeout;
+pub use http::PromptAcceptor;
 #[cfg(feature = "nats")]
 pub use nats::{NatsOptions, NatsSetupError, NatsSink};
 pub use problem::{Code, FieldError, Problem, ProblemBody};
@@ -111,8 +111,8 @@ impl Api {
         self
     }
 
-    /// Adds the streams: events and slots as they change. Let the server that the routes are given
-    /// to have a [`WriteTimeout`], and say when it stops: see [`Self::closing_with`].
+    /// Adds the streams: events and slots as they change. Let the server have a [`PromptAcceptor`],
+    /// and say when it stops: see [`Self::closing_with`].
     #[must_use]
     pub fn with_live(mut self, live: Live) -> Self {
         self.live = Some(live);

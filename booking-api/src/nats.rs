@@ -1,5 +1,6 @@
 //! Events over NATS JetStream (<https://docs.nats.io/nats-concepts/jetstream>).
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -65,10 +66,10 @@ impl NatsOptions {
 pub enum NatsSetupError {
     /// Not the URL of a NATS server.
     #[error("not the URL of a NATS server, such as nats://127.0.0.1:4222")]
-    Url(#[source] std::io::Error),
+    Url(#[source] io::Error),
     /// The credentials cannot be used.
     #[error("the credentials file cannot be read")]
-    Credentials(#[source] std::io::Error),
+    Credentials(#[source] io::Error),
     /// The client does not start.
     #[error("the NATS client cannot be set up")]
     Client(#[source] async_nats::ConnectError),
@@ -108,7 +109,7 @@ impl NatsSink {
     /// # Errors
     /// [`NatsSetupError`] when the settings make no sense; never because there is no server yet.
     pub async fn connect(options: NatsOptions) -> Result<Self, NatsSetupError> {
-        let servers: Result<Vec<ServerAddr>, _> = options.url.split(',').map(str::parse).collect();
+        let servers: Result<Vec<_>, _> = options.url.split(',').map(server_at).collect();
         let servers = servers.map_err(NatsSetupError::Url)?;
         let (connected, is_connected) = watch::channel(false);
         let mut client = ConnectOptions::new()
@@ -124,6 +125,12 @@ impl NatsSink {
                 note(&event, &connected);
                 std::future::ready(())
             });
+        // The client does not look for them in the URL.
+        client = match servers.iter().find_map(login) {
+            Some((user, Some(password))) => client.user_and_password(user, password),
+            Some((token, None)) => client.token(token),
+            None => client,
+        };
         if let Some(path) = options.credentials {
             client = client.credentials_file(path).await.map_err(NatsSetupError::Credentials)?;
         }
@@ -203,6 +210,23 @@ impl EventSink for NatsSink {
         let published = timeout(PATIENCE, self.publish(event, &mut failure)).await;
         published.map_err(|_| SinkError::retry(failure))
     }
+}
+
+fn server_at(url: &str) -> io::Result<ServerAddr> {
+    let server: ServerAddr = url.parse()?;
+    if server.host().is_empty() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "there is no host in it"));
+    }
+    Ok(server)
+}
+
+/// A user and their password, or a token alone.
+fn login(server: &ServerAddr) -> Option<(String, Option<String>)> {
+    let decoded = |text: &str| {
+        let pair = format!("={}", text.replace('+', "%2B"));
+        form_urlencoded::parse(pair.as_bytes()).map(|(_, text)| text.into_owned()).collect()
+    };
+    Some((decoded(server.username()?), server.password().map(decoded)))
 }
 
 fn failed(what: &str, error: &(dyn std::error::Error + 'static)) -> String {

@@ -101,10 +101,11 @@ impl Verifier for JwtVerifier {
 }
 
 impl JwtVerifier {
-    /// When a token is no longer accepted; `None` beyond the calendar.
+    /// When a token is no longer accepted, as `jsonwebtoken` counts: in whole seconds, the last one
+    /// included. `None` beyond the calendar.
     #[expect(clippy::cast_possible_truncation, reason = "saturates, and fractions do not matter")]
     fn end_of(&self, exp: f64) -> Option<DateTime<Utc>> {
         let leeway = i64::try_from(self.validation.leeway).unwrap_or(i64::MAX);
-        DateTime::from_timestamp((exp as i64).saturating_add(leeway), 0)
+        DateTime::from_timestamp((exp as i64).saturating_add(leeway).saturating_add(1), 0)
     }
 }

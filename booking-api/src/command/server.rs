@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::Failure;
-use crate::WriteTimeout;
+use crate::PromptAcceptor;
 
 /// How long requests under way may take once the process is told to stop.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(10);
@@ -59,7 +59,7 @@ pub(super) async fn serve(
         told_to_stop.await;
         stopping.cancel();
     };
-    Server::new_with_acceptor(WriteTimeout::new(acceptor, WRITE_TIMEOUT))
+    Server::new_with_acceptor(PromptAcceptor::new(acceptor, WRITE_TIMEOUT))
         .idle_timeout(IDLE_TIMEOUT)
         .run_with_graceful_shutdown(routes, told_to_stop, Some(SHUTDOWN_DEADLINE))
         .await?;

@@ -6,8 +6,8 @@ mod cors;
 mod metrics;
 mod observe;
 mod problems;
+mod prompt;
 mod routes;
-mod write_timeout;
 
 use poem::Request;
 
@@ -15,8 +15,8 @@ pub(crate) use cors::Cors;
 pub(crate) use metrics::Metrics;
 pub(crate) use observe::{Observe, RequestId};
 pub(crate) use problems::Problems;
+pub use prompt::PromptAcceptor;
 pub(crate) use routes::Routes;
-pub use write_timeout::WriteTimeout;
 
 /// The path under which an app has mounted the API: empty, or such as `/scheduling`.
 pub(crate) fn mount_prefix(request: &Request) -> &str {

@@ -28,7 +28,7 @@ use crate::told::with_causes;
 /// How long a stream may be silent. Proxies take a minute of silence for a broken connection.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
 /// How long a message may wait for the one before it to be taken.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(25);
 /// How many messages wait.
 const WAITING: usize = 1;
 

@@ -73,7 +73,7 @@ async fn a_stream_ends_with_its_token() {
         stream.expect_end().await;
     }
     let took = begun.elapsed();
-    assert!((Duration::from_millis(1_500)..SOON).contains(&took), "{took:?}");
+    assert!((Duration::from_secs(2)..SOON).contains(&took), "{took:?}");
     assert_eq!(ends(&server), ["token expired", "token expired"]);
     caller.get(EVENTS).await.refused(401, "unauthenticated");
 }
@@ -115,12 +115,12 @@ async fn a_killed_process_costs_no_events() {
     assert_eq!(stream.next().await.expect("an event").json()["subject"], first);
     let second = server.booked(MONDAY_14, 60).await.id();
     server.kill();
-    let last = stream.last_id.expect("an id");
     stream.expect_end().await;
+    let last = stream.last_id.expect("an id");
     let server = Server::start_in(&data, Store::Sqlite).await;
     let third = server.booked("2024-01-15T10:00:00Z", 30).await.id();
     let mut again = server.client().events_after(last).await;
-    let missing = if stream.last_id == Some(last) { vec![second, third] } else { vec![third] };
+    let missing = [second, third].into_iter().filter(|id| !stream.read.contains(id));
     for id in missing {
         assert_eq!(again.next().await.expect("an event").json()["subject"], id);
     }
@@ -138,7 +138,7 @@ async fn a_user_has_so_many_streams_and_no_more() {
         let answer = server.client().get(path).await.refused(429, "too_many_streams");
         assert_eq!(answer.header("retry-after"), "1");
     }
-    server.other_client().stream(EVENTS).await;
+    drop(server.other_client().stream(EVENTS).await);
     streams.pop();
     let again = async {
         while server.client().try_stream(SLOTS).await.is_err() {
