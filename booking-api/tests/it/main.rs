@@ -25,6 +25,7 @@ mod slots;
 mod sse;
 mod streams;
 mod streams_end;
+mod streams_resumed;
 mod text;
 mod tokens;
 mod two_processes;

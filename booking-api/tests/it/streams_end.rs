@@ -1,11 +1,16 @@
 //! How streams end, and that nothing is left of them.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use booking_api::{Api, AuthError, Session, StreamLimits, Verifier};
+use booking_core::{Actor, Booking, Hub, Live, MemoryStore, RandomIds, Role, SystemClock, UserId};
+use poem::{Endpoint, Request};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 use crate::server::{DataDir, MONDAY_14, Server, Store, open_always, session};
 use crate::signing::{IssuerKey, good_claims, unix_now};
@@ -213,4 +218,53 @@ async fn who_does_not_read_is_cut_off() {
     timeout(SOON, end).await.expect("an end");
     assert!(read < EVENTS_THERE * 20_000, "{read} bytes");
     server.client().get("/booking/meetings?limit=1").await.expect(200);
+}
+
+/// The API in another app, where everybody is who they say.
+struct TakeTheirWord;
+
+#[async_trait::async_trait]
+impl Verifier for TakeTheirWord {
+    async fn verify(&self, token: &str) -> Result<Session, AuthError> {
+        let id = UserId::new(token).map_err(|error| AuthError::Rejected(error.to_string()))?;
+        Ok(Actor { id, role: Role::Client }.into())
+    }
+}
+
+#[tokio::test]
+async fn a_process_has_so_many_streams_and_none_while_it_stops() {
+    let store = Arc::new(MemoryStore::default());
+    let (clock, ids) = (Arc::new(SystemClock), Arc::new(RandomIds));
+    let booking = Booking::new(store.clone(), store.clone(), clock, ids);
+    let live = Live::new(booking.clone(), store, Hub::default());
+    let stopping = CancellationToken::new();
+    let app = Api::new(booking, Arc::new(TakeTheirWord))
+        .with_live(live)
+        .stream_limits(StreamLimits { in_all: 3, per_user: 2 })
+        .closing_with(stopping.clone())
+        .routes();
+    let ask = async |user: &str| {
+        let request = Request::builder().uri_str("/api/booking/events");
+        let request = request.header("authorization", format!("Bearer {user}")).finish();
+        app.call(request).await.expect("an answer")
+    };
+    let mut open = Vec::new();
+    for (user, status) in [("ann", 200), ("ann", 200), ("ann", 429), ("bob", 200), ("joe", 503)] {
+        let answer = ask(user).await;
+        assert_eq!(answer.status(), status, "{user}");
+        assert_eq!(answer.headers().contains_key("retry-after"), status != 200);
+        open.push(answer);
+    }
+    open.remove(0);
+    let free = async {
+        while ask("joe").await.status() != 200 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(SOON, free).await.expect("a seat that is free again");
+    stopping.cancel();
+    assert_eq!(ask("zoe").await.status(), 503);
+    let body = open.remove(0).into_body().into_string();
+    let text = timeout(SOON, body).await.expect("an end").expect("a clean one");
+    assert!(text.starts_with("retry: ") && text.ends_with("id: 0\n\n"), "{text}");
 }
