@@ -57,7 +57,7 @@ impl Stage {
     fn start_relay(&self) {
         let (store, clock) = (self.world.store.clone(), self.world.clock.clone());
         let relay = Relay::new(store, self.hub.clone(), clock);
-        self.world.run(async { tokio::spawn(relay.run(std::future::pending())) });
+        self.world.run(async { drop(tokio::spawn(relay.run(std::future::pending()))) });
     }
 
     fn slots(&self, actor: &Actor, therapist: &Actor, date: NaiveDate) -> Viewer {
@@ -249,7 +249,7 @@ impl Store for Slow {
     async fn change(&self, scope: &Scope, decide: Decide<'_>) -> Result<Change, ChangeError> {
         let changed = self.inner.change(scope, decide).await;
         if self.never_answers {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
         changed
     }
