@@ -98,9 +98,8 @@ fn greet(
 /// What a message bus would be told.
 async fn log_events(live: Live) {
     loop {
-        if let Err(error) = logs::tell_of_events(&live).await {
-            tracing::warn!(%error, "events cannot be read");
-        }
+        let Err(error) = logs::tell_of_events(&live).await;
+        tracing::warn!(%error, "events cannot be read");
         tokio::time::sleep(AFTER_FAILURE).await;
     }
 }

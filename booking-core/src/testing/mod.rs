@@ -22,16 +22,21 @@
 
 pub mod atomicity;
 pub mod availability;
+pub mod deliveries;
+pub mod delivery_races;
 pub mod dropped;
 pub mod fixtures;
 pub mod lists;
+pub mod log;
 pub mod people;
 pub mod published;
 pub mod races;
 pub mod reads;
 pub mod records;
 pub mod rows;
+pub mod subscribers;
 
+mod events;
 mod world;
 
 use std::any::Any;
@@ -96,6 +101,10 @@ macro_rules! conformance {
         $crate::conformance_reads!($make);
         $crate::conformance_lists!($make);
         $crate::conformance_published!($make);
+        $crate::conformance_log!($make);
+        $crate::conformance_subscribers!($make);
+        $crate::conformance_deliveries!($make);
+        $crate::conformance_delivery_races!($make);
         $crate::conformance_people!($make);
     };
 }

@@ -1,4 +1,4 @@
-//! Events: exactly when something changed, in order, until they are delivered.
+//! Events: exactly when something changed.
 
 use chrono::TimeDelta;
 
