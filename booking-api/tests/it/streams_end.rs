@@ -12,6 +12,7 @@ use tokio::net::TcpSocket;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::postgres::Cluster;
 use crate::server::{DataDir, MONDAY_14, Server, Store, open_always, session};
 use crate::signing::{IssuerKey, good_claims, unix_now};
 
@@ -129,6 +130,32 @@ async fn a_killed_process_costs_no_events() {
     for id in missing {
         assert_eq!(again.next().await.expect("an event").json()["subject"], id);
     }
+}
+
+#[tokio::test]
+async fn streams_end_when_their_store_is_gone_and_can_be_had_again() {
+    let cluster = Cluster::start();
+    let server = Server::start_on(&DataDir::new(), &cluster.url()).await;
+    server.open_mondays().await;
+    let mut streams = [server.client().stream(EVENTS).await, server.client().stream(SLOTS).await];
+    let last = streams[0].last_id.expect("an id");
+    cluster.stop();
+    for stream in &mut streams {
+        stream.expect_end().await;
+    }
+    assert_eq!(ends(&server), ["failed", "failed"]);
+    server.client().get(EVENTS).await.refused(503, "unavailable");
+    assert!(!server.log().contains("panic"));
+    cluster.resume();
+    let back = async {
+        while server.client().get("/readyz").await.status != 200 {
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    timeout(Duration::from_secs(30), back).await.expect("the store is back");
+    let id = server.booked(MONDAY_14, 60).await.id();
+    let mut again = server.client().events_after(last).await;
+    assert_eq!(again.next().await.expect("an event").json()["subject"], id);
 }
 
 #[tokio::test]
