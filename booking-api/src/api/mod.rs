@@ -4,6 +4,7 @@ mod availability;
 mod directory;
 mod meetings;
 mod slots;
+mod streams;
 #[cfg(feature = "webhooks")]
 mod webhooks;
 
@@ -13,6 +14,7 @@ pub(crate) use availability::AvailabilityApi;
 pub(crate) use directory::DirectoryApi;
 pub(crate) use meetings::MeetingsApi;
 pub(crate) use slots::SlotsApi;
+pub(crate) use streams::StreamsApi;
 #[cfg(feature = "webhooks")]
 pub(crate) use webhooks::WebhooksApi;
 
@@ -25,6 +27,8 @@ pub(crate) enum Chapter {
     Availability,
     /// What can be booked.
     Slots,
+    /// What changes while somebody looks on.
+    Live,
     /// Users, and which client belongs to which therapist.
     Directory,
     /// Who is told of events, and what became of them.

@@ -10,11 +10,14 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::Failure;
+use crate::PromptAcceptor;
 
 /// How long requests under way may take once the process is told to stop.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(10);
 /// How long a connection may stay open with nothing asked.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+/// How long a client may take nothing of what is sent to it.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// 127.0.0.1 and, where the machine has it, `[::1]`; returns the port too.
 pub(super) async fn listen_on_loopback(
@@ -56,7 +59,7 @@ pub(super) async fn serve(
         told_to_stop.await;
         stopping.cancel();
     };
-    Server::new_with_acceptor(acceptor)
+    Server::new_with_acceptor(PromptAcceptor::new(acceptor, WRITE_TIMEOUT))
         .idle_timeout(IDLE_TIMEOUT)
         .run_with_graceful_shutdown(routes, told_to_stop, Some(SHUTDOWN_DEADLINE))
         .await?;

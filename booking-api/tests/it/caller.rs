@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
-use reqwest::{Client, Method};
+use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
 
 use crate::text::{masked, minified};
@@ -98,30 +98,31 @@ impl Caller {
         path: &str,
         body: Option<Vec<u8>>,
     ) -> reqwest::Result<Answer> {
-        let base = if path.starts_with("/booking") { "/api" } else { "" };
-        let url = format!("{}{base}{path}", self.origin);
-        let mut request = self.http.request(method.clone(), &url);
-        for (name, value) in &self.headers {
-            request = request.header(*name, value);
-        }
+        let mut request = self.request(method.clone(), path);
         if let Some(body) = body {
             if !self.headers.iter().any(|(name, _)| *name == "content-type") {
                 request = request.header("content-type", "application/json");
             }
             request = request.body(body);
         }
-        let response = request.send().await?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await?;
-        let body = serde_json::from_str(&text).unwrap_or_default();
-        let answer = Answer { status, headers, text, body };
+        let answer = Answer::read(request.send().await?).await?;
         if method != Method::OPTIONS {
             assert_ne!(answer.header("x-request-id"), "", "{method} {path} is named");
         }
-        if status >= 400 && method != Method::HEAD {
+        if answer.status >= 400 && method != Method::HEAD {
             answer.check_is_problem();
         }
         Ok(answer)
+    }
+
+    /// A request without a body, to be sent.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let base = if path.starts_with("/booking") { "/api" } else { "" };
+        let url = format!("{}{base}{path}", self.origin);
+        let headers = self.headers.iter();
+        headers.fold(self.http.request(method, &url), |request, (name, value)| {
+            request.header(*name, value)
+        })
     }
 }
 
@@ -136,6 +137,13 @@ fn no_tls() -> rustls::ClientConfig {
 }
 
 impl Answer {
+    pub(crate) async fn read(response: Response) -> reqwest::Result<Self> {
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await?;
+        let body = serde_json::from_str(&text).unwrap_or_default();
+        Ok(Self { status, headers, text, body })
+    }
+
     /// A header's value; empty when it is not there.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().expect("an ASCII header"))

@@ -6,6 +6,7 @@ mod conformance_teeth;
 mod events;
 mod idempotency;
 mod listing;
+mod live;
 mod model;
 mod oracle;
 mod relay;
