@@ -62,6 +62,7 @@ cases! {
                             return share;
                         }
                         share.extend(claimed.into_iter().map(|claimed| claimed.event.sequence));
+                        assert!(share.len() <= 60, "the same ones come again and again");
                     }
                 }
             })).await.concat();

@@ -3,6 +3,7 @@
 mod access;
 mod conformance;
 mod conformance_teeth;
+mod delivery_teeth;
 mod events;
 mod idempotency;
 mod listing;

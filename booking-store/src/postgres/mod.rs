@@ -41,8 +41,8 @@ const RELAYS: u32 = 4;
 /// Whatever the server's default is: under REPEATABLE READ, what is read after the locks would be
 /// older than they are.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
-/// How often a change begins again after it met others in a circle. With all calendars locked in
-/// order that takes somebody who writes to the tables directly.
+/// How often a transaction begins again after it met others in a circle. For a change, with all
+/// calendars locked in order, that takes somebody who writes to the tables directly.
 const MAX_TRIES: u32 = 3;
 /// How long a migration waits for the one of another process, and for a connection.
 const MIGRATION_WAIT: Duration = Duration::from_secs(60);

@@ -12,7 +12,8 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection, PgConnection, Postgres};
 use tokio::runtime::Handle;
 
-use super::codes::is_lost_connection;
+use super::MAX_TRIES;
+use super::codes::{is_lost_connection, is_lost_race};
 use crate::error::Failure;
 
 /// How long a call takes at most, whatever happens.
@@ -105,6 +106,23 @@ impl Pool {
             outcome
         };
         self.bounded(on_connection).await
+    }
+
+    /// A call that begins again when the server gave it up for the sake of others.
+    pub(super) async fn persist<T, Call>(&self, call: impl Fn() -> Call) -> Result<T, StoreError>
+    where
+        Call: Future<Output = Result<T, StoreError>>,
+    {
+        let tries = async {
+            let mut tries = 1;
+            loop {
+                match call().await {
+                    Err(lost) if is_lost_race(&lost) && tries < MAX_TRIES => tries += 1,
+                    outcome => return outcome,
+                }
+            }
+        };
+        self.bounded(tries).await
     }
 
     /// An answer in time, or none.
