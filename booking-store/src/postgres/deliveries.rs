@@ -62,7 +62,7 @@ impl Deliveries for PostgresStore {
     }
 
     async fn deliveries(&self, query: &DeliveryQuery) -> Result<Vec<Delivery>, StoreError> {
-        self.readers.call(async |connection| list(connection, query).await).await
+        self.relays.call(async |connection| list(connection, query).await).await
     }
 
     async fn replay(&self, subscriber: &SubscriberId, replay: &Replay) -> Result<u32, StoreError> {
@@ -71,7 +71,7 @@ impl Deliveries for PostgresStore {
     }
 
     async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
-        self.readers.call(async |connection| backlog(connection).await).await
+        self.relays.call(async |connection| backlog(connection).await).await
     }
 }
 

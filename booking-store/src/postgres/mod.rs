@@ -26,7 +26,7 @@ use sqlx::{ConnectOptions, Connection, PgConnection};
 use uuid::Uuid;
 
 use self::codes::is_lost_race;
-use self::pool::{Lost, Pool};
+use self::pool::{Lost, Plans, Pool};
 use crate::error::Failure;
 
 pub(crate) use self::codes::may_pass;
@@ -94,9 +94,9 @@ impl PostgresStore {
         let options: PgConnectOptions = url.parse().map_err(Failure::unavailable)?;
         let options = options.application_name("booking");
         let lost = Lost::default();
-        let readers = Pool::new(&options, READERS, &lost);
-        let writers = Pool::new(&options, WRITERS, &lost);
-        let relays = Pool::new(&options, RELAYS, &lost);
+        let readers = Pool::new(&options, READERS, Plans::Once, &lost);
+        let writers = Pool::new(&options, WRITERS, Plans::Once, &lost);
+        let relays = Pool::new(&options, RELAYS, Plans::EachTime, &lost);
         let store = Self { options, readers, writers, relays, sender: signals::new_sender() };
         store.migrate().await?;
         Ok(store)

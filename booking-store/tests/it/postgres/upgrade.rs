@@ -33,6 +33,8 @@ async fn events_of_the_first_version_are_in_the_log() {
             .bind(number < 4);
         insert.execute(&mut connection).await.unwrap();
     }
+    let drawn = "SELECT setval(pg_get_serial_sequence('outbox', 'sequence'), 13)";
+    sqlx::query(drawn).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
 
     let store = open(&database).await;
