@@ -141,7 +141,7 @@ impl Pool {
         let tries = async {
             let mut tries = 1;
             loop {
-                match call().await {
+                match Box::pin(call()).await {
                     Err(lost) if is_lost_race(&lost) && tries < MAX_TRIES => tries += 1,
                     outcome => return outcome,
                 }

@@ -20,7 +20,8 @@ const FILL: &str = "
     SELECT gen_random_uuid(), md5((n % 7000)::text)::uuid,
         timestamptz '2024-01-01' + n * interval '1 minute',
         format(
-            '{\"type\": \"AppointmentBooked\", \"data\": {\"clientId\": \"c%s\", \"therapistId\": \"t%s\"}}',
+            '{\"type\": \"AppointmentBooked\",
+              \"data\": {\"clientId\": \"c%s\", \"therapistId\": \"t%s\"}}',
             n % 700, n % 30
         )::json,
         CASE WHEN n <= 20000 THEN n END
