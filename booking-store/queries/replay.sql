@@ -1,5 +1,5 @@
--- Makes at most $4 events of the log, from $2 to $3, due to $1 at $5: those that they want, and that
--- are not on their way already.
+-- Makes at most $4 events of the log, from $2 to $3, due to $1 at $5: those that they want, and
+-- that are not on their way already.
 INSERT INTO delivery (subscriber_id, position, meeting_id, state, due_at)
 SELECT subscriber.id, outbox.position, outbox.meeting_id, 'pending', $5
 FROM subscriber CROSS JOIN outbox

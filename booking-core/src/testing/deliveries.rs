@@ -29,8 +29,15 @@ cases! {
         assert_eq!(claimed(&world.claim(&crm, now(), 10).await), [0; 0]);
         world.settle(&crm, &[ended(&first[1], at(1), Outcome::Delivered)]).await;
         assert_eq!(claimed(&world.claim(&crm, at(1), 10).await), [b + 1]);
-        assert_eq!(claimed(&world.claim(&crm, until - TimeDelta::milliseconds(1), 10).await), [0; 0]);
-        assert_eq!(claimed(&world.claim(&crm, until, 10).await), [a, c], "whoever had them lost them");
+        assert_eq!(
+            claimed(&world.claim(&crm, until - TimeDelta::milliseconds(1), 10).await),
+            [0; 0]
+        );
+        assert_eq!(
+            claimed(&world.claim(&crm, until, 10).await),
+            [a, c],
+            "whoever had them lost them"
+        );
         assert_eq!(world.claim(&SubscriberId::new("nobody").expect("a name"), until, 10).await, []);
     }
 
@@ -38,9 +45,11 @@ cases! {
     async fn the_longest_due_come_first(world: World) {
         let (crm, log) = with_stories(&world, 4, 1).await;
         let claimed_now = world.claim(&crm, now(), 10).await;
-        let settled: Vec<_> = claimed_now.iter().zip([30, 10, 20, 10]).map(|(claimed, seconds)| {
-            ended(claimed, now(), Outcome::RetryAt(at(seconds)))
-        }).collect();
+        let settled: Vec<_> = claimed_now
+            .iter()
+            .zip([30, 10, 20, 10])
+            .map(|(claimed, seconds)| ended(claimed, now(), Outcome::RetryAt(at(seconds))))
+            .collect();
         world.settle(&crm, &settled).await;
         assert_eq!(claimed(&world.claim(&crm, at(9), 10).await), [0; 0]);
         assert_eq!(claimed(&world.claim(&crm, at(20), 2).await), [log[1], log[3]]);
@@ -76,12 +85,15 @@ cases! {
             let claimed = world.claim(&crm, expected.due_at, 1).await.remove(0);
             assert_eq!(claimed.failures, expected.failures);
             let status = [Some(u16::MAX), None, Some(200)][n];
-            let attempt = Attempt { at: expected.due_at + TimeDelta::milliseconds(1), status, error };
+            let attempt =
+                Attempt { at: expected.due_at + TimeDelta::milliseconds(1), status, error };
             let settled = Settled { attempt: attempt.clone(), ..ended(&claimed, now(), outcome) };
             world.settle(&crm, &[settled]).await;
             expected.last_attempt = Some(attempt);
             match outcome {
-                Outcome::RetryAt(at) => (expected.due_at, expected.failures) = (at, expected.failures + 1),
+                Outcome::RetryAt(at) => {
+                    (expected.due_at, expected.failures) = (at, expected.failures + 1);
+                }
                 _ => expected.state = DeliveryState::Delivered,
             }
             assert_eq!(world.delivery(&crm, log[0]).await, expected);
@@ -102,7 +114,11 @@ cases! {
             assert_eq!((delivery.state, delivery.failures), (DeliveryState::Pending, 0));
             assert_eq!((delivery.due_at, delivery.last_attempt), (now(), None));
         }
-        assert_eq!(claimed(&world.claim(&crm, later, 10).await), log[1..], "it still is somebody's");
+        assert_eq!(
+            claimed(&world.claim(&crm, later, 10).await),
+            log[1..],
+            "it still is somebody's"
+        );
         world.settle(&crm, &[ended(&second, later, Outcome::Delivered)]).await;
         let delivered = world.delivery(&crm, log[0]).await;
         for stale in [&first, &second] {
@@ -147,7 +163,8 @@ cases! {
         let claimed = world.claim(&crm, now(), 10).await.remove(0);
         let nobody = SubscriberId::new("nobody").expect("a name");
         let done = ended(&claimed, now(), Outcome::Delivered);
-        let unknown = [0, log[1] + 1, u64::MAX].map(|sequence| Settled { sequence, ..done.clone() });
+        let unknown =
+            [0, log[1] + 1, u64::MAX].map(|sequence| Settled { sequence, ..done.clone() });
         world.settle(&crm, &[]).await;
         world.settle(&nobody, std::slice::from_ref(&done)).await;
         world.settle(&crm, &unknown).await;
@@ -257,9 +274,17 @@ cases! {
         world.join("idle").await;
         let (crm, log) = with_stories(&world, 12, 1).await;
         let claimed = world.claim(&crm, now(), 9).await;
-        let settled: Vec<_> = claimed.iter().enumerate().map(|(n, claimed)| {
-            ended(claimed, now(), [Outcome::Delivered, Outcome::Dead, Outcome::RetryAt(at(9))][n % 3])
-        }).collect();
+        let settled: Vec<_> = claimed
+            .iter()
+            .enumerate()
+            .map(|(n, claimed)| {
+                ended(
+                    claimed,
+                    now(),
+                    [Outcome::Delivered, Outcome::Dead, Outcome::RetryAt(at(9))][n % 3],
+                )
+            })
+            .collect();
         world.settle(&crm, &settled).await;
         let all = world.deliveries(&crm, None).await;
         let mut expected = log.clone();
@@ -267,8 +292,11 @@ cases! {
         assert_eq!(sequences(all.iter().map(|delivery| &delivery.event)), expected);
         let states = [None].into_iter().chain(DeliveryState::ALL.map(Some));
         for (state, count) in states.zip([12, 6, 3, 3]) {
-            let expected: Vec<_> =
-                all.iter().filter(|one| state.is_none_or(|state| one.state == state)).cloned().collect();
+            let expected: Vec<_> = all
+                .iter()
+                .filter(|one| state.is_none_or(|state| one.state == state))
+                .cloned()
+                .collect();
             assert_eq!(expected.len(), count);
             for limit in [1, 2, 5, 100] {
                 assert_eq!(paged(&world, &crm, state, limit).await, expected);

@@ -32,11 +32,13 @@ cases! {
                 }
                 while world.publish_some(5).await > 0 {}
             }
-        })).await;
+        }))
+        .await;
         let log = sequences(&world.events().await);
         assert_eq!(log.len(), 8 * 6 * 2);
         for id in &ids {
-            let mut noted = sequences(world.deliveries(id, None).await.iter().map(|one| &one.event));
+            let mut noted =
+                sequences(world.deliveries(id, None).await.iter().map(|one| &one.event));
             noted.reverse();
             assert_eq!(noted, log);
         }
@@ -62,9 +64,12 @@ cases! {
                             return share;
                         }
                         share.extend(claimed.into_iter().map(|claimed| claimed.event.sequence));
+                        assert!(share.len() <= 60, "the same ones come again and again");
                     }
                 }
-            })).await.concat();
+            }))
+            .await
+            .concat();
             let different: BTreeSet<u64> = shares.iter().copied().collect();
             assert_eq!((shares.len(), different.len()), (60, 60), "round {round}");
             let heads: BTreeSet<u64> = oldest(&world, &crm).await;
@@ -91,8 +96,9 @@ cases! {
                 arrived: arrived.clone(),
             };
             worker.work()
-        })).await;
-        let arrived = arrived.lock().expect("nothing panics");
+        }))
+        .await;
+        let arrived = std::mem::take(&mut *arrived.lock().expect("nothing panics"));
         assert_eq!(arrived.len(), 6);
         for chapters in arrived.values() {
             assert!(chapters.iter().copied().eq(0..EVENTS), "{chapters:?}");
@@ -206,8 +212,8 @@ impl Pair {
             3..6 => self.claim(&id).await,
             6..9 => self.settle().await,
             9 => {
-                self.now +=
-                    TimeDelta::seconds(20 * i64::try_from(self.dice.roll(4)).expect("small"))
+                let seconds = 20 * i64::try_from(self.dice.roll(4)).expect("small");
+                self.now += TimeDelta::seconds(seconds);
             }
             10 if self.dice.roll(4) == 0 => {
                 let is_active = self.dice.roll(2) == 0;

@@ -18,7 +18,8 @@ cases! {
         late.created_at += TimeDelta::milliseconds(1);
         let mut picky = subscriber("picky");
         picky.event_types = [EventType::Cancelled, EventType::Booked].into();
-        picky.settings = json!({ NASTY: [NASTY, null, true, 0.1, 1e300, -7, { "\u{0}": "\u{0}" }] });
+        picky.settings =
+            json!({ NASTY: [NASTY, null, true, 0.1, 1e300, -7, { "\u{0}": "\u{0}" }] });
         let mut resting = subscriber("Z");
         resting.is_active = false;
         resting.event_types = EventType::ALL.iter().copied().collect();
@@ -74,7 +75,8 @@ cases! {
                     outbox.change_subscriber(&id, &count).await.expect("the store changes them");
                 }
             }
-        })).await;
+        }))
+        .await;
         assert_eq!(subscribers(&world).await[0].settings, json!(12 * 8));
     }
 
@@ -112,7 +114,8 @@ cases! {
                         _ => while world.publish_some(2).await > 0 {},
                     }
                 }
-            })).await;
+            }))
+            .await;
             world.publish().await;
             world.take_all(&lab, now()).await;
             let delivered = world.deliveries(&lab, Some(DeliveryState::Delivered)).await;

@@ -1,8 +1,11 @@
 //! The rules of `booking-core`, tested through its public face.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod access;
 mod conformance;
 mod conformance_teeth;
+mod delivery_teeth;
 mod events;
 mod idempotency;
 mod listing;

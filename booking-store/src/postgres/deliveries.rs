@@ -30,13 +30,10 @@ impl Deliveries for PostgresStore {
     }
 
     async fn remove_subscriber(&self, id: &SubscriberId) -> Result<bool, StoreError> {
-        let some = async || {
-            self.relays
-                .call(async |connection| subscribers::remove_some(connection, id).await)
-                .await
-        };
-        while !some().await? {}
-        self.relays.call(async |connection| subscribers::remove(connection, id).await).await
+        let some = || self.relays.call(async |one| subscribers::remove_some(one, id).await);
+        while !self.relays.persist(some).await? {}
+        let rest = || self.relays.call(async |one| subscribers::remove(one, id).await);
+        self.relays.persist(rest).await
     }
 
     async fn subscribers(&self) -> Result<Vec<Subscriber>, StoreError> {
@@ -58,23 +55,23 @@ impl Deliveries for PostgresStore {
     ) -> Result<(), StoreError> {
         for batch in event_rows::batches(settled) {
             let batch = Attempts::of(&batch);
-            let call =
-                async |connection: &mut PgConnection| settle(connection, subscriber, &batch).await;
-            self.relays.call(call).await?;
+            let call = || self.relays.call(async |one| settle(one, subscriber, &batch).await);
+            self.relays.persist(call).await?;
         }
         Ok(())
     }
 
     async fn deliveries(&self, query: &DeliveryQuery) -> Result<Vec<Delivery>, StoreError> {
-        self.readers.call(async |connection| list(connection, query).await).await
+        self.relays.call(async |connection| list(connection, query).await).await
     }
 
     async fn replay(&self, subscriber: &SubscriberId, replay: &Replay) -> Result<u32, StoreError> {
-        self.relays.call(async |connection| again(connection, subscriber, replay).await).await
+        let call = || self.relays.call(async |one| again(one, subscriber, replay).await);
+        self.relays.persist(call).await
     }
 
     async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
-        self.readers.call(async |connection| backlog(connection).await).await
+        self.relays.call(async |connection| backlog(connection).await).await
     }
 }
 

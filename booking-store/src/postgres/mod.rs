@@ -26,7 +26,7 @@ use sqlx::{ConnectOptions, Connection, PgConnection};
 use uuid::Uuid;
 
 use self::codes::is_lost_race;
-use self::pool::{Lost, Pool};
+use self::pool::{Lost, Plans, Pool};
 use crate::error::Failure;
 
 pub(crate) use self::codes::may_pass;
@@ -41,8 +41,8 @@ const RELAYS: u32 = 4;
 /// Whatever the server's default is: under REPEATABLE READ, what is read after the locks would be
 /// older than they are.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
-/// How often a change begins again after it met others in a circle. With all calendars locked in
-/// order that takes somebody who writes to the tables directly.
+/// How often a transaction begins again after it met others in a circle. For a change, with all
+/// calendars locked in order, that takes somebody who writes to the tables directly.
 const MAX_TRIES: u32 = 3;
 /// How long a migration waits for the one of another process, and for a connection.
 const MIGRATION_WAIT: Duration = Duration::from_secs(60);
@@ -94,9 +94,9 @@ impl PostgresStore {
         let options: PgConnectOptions = url.parse().map_err(Failure::unavailable)?;
         let options = options.application_name("booking");
         let lost = Lost::default();
-        let readers = Pool::new(&options, READERS, &lost);
-        let writers = Pool::new(&options, WRITERS, &lost);
-        let relays = Pool::new(&options, RELAYS, &lost);
+        let readers = Pool::new(&options, READERS, Plans::Once, &lost);
+        let writers = Pool::new(&options, WRITERS, Plans::Once, &lost);
+        let relays = Pool::new(&options, RELAYS, Plans::EachTime, &lost);
         let store = Self { options, readers, writers, relays, sender: signals::new_sender() };
         store.migrate().await?;
         Ok(store)

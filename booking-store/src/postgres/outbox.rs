@@ -14,7 +14,8 @@ use crate::rows;
 #[async_trait]
 impl Outbox for PostgresStore {
     async fn publish(&self, now: DateTime<Utc>, limit: u32) -> Result<u32, StoreError> {
-        self.relays.call(async |connection| publish(connection, now, limit).await).await
+        let call = || self.relays.call(async |one| publish(one, now, limit).await);
+        self.relays.persist(call).await
     }
 
     async fn events(&self, query: &EventQuery) -> Result<Vec<Recorded>, StoreError> {
@@ -26,7 +27,8 @@ impl Outbox for PostgresStore {
     }
 
     async fn forget(&self, before: DateTime<Utc>, limit: u32) -> Result<u32, StoreError> {
-        self.relays.call(async |connection| forget(connection, before, limit).await).await
+        let call = || self.relays.call(async |one| forget(one, before, limit).await);
+        self.relays.persist(call).await
     }
 }
 

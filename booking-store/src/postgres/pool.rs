@@ -12,7 +12,8 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection, PgConnection, Postgres};
 use tokio::runtime::Handle;
 
-use super::codes::is_lost_connection;
+use super::MAX_TRIES;
+use super::codes::{is_lost_connection, is_lost_race};
 use crate::error::Failure;
 
 /// How long a call takes at most, whatever happens.
@@ -25,18 +26,35 @@ const TEST_AFTER_IDLE: Duration = Duration::from_secs(1);
 const TEST_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What the server gives up by itself: nothing stays locked for long, even if we are gone without
-/// a word. Plans are made once, as all statements go from a few rows to a few rows by indexes,
-/// whatever their parameters; also where a table was so small when the plan was made that reading
-/// all of it looked cheaper.
+/// a word. All statements go from a few rows to a few rows by indexes; also where a table was so
+/// small when the plan was made that reading all of it looked cheaper.
 const SETTINGS: &str = "
     SET statement_timeout = '8s';
     SET lock_timeout = '4s';
     SET idle_in_transaction_session_timeout = '10s';
-    SET plan_cache_mode = force_generic_plan;
     SET enable_seqscan = off;
     SET enable_hashjoin = off;
     SET enable_mergejoin = off;
     SET jit = off";
+
+/// When plans are made.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Plans {
+    /// Once, where there is one way to go, whatever the parameters.
+    Once,
+    /// Each time, by how much there is now: among several indexes, one that looks as good as
+    /// another while a table is empty may soon be the wrong one.
+    EachTime,
+}
+
+impl Plans {
+    const fn setting(self) -> &'static str {
+        match self {
+            Self::Once => "SET plan_cache_mode = force_generic_plan",
+            Self::EachTime => "SET plan_cache_mode = force_custom_plan",
+        }
+    }
+}
 
 /// Connections to one database.
 #[derive(Debug, Clone)]
@@ -60,7 +78,12 @@ pub(super) struct Session {
 
 impl Pool {
     /// Connects when first used. Pools of one server share what they know of it.
-    pub(super) fn new(options: &PgConnectOptions, max_connections: u32, lost: &Lost) -> Self {
+    pub(super) fn new(
+        options: &PgConnectOptions,
+        max_connections: u32,
+        plans: Plans,
+        lost: &Lost,
+    ) -> Self {
         let seen = lost.clone();
         let connections = PgPoolOptions::new()
             .max_connections(max_connections)
@@ -81,8 +104,11 @@ impl Pool {
                     Ok(answers)
                 })
             })
-            .after_connect(|connection, _| {
-                Box::pin(async move { sqlx::raw_sql(SETTINGS).execute(connection).await.map(drop) })
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    sqlx::raw_sql(SETTINGS).execute(&mut *connection).await?;
+                    sqlx::raw_sql(plans.setting()).execute(connection).await.map(drop)
+                })
             })
             .connect_lazy_with(options.clone());
         Self { connections, lost: lost.clone() }
@@ -105,6 +131,23 @@ impl Pool {
             outcome
         };
         self.bounded(on_connection).await
+    }
+
+    /// A call that begins again when the server gave it up for the sake of others.
+    pub(super) async fn persist<T, Call>(&self, call: impl Fn() -> Call) -> Result<T, StoreError>
+    where
+        Call: Future<Output = Result<T, StoreError>>,
+    {
+        let tries = async {
+            let mut tries = 1;
+            loop {
+                match Box::pin(call()).await {
+                    Err(lost) if is_lost_race(&lost) && tries < MAX_TRIES => tries += 1,
+                    outcome => return outcome,
+                }
+            }
+        };
+        self.bounded(tries).await
     }
 
     /// An answer in time, or none.

@@ -33,32 +33,51 @@ pub(super) const CLAIM: &str = "
 
 /// A success counts at all times, a failure under its own claim only.
 pub(super) const SETTLE: &str = "
+    WITH new AS MATERIALIZED (
+        SELECT
+            value ->> 'sequence' AS sequence,
+            value ->> 'until_ms' AS until_ms,
+            value ->> 'state' AS state,
+            value ->> 'due_ms' AS due_ms,
+            value ->> 'attempted_ms' AS attempted_ms,
+            value ->> 'status' AS status,
+            value ->> 'error' AS error
+        FROM json_each(?2)
+        ORDER BY 1
+    )
     UPDATE delivery SET
-        state = new.value ->> 'state',
-        failures = failures + (new.value ->> 'state' <> 'delivered'),
-        due_ms = coalesce(new.value ->> 'due_ms', due_ms),
+        state = new.state,
+        failures = failures + (new.state <> 'delivered'),
+        due_ms = coalesce(new.due_ms, delivery.due_ms),
         claimed_until_ms = NULL,
-        attempted_ms = new.value ->> 'attempted_ms',
-        status = new.value ->> 'status',
-        error = new.value ->> 'error'
-    FROM json_each(?2) AS new
-    WHERE subscriber_id = ?1 AND sequence = new.value ->> 'sequence'
+        attempted_ms = new.attempted_ms,
+        status = new.status,
+        error = new.error
+    FROM new
+    WHERE subscriber_id = ?1 AND delivery.sequence = new.sequence
         AND (
-            new.value ->> 'state' = 'delivered'
-            OR (state = 'pending' AND claimed_until_ms = new.value ->> 'until_ms')
+            new.state = 'delivered'
+            OR (delivery.state = 'pending' AND claimed_until_ms = new.until_ms)
         )";
 
 /// The later ones of a meeting wait for the one that is tried again: whoever looks for what is due
 /// does not have to pass over them.
 pub(super) const POSTPONE: &str = "
-    UPDATE delivery SET due_ms = earlier.due_ms
-    FROM json_each(?2) AS settled CROSS JOIN delivery AS earlier
-    WHERE settled.value ->> 'due_ms' IS NOT NULL
-        AND earlier.subscriber_id = ?1 AND earlier.sequence = settled.value ->> 'sequence'
-        AND earlier.state = 'pending' AND earlier.claimed_until_ms IS NULL
-        AND delivery.subscriber_id = ?1 AND delivery.meeting_id = earlier.meeting_id
-        AND delivery.state = 'pending' AND delivery.sequence > earlier.sequence
-        AND delivery.due_ms < earlier.due_ms";
+    UPDATE delivery SET due_ms = postponed.due_ms
+    FROM (
+        SELECT later.subscriber_id, later.sequence, max(earlier.due_ms) AS due_ms
+        FROM json_each(?2) AS settled
+        CROSS JOIN delivery AS earlier
+        CROSS JOIN delivery AS later
+        WHERE settled.value ->> 'due_ms' IS NOT NULL
+            AND earlier.subscriber_id = ?1 AND earlier.sequence = settled.value ->> 'sequence'
+            AND earlier.state = 'pending' AND earlier.claimed_until_ms IS NULL
+            AND later.subscriber_id = ?1 AND later.meeting_id = earlier.meeting_id
+            AND later.state = 'pending' AND later.sequence > earlier.sequence
+        GROUP BY later.subscriber_id, later.sequence
+    ) AS postponed
+    WHERE delivery.subscriber_id = postponed.subscriber_id
+        AND delivery.sequence = postponed.sequence AND delivery.due_ms < postponed.due_ms";
 
 pub(super) const LIST: &str = "
     SELECT
@@ -68,11 +87,13 @@ pub(super) const LIST: &str = "
     WHERE subscriber_id = ?1 AND delivery.sequence < ?2
     ORDER BY delivery.sequence DESC LIMIT ?3";
 
+/// Left to itself, SQLite would pass over all that are in another state.
 pub(super) const LIST_IN_STATE: &str = "
     SELECT
         outbox.sequence, outbox.event_id, outbox.occurred_ms, outbox.payload,
         state, failures, due_ms, attempted_ms, status, error
-    FROM delivery CROSS JOIN outbox ON outbox.sequence = delivery.sequence
+    FROM delivery INDEXED BY delivery_by_state
+    CROSS JOIN outbox ON outbox.sequence = delivery.sequence
     WHERE subscriber_id = ?1 AND delivery.sequence < ?2 AND state = ?4
     ORDER BY delivery.sequence DESC LIMIT ?3";
 
@@ -81,7 +102,7 @@ pub(super) const REPLAY_DEAD: &str = "
         state = 'pending', failures = 0, due_ms = ?5, claimed_until_ms = NULL,
         attempted_ms = NULL, status = NULL, error = NULL
     WHERE subscriber_id = ?1 AND sequence IN (
-        SELECT sequence FROM delivery
+        SELECT sequence FROM delivery INDEXED BY delivery_by_state
         WHERE subscriber_id = ?1 AND state = 'dead' AND sequence >= ?2 AND sequence <= ?3
         ORDER BY sequence LIMIT ?4
     )";

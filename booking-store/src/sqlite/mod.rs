@@ -7,6 +7,8 @@
 mod change;
 mod codes;
 mod deliveries;
+#[cfg(test)]
+mod delivery_plans;
 mod directory;
 mod outbox;
 #[cfg(test)]

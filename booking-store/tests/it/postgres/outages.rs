@@ -130,13 +130,13 @@ async fn a_closed_store_is_unavailable() {
 }
 
 /// Between a store and its server. Connections that met silence stay silent for ever.
-struct Network {
-    url: String,
-    is_silent: Arc<AtomicBool>,
+pub(super) struct Network {
+    pub(super) url: String,
+    pub(super) is_silent: Arc<AtomicBool>,
 }
 
 impl Network {
-    async fn to(cluster: &Cluster) -> Self {
+    pub(super) async fn to(cluster: &Cluster) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let is_silent = Arc::new(AtomicBool::new(false));
         let (far, ours) = (cluster.port(), listener.local_addr().unwrap().port());

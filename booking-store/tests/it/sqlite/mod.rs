@@ -3,6 +3,7 @@
 mod conformance;
 mod files;
 mod processes;
+mod upgrade;
 mod walls;
 
 use std::path::{Path, PathBuf};
