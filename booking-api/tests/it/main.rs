@@ -4,6 +4,7 @@ mod access;
 mod caller;
 mod commands;
 mod directory;
+mod faults;
 mod flow;
 mod hostile;
 mod hostile_raw;
@@ -13,7 +14,6 @@ mod logs;
 mod pages;
 mod paging;
 #[path = "../../../booking-store/tests/it/postgres/server.rs"]
-#[expect(dead_code, reason = "the tests of booking-store use all of it")]
 mod postgres;
 mod races;
 mod raw;
