@@ -36,10 +36,8 @@ impl Worker {
             45..64 => self.reschedule().await,
             64..67 => self.swap().await,
             67..70 => self.hand_over().await,
-            70..77 => {
-                self.update(|_| Patch { status: Some("CONFIRMED"), ..Patch::default() }).await
-            }
-            77..80 => self.update(|_| Patch::default()).await,
+            70..77 => self.confirm().await,
+            77..80 => self.update(Patch::default()).await,
             80..83 => self.complete().await,
             83..92 => self.change_hours().await,
             92..96 => self.look().await,
@@ -132,7 +130,7 @@ impl Worker {
             1 => Patch { start: Some(start), minutes: Some(minutes), ..Patch::default() },
             _ => Patch { start: Some(start), ..Patch::default() },
         };
-        self.update(|_| patch.clone()).await;
+        self.update(patch).await;
     }
 
     /// Each wants the other's time: the first to leave its own makes room.
@@ -160,9 +158,13 @@ impl Worker {
         self.ask(Person::client(&meeting.client), asked).await;
     }
 
-    async fn update(&mut self, patch: impl Fn(&Meeting) -> Patch) {
+    async fn confirm(&mut self) {
+        self.update(Patch { status: Some("CONFIRMED"), ..Patch::default() }).await;
+    }
+
+    async fn update(&mut self, patch: Patch) {
         let Some(meeting) = self.meeting() else { return };
-        let request = self.change_of(&meeting, patch(&meeting));
+        let request = self.change_of(&meeting, patch);
         self.send(&request).await;
     }
 

@@ -76,12 +76,11 @@ fn check_versions(
     done: &Done<'_>,
     violations: &mut Violations,
 ) {
-    let last = done.last_key_value();
-    if let Some((version, (operation, seen))) = last {
-        if *version > meeting.version || *version == meeting.version && *seen != meeting {
-            let detail = format!("{:?} led to {seen:?}; there is {meeting:?}", operation.request);
-            violations.add(Fault::Lost, detail);
-        }
+    if let Some((version, (operation, seen))) = done.last_key_value()
+        && (*version > meeting.version || *version == meeting.version && *seen != meeting)
+    {
+        let detail = format!("{:?} led to {seen:?}; there is {meeting:?}", operation.request);
+        violations.add(Fault::Lost, detail);
     }
     let (mut published, mut quiet) = (0, 0);
     for operation in operations.changes(&meeting.id) {

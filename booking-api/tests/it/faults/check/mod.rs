@@ -8,6 +8,7 @@ mod operations;
 mod order;
 mod replay;
 mod slots;
+mod story;
 mod tests;
 
 use std::fmt::Display;
