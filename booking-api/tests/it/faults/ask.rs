@@ -151,7 +151,7 @@ fn seen(asked: &Asked, answer: &Answer) -> Seen {
         Asked::List => {
             let live: Vec<Meeting> = answer.items().iter().map(|item| meeting(item, 0)).collect();
             let overlap = live.windows(2).find(|two| two[0].place.end() > two[1].place.start);
-            assert_eq!(overlap, None, "listed at one time");
+            assert!(overlap.is_none(), "{overlap:?} are listed, at one time");
             Seen::Nothing
         }
         Asked::Close { .. } | Asked::Slots { .. } => Seen::Nothing,

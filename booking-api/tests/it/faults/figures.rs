@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::check::{self, Violation};
+use super::found::Found;
 use super::history::{Attempt, Outcome, Tag};
 use super::injection::Faults;
 
@@ -16,6 +17,8 @@ pub(crate) struct Figures {
     refused: BTreeMap<String, usize>,
     unreached: usize,
     unknown: usize,
+    /// Operations that nobody was told of, and whose events are there.
+    done_unknown: usize,
     pub(crate) faults: Faults,
     longest: Duration,
     took: Duration,
@@ -28,6 +31,7 @@ impl Figures {
     pub(crate) fn of(
         seed: u64,
         history: &[Attempt],
+        found: &Found,
         faults: Faults,
         took: Duration,
         violations: Vec<Violation>,
@@ -40,6 +44,7 @@ impl Figures {
             refused: BTreeMap::new(),
             unreached: 0,
             unknown: 0,
+            done_unknown: 0,
             faults,
             longest: Duration::ZERO,
             took,
@@ -48,7 +53,11 @@ impl Figures {
             violations,
         };
         let mut done: BTreeSet<Tag> = BTreeSet::new();
+        let mut told: BTreeSet<Tag> = found.events.iter().filter_map(|e| e.what.tag()).collect();
         for attempt in history {
+            if matches!(attempt.outcome, Outcome::Acked(_)) {
+                told.remove(&attempt.request.tag);
+            }
             figures.longest = figures.longest.max(attempt.ended - attempt.begun);
             let asked = &attempt.request.asked;
             match &attempt.outcome {
@@ -64,6 +73,7 @@ impl Figures {
                 Outcome::Unknown => figures.unknown += 1,
             }
         }
+        figures.done_unknown = told.len();
         figures
     }
 
@@ -78,12 +88,15 @@ impl Figures {
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, took, longest, unknown, unreached, .. } = self;
+        let Self { seed, took, longest, unknown, unreached, done_unknown, .. } = self;
         writeln!(f, "faults: seed {seed}, {:.0} s", took.as_secs_f64())?;
         writeln!(f, "  acknowledged {} {:?}", self.operations(), self.done)?;
         writeln!(f, "  and reads    {}", self.reads)?;
         writeln!(f, "  refused      {:?}", self.refused)?;
-        writeln!(f, "  unknown      {unknown}, and {unreached} that reached nobody")?;
+        writeln!(
+            f,
+            "  unknown      {unknown}, and {unreached} that reached nobody; {done_unknown} were done"
+        )?;
         writeln!(
             f,
             "  faults       {}, kills {} {:?}",

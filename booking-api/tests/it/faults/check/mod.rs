@@ -4,6 +4,7 @@
 mod bookings;
 mod busy;
 mod changes;
+mod hours;
 mod operations;
 mod order;
 mod replay;
@@ -37,6 +38,8 @@ pub(crate) enum Fault {
     Event,
     /// Not what was asked for.
     Wrong,
+    /// A meeting at a time for which there was no availability when it got there.
+    Closed,
 }
 
 /// One thing that must not be.
@@ -63,6 +66,7 @@ pub(crate) fn check(history: &[Attempt], found: &Found) -> Vec<Violation> {
     let replayed = replay::replay(&operations, found, &mut violations);
     bookings::check(&operations, found, &replayed, &mut violations);
     changes::check(&operations, found, &replayed, &mut violations);
+    hours::check(&operations, &replayed, &mut violations);
     order::check(history, &mut violations);
     busy::check(found, &mut violations);
     slots::check(&operations, found, &mut violations);

@@ -51,11 +51,17 @@ pub(super) fn acked(meeting: Meeting) -> Outcome {
     Outcome::Acked(Seen::Meeting(meeting))
 }
 
+/// A window of a whole day.
+fn all_day(weekday: i64) -> Window {
+    Window { weekday, from: 0, to: 24 * 60, is_on: true }
+}
+
 impl Story {
     /// Two meetings are booked; one moves and goes to another therapist, one is cancelled. A third
     /// takes the place of the first, which nobody was told of.
     pub(super) fn good() -> Self {
         let mut story = Self { history: Vec::new(), found: Found::default() };
+        story.tell_of_hours();
         story.tell_of_meetings();
         story.tell_of_slots();
         story.find_meetings();
@@ -67,6 +73,22 @@ impl Story {
             record("c2", "five", booked("m3", "c2", place("t1", 0), 5)),
         ];
         story
+    }
+
+    /// Everybody is there on Thursdays, and the first day of 1970 was one.
+    fn tell_of_hours(&mut self) {
+        for (n, therapist) in ["t1", "t2", "c2"].into_iter().enumerate() {
+            let tag = 20 + n as u64;
+            let slot = Slot {
+                id: format!("hours of {therapist}"),
+                therapist: therapist.to_owned(),
+                window: all_day(4),
+                notes: Tag(tag).to_string(),
+            };
+            let seen = Outcome::Acked(Seen::Slot(slot.clone()));
+            self.tell(tag, therapist, Asked::Open(all_day(4)), seen);
+            self.found.slots.insert(slot.id.clone(), slot);
+        }
     }
 
     fn tell_of_meetings(&mut self) {
@@ -140,7 +162,7 @@ impl Story {
     }
 
     /// One thing after the other.
-    fn tell(&mut self, tag: u64, by: &str, asked: Asked, outcome: Outcome) {
+    pub(super) fn tell(&mut self, tag: u64, by: &str, asked: Asked, outcome: Outcome) {
         let begun = Duration::from_secs(self.history.len() as u64);
         let request = Request { tag: Tag(tag), by: Person::client(by), asked };
         let ended = begun + Duration::from_millis(500);

@@ -1,11 +1,12 @@
 //! Histories made by hand: what can be wrong with one in which all is well.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::story::{Story, acked, book, booked, busy, event, meeting, place, record, slot};
 use super::{Fault, check};
 use crate::faults::found::Event;
-use crate::faults::history::{Outcome, Seen, Tag};
+use crate::faults::history::{Asked, Outcome, Seen, Tag, Window};
 
 /// Tells the good story with a difference, and what that makes wrong with it.
 #[track_caller]
@@ -28,7 +29,7 @@ fn all_is_well_whatever_became_of_what_nobody_was_told() {
     finds([], |story| {
         *story.meeting("m1") = meeting("m1", 4, "c1", place("t2", 600), "CONFIRMED", 7);
     });
-    finds([], |story| story.found.slots.clear());
+    finds([], |story| drop(story.found.slots.remove("s1")));
 }
 
 #[test]
@@ -166,7 +167,7 @@ fn a_key_that_books_twice_is_found() {
 #[test]
 fn availability_that_is_lost_or_overlaps_is_found() {
     finds([Fault::Lost], |story| {
-        story.found.slots.clear();
+        story.found.slots.remove("s1");
         story.attempt(14).outcome = Outcome::Unreached;
     });
     finds([Fault::Lost], |story| {
@@ -176,5 +177,31 @@ fn availability_that_is_lost_or_overlaps_is_found() {
     finds([Fault::Overlap], |story| {
         story.attempt(13).outcome = Outcome::Unknown;
         story.found.slots.insert("s2".to_owned(), slot("s2", 620, 13));
+    });
+}
+
+#[test]
+fn a_booking_where_nobody_was_there_is_found() {
+    let close = |slot: &str| Asked::Close { slot: slot.to_owned() };
+    let is_closed = Outcome::Acked(Seen::Nothing);
+    // Closed at last, after everything: that is nobody's business.
+    finds([], |story| {
+        story.tell(30, "t1", close("hours of t1"), is_closed.clone());
+        story.found.slots.remove("hours of t1");
+    });
+    // Closed before the meeting was handed over to somebody who is no longer there.
+    finds([Fault::Closed], |story| {
+        story.tell(30, "t2", close("hours of t2"), is_closed.clone());
+        story.history.rotate_right(1);
+        let opened = story.attempt(21).ended;
+        let closing = story.attempt(30);
+        (closing.begun, closing.ended) = (opened, opened + Duration::from_millis(1));
+        story.found.slots.remove("hours of t2");
+    });
+    finds([Fault::Closed], |story| {
+        let (from, to) = (0, 630);
+        let shorter = Window { weekday: 4, from, to, is_on: true };
+        story.attempt(21).request.asked = Asked::Open(shorter.clone());
+        story.found.slots.get_mut("hours of t2").expect("there").window = shorter;
     });
 }
