@@ -23,11 +23,12 @@ pub(crate) enum Fault {
     PauseDatabaseForLong,
     CutNetwork,
     LoseAnswers,
+    LoseCommits,
     StallNetwork,
 }
 
 /// What goes wrong in the course of so many operations, in an order of chance.
-const PACK: [(Fault, usize); 12] = [
+const PACK: [(Fault, usize); 13] = [
     (Fault::KillProcess, 9),
     (Fault::KillProcessAndDatabase, 2),
     (Fault::KillPostmaster, 2),
@@ -38,7 +39,8 @@ const PACK: [(Fault, usize); 12] = [
     (Fault::PauseDatabase, 2),
     (Fault::PauseDatabaseForLong, 1),
     (Fault::CutNetwork, 3),
-    (Fault::LoseAnswers, 5),
+    (Fault::LoseAnswers, 2),
+    (Fault::LoseCommits, 4),
     (Fault::StallNetwork, 1),
 ];
 const OPERATIONS_PER_PACK: usize = 10_000;
@@ -124,6 +126,7 @@ async fn cause(fault: Fault, world: &World, database: &Database, rng: &mut Rng) 
         Fault::PauseDatabaseForLong => database.pause(Duration::from_secs(11)).await,
         Fault::CutNetwork => fleet.network(one).cut(),
         Fault::LoseAnswers => fleet.network(one).lose_answers(moment).await,
+        Fault::LoseCommits => fleet.network(one).lose_commits(2 * moment).await,
         Fault::StallNetwork => fleet.network(one).stall(Duration::from_millis(2_500)).await,
     }
 }

@@ -1,6 +1,8 @@
 //! Between a process and the database: a wire that can be cut, stalled, or lose all answers.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -15,14 +17,17 @@ struct State {
     generation: u64,
     /// Nothing gets through, either way.
     is_stalled: bool,
-    /// What the database answers is dropped. A commit gets there, and nobody hears of it.
+    /// What the database answers is dropped.
     is_mute: bool,
+    /// Commits get there and are done, and the connection ends instead of saying so.
+    loses_commits: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Each knows whether a commit has gone there whose answer must not come back.
+#[derive(Debug)]
 enum Way {
-    ToDatabase,
-    Back,
+    ToDatabase(Arc<AtomicBool>),
+    Back(Arc<AtomicBool>),
 }
 
 /// Forwards connections to a port of this machine.
@@ -60,6 +65,13 @@ impl Network {
         self.state.send_modify(|state| state.is_stalled = false);
     }
 
+    /// For a while, whoever commits never hears that it was done.
+    pub(crate) async fn lose_commits(&self, pause: Duration) {
+        self.state.send_modify(|state| state.loses_commits = true);
+        tokio::time::sleep(pause).await;
+        self.state.send_modify(|state| state.loses_commits = false);
+    }
+
     /// Answers are lost for a while; then every connection ends.
     pub(crate) async fn lose_answers(&self, pause: Duration) {
         self.state.send_modify(|state| state.is_mute = true);
@@ -71,6 +83,9 @@ impl Network {
     }
 }
 
+/// How the store says it, to the end: it also says `READ COMMITTED`.
+const COMMIT: &[u8] = b"COMMIT\0";
+
 async fn forward(near: TcpStream, far: u16, state: watch::Receiver<State>) {
     // Nobody there: the near end finds its connection closed.
     let Ok(far) = TcpStream::connect((Ipv4Addr::LOCALHOST, far)).await else { return };
@@ -79,8 +94,10 @@ async fn forward(near: TcpStream, far: u16, state: watch::Receiver<State>) {
     }
     let (near_read, near_write) = near.into_split();
     let (far_read, far_write) = far.into_split();
-    tokio::spawn(carry(near_read, far_write, Way::ToDatabase, state.clone()));
-    carry(far_read, near_write, Way::Back, state).await;
+    let is_doomed = Arc::new(AtomicBool::new(false));
+    let there = Way::ToDatabase(is_doomed.clone());
+    tokio::spawn(carry(near_read, far_write, there, state.clone()));
+    carry(far_read, near_write, Way::Back(is_doomed), state).await;
 }
 
 /// Until one end closes, or the wire is cut.
@@ -100,8 +117,16 @@ async fn carry(
             else {
                 return;
             };
-            if way == Way::Back && now.is_mute && read > 0 {
-                continue;
+            match &way {
+                Way::ToDatabase(is_doomed) => {
+                    let is_commit = || buffer[..read].windows(COMMIT.len()).any(|w| w == COMMIT);
+                    if now.loses_commits && is_commit() {
+                        is_doomed.store(true, Ordering::SeqCst);
+                    }
+                }
+                Way::Back(is_doomed) if is_doomed.load(Ordering::SeqCst) => return,
+                Way::Back(_) if now.is_mute && read > 0 => continue,
+                Way::Back(_) => {}
             }
             if read == 0 || to.write_all(&buffer[..read]).await.is_err() {
                 return;

@@ -19,7 +19,7 @@ pub(super) struct Replayed {
     /// Where it was at first.
     pub(super) booked: Place,
     place: Place,
-    /// The word of the event with which it ended.
+    /// The status with which it ended.
     closed: Option<&'static str>,
     /// On its way to another therapist: cancelled there, and not yet booked here.
     handing_over: Option<Tag>,
@@ -71,10 +71,9 @@ fn compare(id: &str, replayed: &Replayed, found: &Found, violations: &mut Violat
         return violations.add(Fault::Half, format!("events without their meeting: {replayed:?}"));
     };
     let closed = (!meeting.is_live()).then_some(meeting.status.as_str());
-    let completed = |status: Option<&str>| matches!(status, Some("COMPLETED" | "NO_SHOW"));
     let alike = meeting.client == replayed.client
         && meeting.place == replayed.place
-        && (closed == replayed.closed || completed(closed) && completed(replayed.closed))
+        && closed == replayed.closed
         && replayed.handing_over.is_none();
     if !alike {
         violations.add(Fault::Event, format!("{meeting:?}, by its events {replayed:?}"));
