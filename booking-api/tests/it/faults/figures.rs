@@ -8,6 +8,7 @@ use super::check::{self, Violation};
 use super::found::Found;
 use super::history::{Attempt, Outcome, Tag};
 use super::injection::Faults;
+use super::world::World;
 
 pub(crate) struct Figures {
     pub(crate) seed: u64,
@@ -29,7 +30,7 @@ pub(crate) struct Figures {
 
 impl Figures {
     pub(crate) fn of(
-        seed: u64,
+        world: &World,
         history: &[Attempt],
         found: &Found,
         faults: Faults,
@@ -38,7 +39,7 @@ impl Figures {
     ) -> Self {
         let count = |fault| violations.iter().filter(|v| v.fault == fault).count();
         let mut figures = Self {
-            seed,
+            seed: world.seed,
             done: BTreeMap::new(),
             reads: 0,
             refused: BTreeMap::new(),
@@ -54,7 +55,8 @@ impl Figures {
         };
         let mut done: BTreeSet<Tag> = BTreeSet::new();
         let mut told: BTreeSet<Tag> = found.events.iter().filter_map(|e| e.what.tag()).collect();
-        for attempt in history {
+        told.retain(|tag| *tag >= world.first);
+        for attempt in history.iter().filter(|attempt| attempt.request.tag >= world.first) {
             if matches!(attempt.outcome, Outcome::Acked(_)) {
                 told.remove(&attempt.request.tag);
             }

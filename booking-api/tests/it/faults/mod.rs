@@ -87,7 +87,7 @@ async fn run(seed: u64, operations: usize) -> Figures {
     found::check_as_told(&world, &found).await;
     let history = world.history();
     let violations = check::check(&history, &found);
-    Figures::of(seed, &history, &found, faults, begun.elapsed(), violations)
+    Figures::of(&world, &history, &found, faults, begun.elapsed(), violations)
 }
 
 /// Workers and faults, until there was enough of both.

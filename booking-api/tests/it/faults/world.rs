@@ -35,6 +35,8 @@ pub(crate) struct World {
     pub(crate) fleet: Fleet,
     pub(crate) people: People,
     pub(crate) seed: u64,
+    /// The first operation of the load: those before it set it up.
+    pub(crate) first: Tag,
     begun: Instant,
     board: Mutex<Board>,
     history: Mutex<Vec<Attempt>>,
@@ -65,10 +67,11 @@ impl World {
         let dev = Server::start_on(&DataDir::new(), &database.url()).await;
         let people = People::new();
         people.enter_into_directory(&dev).await;
-        let world = Self {
+        let mut world = Self {
             fleet: Fleet::start(processes, database).await,
             people,
             seed,
+            first: Tag(1),
             begun: Instant::now(),
             board: Mutex::default(),
             history: Mutex::default(),
@@ -101,6 +104,8 @@ impl World {
         // Weekdays stay as they are.
         board.slots.clear();
         drop(board);
+        world.first = Tag(*world.next_tag.get_mut());
+        *world.acknowledged.get_mut() = 0;
         world
     }
 
