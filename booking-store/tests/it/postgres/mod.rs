@@ -6,6 +6,7 @@ mod outages;
 mod plans;
 mod races;
 mod server;
+mod teeth;
 mod walls;
 
 use std::sync::Arc;
