@@ -15,6 +15,7 @@ mod paging;
 #[path = "../../../booking-store/tests/it/postgres/server.rs"]
 #[expect(dead_code, reason = "the tests of booking-store use all of it")]
 mod postgres;
+mod processes;
 mod races;
 mod raw;
 mod server;
@@ -22,7 +23,6 @@ mod signing;
 mod slots;
 mod text;
 mod tokens;
-mod two_processes;
 mod unavailable;
 mod updates;
 mod validation;
