@@ -10,6 +10,7 @@ mod hostile_raw;
 mod idempotency;
 mod kill;
 mod logs;
+mod migrations;
 mod pages;
 mod paging;
 #[path = "../../../booking-store/tests/it/postgres/server.rs"]

@@ -1,6 +1,7 @@
 //! What is particular to Postgres: a server, which others use too, and which may go away.
 
 mod conformance;
+mod migrations;
 mod million;
 mod outages;
 mod plans;
