@@ -19,6 +19,7 @@ mod postgres;
 mod processes;
 mod races;
 mod raw;
+mod same_answers;
 mod server;
 mod signing;
 mod slots;

@@ -19,10 +19,10 @@ const KILLED: u64 = 12;
 async fn migrations(url: &str) -> i64 {
     const COUNT: &str = "SELECT count(*) FROM _sqlx_migrations WHERE success";
     let count = if url.starts_with("sqlite:") {
-        let mut file = SqliteConnection::connect(url).await.unwrap();
+        let mut file = SqliteConnection::connect(url).await.expect("the file opens");
         sqlx::query_scalar(COUNT).fetch_one(&mut file).await
     } else {
-        let mut database = PgConnection::connect(url).await.unwrap();
+        let mut database = PgConnection::connect(url).await.expect("the server lets us in");
         sqlx::query_scalar(COUNT).fetch_one(&mut database).await
     };
     count.expect("migrations are recorded")
@@ -70,9 +70,10 @@ async fn processes_that_start_at_once_on_nothing_all_come_up() {
 async fn migrate_and_kill(url: &str) {
     for n in 0..KILLED {
         let mut migrating = command(&["migrate", "--database-url", url]);
-        let mut migrating = migrating.stdout(std::process::Stdio::null()).spawn().unwrap();
+        let migrating = migrating.stdout(std::process::Stdio::null()).spawn();
+        let mut migrating = migrating.expect("the command starts");
         tokio::time::sleep(Duration::from_millis(5 * n)).await;
-        migrating.kill().await.unwrap();
+        migrating.kill().await.expect("it is gone");
     }
     let ran = run(&["migrate", "--database-url", url]).await;
     assert!(ran.ok, "{}", ran.stderr);
