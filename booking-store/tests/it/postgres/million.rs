@@ -1,6 +1,6 @@
 //! A million meetings: what a statement looks at does not grow with what there is.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use booking_core::testing::World;
 use booking_core::testing::fixtures::{
@@ -226,7 +226,9 @@ impl Looked {
         let others = "SELECT count(*) FROM pg_stat_activity
             WHERE datname = current_database() AND backend_type = 'client backend'
                 AND pid <> pg_backend_pid()";
+        let begun = Instant::now();
         while sqlx::query_scalar::<_, i64>(others).fetch_one(&mut connection).await.unwrap() > 0 {
+            assert!(begun.elapsed() < Duration::from_secs(30), "somebody else is connected");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let counted = "SELECT
