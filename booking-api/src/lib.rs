@@ -50,7 +50,7 @@ use poem::{Endpoint, EndpointExt, IntoEndpoint, Request, Response, Route, get};
 use poem_openapi::{OpenApi, OpenApiService};
 
 use crate::api::{AvailabilityApi, DirectoryApi, MeetingsApi, SlotsApi};
-use crate::http::{Cors, Metrics, Observe, Problems, Routes, mount_prefix};
+use crate::http::{Cors, Metrics, Observe, Problems, Routes, Unread, mount_prefix};
 use crate::spec::{Spec, answer};
 
 pub use auth::{AuthError, InvalidKey, JwtVerifier, Verifier};
@@ -147,7 +147,7 @@ impl Api {
             Some(cors) => answered.with(cors).boxed(),
             None => answered.boxed(),
         };
-        answered.with(Observe { routes, metrics })
+        answered.with(Unread).with(Observe { routes, metrics })
     }
 
     fn parts(&self) -> (Spec, BoxEndpoint<'static, Response>) {

@@ -1,12 +1,13 @@
 //! What every request passes through, whatever it asks for. From the outside in: [`Observe`] names,
-//! times and logs it; [`Cors`] deals with pages of other origins; [`Problems`] turns what went wrong
-//! into answers.
+//! times and logs it; [`Unread`] ends connections that cannot go on; [`Cors`] deals with pages of other
+//! origins; [`Problems`] turns what went wrong into answers.
 
 mod cors;
 mod metrics;
 mod observe;
 mod problems;
 mod routes;
+mod unread;
 
 use poem::Request;
 
@@ -15,6 +16,7 @@ pub(crate) use metrics::Metrics;
 pub(crate) use observe::Observe;
 pub(crate) use problems::Problems;
 pub(crate) use routes::Routes;
+pub(crate) use unread::Unread;
 
 /// The path under which an app has mounted the API: empty, or such as `/scheduling`.
 pub(crate) fn mount_prefix(request: &Request) -> &str {

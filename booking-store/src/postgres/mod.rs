@@ -107,7 +107,8 @@ impl PostgresStore {
             let mut connection = connected.map_err(Failure::unavailable)?;
             let wait = format!("SET lock_timeout = {}", MIGRATION_WAIT.as_millis());
             sqlx::raw_sql(sqlx::AssertSqlSafe(wait)).execute(&mut connection).await?;
-            MIGRATIONS.run_direct(None, &mut connection, false).await?;
+            let migrated = MIGRATIONS.run_direct(None, &mut connection, false).await;
+            migrated.map_err(Failure::of_migration(&MIGRATIONS))?;
             connection.close().await?;
             Ok::<(), Failure>(())
         };

@@ -1,10 +1,13 @@
 //! What is particular to Postgres: a server, which others use too, and which may go away.
 
 mod conformance;
+mod migrations;
+mod million;
 mod outages;
 mod plans;
 mod races;
 mod server;
+mod teeth;
 mod walls;
 
 use std::sync::Arc;
