@@ -60,7 +60,7 @@ use tokio_util::sync::CancellationToken;
 #[cfg(feature = "webhooks")]
 use crate::api::WebhooksApi;
 use crate::api::{AvailabilityApi, DirectoryApi, MeetingsApi, SlotsApi, StreamsApi};
-use crate::http::{Cors, Metrics, Observe, Problems, Routes, mount_prefix};
+use crate::http::{Cors, Metrics, Observe, Problems, Routes, Unread, mount_prefix};
 use crate::spec::{Spec, answer};
 use crate::streams::{Seats, Streams};
 
@@ -230,7 +230,7 @@ impl Api {
             Some(cors) => answered.with(cors).boxed(),
             None => answered.boxed(),
         };
-        answered.with(Observe { routes, metrics })
+        answered.with(Unread).with(Observe { routes, metrics })
     }
 
     fn parts(&self) -> (Spec, BoxEndpoint<'static, Response>) {

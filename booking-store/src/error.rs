@@ -4,7 +4,7 @@ use std::error::Error;
 
 use booking_core::{ChangeError, StoreError};
 use sqlx::error::DatabaseError;
-use sqlx::migrate::MigrateError;
+use sqlx::migrate::{MigrateError, Migrator};
 
 /// What the inside of this crate fails with: lets `?` turn a driver's error into the port's.
 #[derive(Debug)]
@@ -32,6 +32,17 @@ impl Malformed {
     }
 }
 
+/// Somebody has run a later version of this program on the database.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "its tables are of version {version} or later, and this program knows those up to {latest}: \
+     it takes a later version of the program"
+)]
+struct LaterTables {
+    version: i64,
+    latest: i64,
+}
+
 impl Failure {
     /// The store answered with what should not be.
     pub(crate) fn corrupt(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
@@ -50,10 +61,15 @@ impl From<sqlx::Error> for Failure {
     }
 }
 
-impl From<MigrateError> for Failure {
-    fn from(error: MigrateError) -> Self {
-        match error {
+impl Failure {
+    /// For `map_err`: why the migrations of this program did not run.
+    pub(crate) fn of_migration(migrations: &Migrator) -> impl FnOnce(MigrateError) -> Self {
+        let latest = migrations.iter().map(|migration| migration.version).max().unwrap_or(0);
+        move |error| match error {
             MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
+            MigrateError::VersionMissing(version) if version > latest => {
+                Self::corrupt(LaterTables { version, latest })
+            }
             error => Self::corrupt(error),
         }
     }

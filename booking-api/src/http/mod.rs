@@ -1,6 +1,6 @@
 //! What every request passes through, whatever it asks for. From the outside in: [`Observe`] names,
-//! times and logs it; [`Cors`] deals with pages of other origins; [`Problems`] turns what went wrong
-//! into answers.
+//! times and logs it; [`Unread`] ends connections that cannot go on; [`Cors`] deals with pages of other
+//! origins; [`Problems`] turns what went wrong into answers.
 
 mod cors;
 mod metrics;
@@ -8,6 +8,7 @@ mod observe;
 mod problems;
 mod prompt;
 mod routes;
+mod unread;
 
 use poem::Request;
 
@@ -17,6 +18,7 @@ pub(crate) use observe::{Observe, RequestId};
 pub(crate) use problems::Problems;
 pub use prompt::PromptAcceptor;
 pub(crate) use routes::Routes;
+pub(crate) use unread::Unread;
 
 /// The path under which an app has mounted the API: empty, or such as `/scheduling`.
 pub(crate) fn mount_prefix(request: &Request) -> &str {

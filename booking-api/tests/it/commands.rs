@@ -17,13 +17,13 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const ISSUER: &str = "https://clerk.example.com";
 
 /// What a command left behind.
-struct Ran {
-    ok: bool,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Ran {
+    pub(crate) ok: bool,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
-fn command(args: &[&str]) -> Command {
+pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_booking-api"));
     command.args(args).stdin(Stdio::null()).kill_on_drop(true);
     for (name, _) in std::env::vars() {
@@ -34,7 +34,7 @@ fn command(args: &[&str]) -> Command {
     command
 }
 
-async fn run(args: &[&str]) -> Ran {
+pub(crate) async fn run(args: &[&str]) -> Ran {
     let output = tokio::time::timeout(TIMEOUT, command(args).output());
     let output = output.await.expect("the command ends").expect("the command starts");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
@@ -74,7 +74,7 @@ async fn serve_with(
     (child, Caller::anonymous(&format!("http://{address}")))
 }
 
-fn sqlite_in(dir: &Path) -> String {
+pub(crate) fn sqlite_in(dir: &Path) -> String {
     format!("sqlite:{}", dir.join("production.db").display())
 }
 

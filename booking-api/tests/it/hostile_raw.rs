@@ -1,5 +1,7 @@
 //! What no HTTP library sends: too much, too little, and no HTTP at all.
 
+use reqwest::Method;
+
 use crate::raw::{send_garbage, send_request};
 use crate::server::{MONDAY_14, Server, session};
 use crate::signing::IssuerKey;
@@ -183,4 +185,31 @@ async fn damaged_requests_never_harm_the_server() {
         assert!(answer.status().is_none_or(|status| status < 500), "{}", answer.text());
     }
     check_unharmed(&server).await;
+}
+
+/// The rest of a body that nobody reads is in the way of the next request: where much of it is
+/// left, the connection ends with the answer, and says so, lest the next request be lost on it.
+#[tokio::test]
+async fn after_a_body_that_was_not_read_the_next_request_is_answered() {
+    let server = Server::memory().await;
+    let client = server.client();
+    let text = client.with("content-type", "text/plain");
+    for (who, method, path, bytes, expected) in [
+        (&client, "POST", "/booking/meetings", 70_000, 413),
+        (&server.anonymous(), "POST", "/booking/meetings", 60_000, 401),
+        (&server.admin(), "POST", "/booking/meetings", 60_000, 403),
+        (&text, "POST", "/booking/meetings", 60_000, 415),
+        (&client, "POST", "/booking/nothing", 60_000, 404),
+        (&client, "PATCH", "/booking/meetings", 60_000, 405),
+        (&client, "GET", "/booking/meetings", 60_000, 200),
+    ] {
+        for n in 0..32 {
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            let answer = who.send(method, path, Some(of_size(bytes).into_bytes())).await;
+            assert_eq!(answer.status, expected);
+            let next = client.try_send(Method::POST, "/booking/meetings", Some(b"{}".into())).await;
+            let next = next.unwrap_or_else(|lost| panic!("after {expected} number {n}: {lost:?}"));
+            assert_eq!(next.header("connection"), "", "a body that was read ends nothing");
+        }
+    }
 }

@@ -1,5 +1,17 @@
 //! The suite bites: stores that break one promise each fail the case that is about it.
+//!
+//! | broken store | what it does |
+//! |---|---|
+//! | check, then insert | reads and decides without a lock, and applies later |
+//! | unsorted locks | locks the therapist first, then the client |
+//! | snapshot older than the lock | decides on what it had read before it had the lock |
+//! | events outside the transaction | writes the change, and then the events |
+//! | row by row | writes the rows of a change one after the other |
+//! | a lock that stays | is still locked after a decision declined |
+//!
+//! The first four are also done to Postgres, in `teeth.rs` of booking-store.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -8,9 +20,9 @@ use async_trait::async_trait;
 use booking_core::testing::{Harness, World, atomicity, availability, dropped, published, races};
 use booking_core::{
     Calendars, Change, ChangeError, Decide, Meeting, MeetingQuery, MemoryStore, Scope, Store,
-    StoreError,
+    StoreError, UserId,
 };
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::JoinError;
 use tokio::time::error::Elapsed;
 
@@ -19,6 +31,8 @@ use tokio::time::error::Elapsed;
 enum Fault {
     /// Reads and decides without a lock, and applies later.
     CheckThenInsert,
+    /// Locks each person's calendar, as it comes: the therapist's first.
+    UnsortedLocks,
     /// Takes the lock, but decides on what it had read before.
     SnapshotOlderThanLock,
     /// Writes the events afterwards, and now and then fails to.
@@ -33,6 +47,7 @@ struct Faulty {
     inner: Arc<MemoryStore>,
     fault: Fault,
     lock: Mutex<()>,
+    calendars: std::sync::Mutex<HashMap<UserId, Arc<Mutex<()>>>>,
     changes: AtomicU32,
 }
 
@@ -45,6 +60,17 @@ impl Faulty {
     async fn apply(&self, change: Change) -> Result<Change, ChangeError> {
         self.inner.change(&Scope::default(), &|_| Ok(change.clone())).await
     }
+
+    async fn lock(&self, person: &UserId) -> OwnedMutexGuard<()> {
+        let calendar = self
+            .calendars
+            .lock()
+            .expect("nothing panics")
+            .entry(person.clone())
+            .or_default()
+            .clone();
+        calendar.lock_owned().await
+    }
 }
 
 #[async_trait]
@@ -55,6 +81,16 @@ impl Store for Faulty {
                 let change = decide(&self.inner.read(scope).await?)?;
                 others_go_first().await;
                 self.apply(change).await
+            }
+            Fault::UnsortedLocks => {
+                let therapist = scope.hours_of.as_ref();
+                let others = scope.people.iter().filter(|person| Some(*person) != therapist);
+                let mut locked = vec![];
+                for person in therapist.into_iter().chain(others) {
+                    locked.push(self.lock(person).await);
+                    others_go_first().await;
+                }
+                self.apply(decide(&self.inner.read(scope).await?)?).await
             }
             Fault::SnapshotOlderThanLock => {
                 let seen = self.inner.read(scope).await?;
@@ -112,8 +148,8 @@ impl Store for Faulty {
 
 fn harness(fault: Fault) -> Harness {
     let inner = Arc::new(MemoryStore::default());
-    let (lock, changes) = (Mutex::default(), AtomicU32::default());
-    let store = Arc::new(Faulty { inner: inner.clone(), fault, lock, changes });
+    let (lock, calendars, changes) = Default::default();
+    let store = Arc::new(Faulty { inner: inner.clone(), fault, lock, calendars, changes });
     Harness { store, outbox: inner.clone(), directory: inner, keep: Box::new(()) }
 }
 
@@ -165,6 +201,17 @@ fails! {
         atomicity::what_is_returned_was_applied;
     row_by_row: RowByRow fails
         dropped::a_dropped_change_is_all_or_nothing;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn unsorted_locks() {
+    let case = races::crossed_bookings_do_not_block_each_other;
+    let end = run(Fault::UnsortedLocks, 5, case).await;
+    assert!(matches!(end, Ok(Err(_))), "did not notice: {end:?}");
+    // It is about the order alone: those who never cross do not meet.
+    let case = races::one_start_has_one_winner;
+    let end = run(Fault::UnsortedLocks, 30, case).await;
+    assert!(matches!(end, Ok(Ok(()))), "{end:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

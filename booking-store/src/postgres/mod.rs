@@ -113,10 +113,12 @@ impl PostgresStore {
         // goes with the connection, however this ends.
         let run = async {
             let connecting = tokio::time::timeout(MIGRATION_WAIT, self.options.connect());
-            let mut connection = connecting.await.map_err(Failure::unavailable)??;
+            let connected = connecting.await.map_err(Failure::unavailable)?;
+            let mut connection = connected.map_err(Failure::unavailable)?;
             let wait = format!("SET lock_timeout = {}", MIGRATION_WAIT.as_millis());
             sqlx::raw_sql(sqlx::AssertSqlSafe(wait)).execute(&mut connection).await?;
-            MIGRATIONS.run_direct(None, &mut connection, false).await?;
+            let migrated = MIGRATIONS.run_direct(None, &mut connection, false).await;
+            migrated.map_err(Failure::of_migration(&MIGRATIONS))?;
             connection.close().await?;
             Ok::<(), Failure>(())
         };

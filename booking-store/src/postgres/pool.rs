@@ -115,7 +115,9 @@ impl Pool {
     }
 
     pub(super) async fn session(&self) -> Result<Session, Failure> {
-        let connection = self.connections.acquire().await?;
+        // Whatever keeps us from connecting, it says nothing of what is stored. Somebody between us
+        // and the server who closes what they accepted is a breach of protocol to the driver.
+        let connection = self.connections.acquire().await.map_err(Failure::unavailable)?;
         Ok(Session { connection, lost: self.lost.clone(), is_in_order: false })
     }
 

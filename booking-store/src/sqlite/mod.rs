@@ -112,7 +112,8 @@ impl SqliteStore {
         // nothing left to do, and a crash leaves nothing half done.
         let run = async {
             let mut transaction = self.begin_write().await?;
-            MIGRATIONS.run_direct(None, &mut *transaction, false).await?;
+            let migrated = MIGRATIONS.run_direct(None, &mut *transaction, false).await;
+            migrated.map_err(Failure::of_migration(&MIGRATIONS))?;
             transaction.commit().await?;
             Ok::<(), Failure>(())
         };

@@ -3,6 +3,7 @@
 #![cfg(any(feature = "postgres", feature = "sqlite"))]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod old;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "sqlite")]

@@ -2,11 +2,14 @@
 
 mod conformance;
 mod delivery_plans;
+mod migrations;
+mod million;
 mod outages;
 mod plans;
 mod races;
 mod server;
 mod signals;
+mod teeth;
 mod upgrade;
 mod walls;
 

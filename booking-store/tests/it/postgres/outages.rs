@@ -98,6 +98,21 @@ async fn a_store_survives_a_network_that_goes_silent() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_store_survives_a_server_behind_somebody_who_still_answers() {
+    let cluster = Cluster::start();
+    let network = Network::to(&cluster).await;
+    let store = PostgresStore::open(&network.url).await.unwrap();
+    assert_recovers(&store, 0).await;
+    cluster.stop();
+    assert_unavailable(&store).await;
+    assert_unavailable(&store).await;
+    let opened = PostgresStore::open(&network.url).await;
+    assert!(matches!(opened, Err(StoreError::Unavailable(_))), "{opened:?}");
+    cluster.resume();
+    assert_recovers(&store, 100).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_calendar_that_stays_locked_is_unavailable_and_can_still_be_read() {
     let database = Database::new();
     let store = open(&database).await;
@@ -143,7 +158,8 @@ impl Network {
         let silent = is_silent.clone();
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
-                let far = TcpStream::connect(("127.0.0.1", far)).await.unwrap();
+                // Closed again at once, as by anybody who stands before a server that is gone.
+                let Ok(far) = TcpStream::connect(("127.0.0.1", far)).await else { continue };
                 let (near_read, near_write) = near.into_split();
                 let (far_read, far_write) = far.into_split();
                 tokio::spawn(carry(near_read, far_write, silent.clone()));

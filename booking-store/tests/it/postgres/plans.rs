@@ -1,5 +1,5 @@
-//! How Postgres goes about the statements: each finds what it needs by an index, so that none gets
-//! slower as the tables grow.
+//! How Postgres goes about all statements where there is nothing yet: the plans that it makes then
+//! are still good when there is more. What they cost in a large database is in `million.rs`.
 
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use super::server::Database;
 
 /// All statements of the store, as they were checked when it was compiled.
-fn statements() -> Vec<(String, usize)> {
+pub(super) fn statements() -> Vec<(String, usize)> {
     let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.sqlx")).unwrap();
     let read = |path| serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     let files = folder.map(|file| -> Value { read(file.unwrap().path()) });
@@ -42,41 +42,4 @@ async fn no_statement_scans_a_table() {
         let plan = plan(&mut connection, &statement, parameters).await;
         assert!(!plan.iter().any(|step| step.contains("Seq Scan")), "{statement}\n{plan:#?}");
     }
-}
-
-/// A page costs what is on it, however many meetings there are; conflict checks look at live
-/// meetings within their span only.
-#[tokio::test]
-async fn hot_statements_go_by_their_indexes() {
-    let database = Database::new();
-    let mut connection = PgConnection::connect(&database.url).await.unwrap();
-    let fill = "INSERT INTO meeting
-        SELECT gen_random_uuid(), 1, 'client_' || n % 700, 'therapist_' || n % 30,
-            timestamptz '2024-01-01' + n * interval '1 hour', 60,
-            CASE n % 5 WHEN 0 THEN 'SCHEDULED' ELSE 'CANCELLED' END, 'video', '', NULL, NULL, NULL,
-            now(), now()
-        FROM generate_series(1, 20000) AS n;
-        ANALYZE; SET plan_cache_mode = force_generic_plan";
-    sqlx::raw_sql(fill).execute(&mut connection).await.unwrap();
-    let mut checked = 0;
-    for (statement, parameters) in statements() {
-        let plan = plan(&mut connection, &statement, parameters).await.join("\n");
-        let uses = |index: &str| assert!(plan.contains(index), "{index}: {plan}");
-        if statement.contains("has_earlier") {
-            checked += 1;
-            uses("using meeting_of_two");
-            uses("meeting_live_by_client");
-            uses("meeting_live_by_therapist");
-            uses("using meeting_pkey");
-            assert!(!plan.contains("Seq Scan on meeting"), "{plan}");
-        } else if statement.contains("AS either") {
-            checked += 1;
-            uses("using meeting_by_client");
-            uses("using meeting_by_therapist");
-        } else if statement.contains("updated_meetings") {
-            checked += 1;
-            uses("using meeting_pkey");
-        }
-    }
-    assert_eq!(checked, 3);
 }

@@ -29,6 +29,14 @@ pub(crate) struct Cluster {
     _watchdog: Child,
 }
 
+/// Ends with the tests, whatever becomes of them; wakes a server that they left paused.
+const CLEAN_UP: &str = r#"
+cat
+kill -CONT "$(head -n 1 "$1/data/postmaster.pid")"
+"$0/pg_ctl" stop -D "$1/data" -m immediate
+rm -rf "$1"
+"#;
+
 impl Database {
     /// Of the server that all tests of this process share.
     pub(crate) fn new() -> Self {
@@ -122,7 +130,7 @@ impl Cluster {
         }
         let mut watchdog = Command::new("sh");
         watchdog
-            .args(["-c", r#"cat; "$0/pg_ctl" stop -D "$1/data" -m immediate; rm -rf "$1""#])
+            .args(["-c", CLEAN_UP])
             .args([&binaries, &folder])
             .current_dir("/")
             // Signals to the tests are not for the one who cleans up after them.
@@ -137,7 +145,9 @@ impl Cluster {
         let cluster = Self { binaries, user, folder, port, _watchdog: watchdog };
         let data = cluster.folder.join("data");
         let data = data.to_str().expect("a folder in UTF-8");
-        cluster.run("initdb", &["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]);
+        let made =
+            cluster.run("initdb", &["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]);
+        made.expect("there is a server to start");
         cluster.resume();
         cluster
     }
@@ -149,31 +159,36 @@ impl Cluster {
 
     /// Starts it, or starts it again.
     pub(crate) fn resume(&self) {
+        self.try_resume().expect("the server starts");
+    }
+
+    /// The same, for a server that may not be able to start yet; or what it says.
+    pub(crate) fn try_resume(&self) -> Result<(), String> {
         // Data that outlives this test run would be of no use to anybody.
         let options = format!(
             "-c listen_addresses=127.0.0.1 -p {} -k {} -c max_connections=500 -c fsync=off",
             self.port,
             self.folder.display()
         );
-        self.pg_ctl(&["start", "-w", "-l", "log", "-o", &options]);
+        self.pg_ctl(&["start", "-w", "-l", "log", "-o", &options])
     }
 
     /// As if the power failed.
     pub(crate) fn stop(&self) {
-        self.pg_ctl(&["stop", "-m", "immediate"]);
+        self.pg_ctl(&["stop", "-m", "immediate"]).expect("the server stops");
     }
 
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
-    fn pg_ctl(&self, arguments: &[&str]) {
+    fn pg_ctl(&self, arguments: &[&str]) -> Result<(), String> {
         let data = self.folder.join("data");
         let data = data.to_str().expect("a folder in UTF-8");
-        self.run("pg_ctl", &[&["-D", data], arguments].concat());
+        self.run("pg_ctl", &[&["-D", data], arguments].concat())
     }
 
-    fn run(&self, program: &str, arguments: &[&str]) {
+    fn run(&self, program: &str, arguments: &[&str]) -> Result<(), String> {
         let output = self.folder.join("output");
         let log = fs::File::options().create(true).append(true).open(output);
         let log = log.expect("a file for the output");
@@ -185,7 +200,8 @@ impl Cluster {
             .stdout(log.try_clone().expect("a handle"))
             .stderr(log);
         let status = as_user(&mut command, self.user).status().expect("the program starts");
-        assert!(status.success(), "{program} {arguments:?}: {}", self.output());
+        let failed = || format!("{program} {arguments:?}: {}", self.output());
+        if status.success() { Ok(()) } else { Err(failed()) }
     }
 
     fn output(&self) -> String {

@@ -42,7 +42,9 @@ async fn a_new_file_may_be_opened_by_several_at_once() {
         }
         let mut connection = connect(&path).await;
         let migrated = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM _sqlx_migrations");
-        assert_eq!(migrated.fetch_one(&mut connection).await.unwrap(), 2);
+        let migrated = migrated.fetch_one(&mut connection).await.unwrap();
+        let all = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite"));
+        assert_eq!(migrated, i64::try_from(all.unwrap().count()).unwrap());
     }
 }
 
@@ -61,7 +63,7 @@ async fn urls_and_paths() {
 
 #[tokio::test]
 async fn files_that_are_not_ours() {
-    let (folder, path) = new_file();
+    let (folder, _) = new_file();
     let nowhere = folder.path().join("no/such/folder/booking.db");
     let nowhere = SqliteStore::open(nowhere.to_str().unwrap()).await;
     assert!(matches!(nowhere, Err(StoreError::Unavailable(_))), "{nowhere:?}");
@@ -70,13 +72,6 @@ async fn files_that_are_not_ours() {
     std::fs::write(&letter, "Dear all, ".repeat(1_000)).unwrap();
     let letter = SqliteStore::open(letter.to_str().unwrap()).await;
     assert!(matches!(letter, Err(StoreError::Corrupt(_))), "{letter:?}");
-
-    open(&path).await.close().await;
-    let mut connection = connect(&path).await;
-    let later = "INSERT INTO _sqlx_migrations VALUES (9999, 'later', '', TRUE, x'00', 0)";
-    sqlx::query(later).execute(&mut connection).await.unwrap();
-    let later = SqliteStore::open(path.to_str().unwrap()).await;
-    assert!(matches!(later, Err(StoreError::Corrupt(_))), "{later:?}");
 }
 
 #[tokio::test]

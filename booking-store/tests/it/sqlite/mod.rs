@@ -2,6 +2,7 @@
 
 mod conformance;
 mod files;
+mod migrations;
 mod processes;
 mod upgrade;
 mod walls;
