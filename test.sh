@@ -50,6 +50,11 @@ need_postgres() {
     [ -n "$(postgres_binaries)" ] || install postgresql
 }
 
+# Debian has it where only root's PATH leads.
+need_nats() {
+    [ -x /usr/sbin/nats-server ] || command -v nats-server >/dev/null || install nats-server
+}
+
 format() {
     cargo fmt --all --check
 }
@@ -113,6 +118,7 @@ prepare() {
 
 tests() {
     [ -n "${DATABASE_URL:-}" ] || need_postgres
+    need_nats
     cargo test --workspace --all-features --locked
 }
 

@@ -5,9 +5,9 @@
 use std::sync::Arc;
 
 use booking_core::{
-    Actor, BookRequest, Booking, BookingError, DirectoryAdmin, Email, EventSink, ManualClock,
-    MemoryStore, NewAvailability, RandomIds, Recorded, Refusal, Role, SessionDuration, SinkError,
-    Text, User, UserId, Window, relay_once,
+    Actor, BookRequest, Booking, BookingError, DirectoryAdmin, Email, Hub, ManualClock,
+    MemoryStore, NewAvailability, RandomIds, Recorded, Refusal, Relay, Role, SessionDuration,
+    SubscriberId, Text, User, UserId, Window, sink_fn,
 };
 use chrono::{NaiveDate, Weekday};
 
@@ -15,7 +15,15 @@ use chrono::{NaiveDate, Weekday};
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let store = Arc::new(MemoryStore::default());
     let clock = Arc::new(ManualClock::new("2024-01-01T12:00:00Z".parse()?));
-    let booking = Booking::new(store.clone(), store.clone(), clock, Arc::new(RandomIds));
+    let booking = Booking::new(store.clone(), store.clone(), clock.clone(), Arc::new(RandomIds));
+
+    // What a message bus would be told. A service runs this in a task of its own: `relay.run(…)`.
+    let printer = sink_fn(|event: Recorded| async move {
+        println!("event {}: {}", event.sequence, event.event.payload.name());
+        Ok(())
+    });
+    let relay = Relay::new(store.clone(), Hub::default(), clock);
+    let relay = relay.with_sink(SubscriberId::new("printer")?, Arc::new(printer)).await?;
 
     let jane = join(store.as_ref(), "therapist_456", Role::Therapist).await?;
     let john = join(store.as_ref(), "client_123", Role::Client).await?;
@@ -44,8 +52,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
 
-    // What a message bus would be told.
-    relay_once(store.as_ref(), &Printer).await?;
+    relay.pass().await?;
     Ok(())
 }
 
@@ -65,14 +72,4 @@ async fn join(
     };
     directory.put_user(&user).await?;
     Ok(Actor { id: user.id, role })
-}
-
-struct Printer;
-
-#[async_trait::async_trait]
-impl EventSink for Printer {
-    async fn deliver(&self, recorded: &Recorded) -> Result<(), SinkError> {
-        println!("event {}: {}", recorded.sequence, recorded.event.payload.name());
-        Ok(())
-    }
 }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use booking_api::{Api, AuthError, Verifier};
+use booking_api::{Api, AuthError, Session, Verifier};
 use booking_core::{Actor, Booking, MemoryStore, RandomIds, SystemClock, UserId};
 use poem::listener::{Acceptor, Listener, TcpListener};
 use poem::{Route, Server, get, handler};
@@ -18,11 +18,11 @@ struct TakeTheirWord;
 
 #[async_trait]
 impl Verifier for TakeTheirWord {
-    async fn verify(&self, token: &str) -> Result<Actor, AuthError> {
+    async fn verify(&self, token: &str) -> Result<Session, AuthError> {
         let rejected = || AuthError::Rejected("not of the form role:id".to_owned());
         let (role, id) = token.split_once(':').ok_or_else(rejected)?;
         let role = role.parse().map_err(|_| rejected())?;
-        Ok(Actor { id: UserId::new(id).map_err(|_| rejected())?, role })
+        Ok(Actor { id: UserId::new(id).map_err(|_| rejected())?, role }.into())
     }
 }
 

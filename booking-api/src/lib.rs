@@ -9,12 +9,11 @@
 //! use booking_api::{Api, Verifier};
 //! use booking_core::{Booking, MemoryStore, RandomIds, SystemClock};
 //! # use async_trait::async_trait;
-//! # use booking_api::AuthError;
-//! # use booking_core::Actor;
+//! # use booking_api::{AuthError, Session};
 //! # struct Nobody;
 //! # #[async_trait]
 //! # impl Verifier for Nobody {
-//! #     async fn verify(&self, _: &str) -> Result<Actor, AuthError> {
+//! #     async fn verify(&self, _: &str) -> Result<Session, AuthError> {
 //! #         Err(AuthError::Rejected("nobody".into()))
 //! #     }
 //! # }
@@ -33,10 +32,15 @@ mod body;
 mod dto;
 mod health;
 mod http;
+#[cfg(feature = "nats")]
+mod nats;
 mod params;
 mod problem;
 mod spec;
+mod streams;
 mod told;
+#[cfg(feature = "webhooks")]
+mod webhooks;
 mod wire;
 
 #[cfg(feature = "command")]
@@ -44,20 +48,35 @@ pub mod command;
 
 use std::sync::Arc;
 
-use booking_core::{Booking, DirectoryAdmin};
+use booking_core::{Booking, DirectoryAdmin, Live};
+#[cfg(feature = "webhooks")]
+use booking_core::{EventStore, Hub};
 use poem::endpoint::{BoxEndpoint, make_sync};
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Request, Response, Route, get};
 use poem_openapi::{OpenApi, OpenApiService};
 
-use crate::api::{AvailabilityApi, DirectoryApi, MeetingsApi, SlotsApi};
+use tokio_util::sync::CancellationToken;
+
+#[cfg(feature = "webhooks")]
+use crate::api::WebhooksApi;
+use crate::api::{AvailabilityApi, DirectoryApi, MeetingsApi, SlotsApi, StreamsApi};
 use crate::http::{Cors, Metrics, Observe, Problems, Routes, mount_prefix};
 use crate::spec::{Spec, answer};
+use crate::streams::{Seats, Streams};
 
-pub use auth::{AuthError, InvalidKey, JwtVerifier, Verifier};
+pub use auth::{AuthError, InvalidKey, JwtVerifier, Session, Verifier};
+pub use http::PromptAcceptor;
+#[cfg(feature = "nats")]
+pub use nats::{NatsOptions, NatsSetupError, NatsSink};
 pub use problem::{Code, FieldError, Problem, ProblemBody};
+pub use streams::StreamLimits;
+#[cfg(feature = "webhooks")]
+pub use webhooks::{WebhookOptions, WebhookSetupError, WebhookSinks};
 
 /// Where the operations are, unless [`Api::under`] says otherwise.
 const DEFAULT_BASE: &str = "/api";
+/// The `source` of events, unless [`Api::event_source`] says otherwise.
+const DEFAULT_EVENT_SOURCE: &str = "/booking";
 
 /// The API, ready to be mounted.
 #[derive(Clone)]
@@ -65,6 +84,12 @@ pub struct Api {
     booking: Booking,
     verifier: Arc<dyn Verifier>,
     directory: Option<Arc<dyn DirectoryAdmin>>,
+    #[cfg(feature = "webhooks")]
+    webhooks: Option<WebhooksApi>,
+    live: Option<Live>,
+    seats: Seats,
+    closing: CancellationToken,
+    event_source: String,
     base: String,
     cors: Option<Cors>,
     extra: Vec<(&'static str, &'static str, Arc<BoxEndpoint<'static, Response>>)>,
@@ -75,14 +100,72 @@ impl Api {
     /// see [`Self::with_directory`].
     #[must_use]
     pub fn new(booking: Booking, verifier: Arc<dyn Verifier>) -> Self {
-        let base = DEFAULT_BASE.to_owned();
-        Self { booking, verifier, directory: None, base, cors: None, extra: Vec::new() }
+        Self {
+            booking,
+            verifier,
+            directory: None,
+            #[cfg(feature = "webhooks")]
+            webhooks: None,
+            live: None,
+            seats: Seats::new(),
+            closing: CancellationToken::new(),
+            event_source: DEFAULT_EVENT_SOURCE.to_owned(),
+            base: DEFAULT_BASE.to_owned(),
+            cors: None,
+            extra: Vec::new(),
+        }
     }
 
     /// Adds the endpoints by which an admin keeps users and relationships.
     #[must_use]
     pub fn with_directory(mut self, directory: Arc<dyn DirectoryAdmin>) -> Self {
         self.directory = Some(directory);
+        self
+    }
+
+    /// Adds the endpoints by which an admin keeps webhooks. Events reach them through a
+    /// [`Relay`](booking_core::Relay) over the same store, with these sinks; if it runs in this
+    /// process and with this hub, it hears of changes at once, and else within a second.
+    #[cfg(feature = "webhooks")]
+    #[must_use]
+    pub fn with_webhooks(
+        mut self,
+        store: Arc<dyn EventStore>,
+        hub: Hub,
+        sinks: WebhookSinks,
+    ) -> Self {
+        self.webhooks = Some(WebhooksApi { store, hub, sinks });
+        self
+    }
+
+    /// Adds the streams: events and slots as they change. Let the server have a [`PromptAcceptor`],
+    /// and say when it stops: see [`Self::closing_with`].
+    #[must_use]
+    pub fn with_live(mut self, live: Live) -> Self {
+        self.live = Some(live);
+        self
+    }
+
+    /// How many streams may be open at the same time.
+    #[must_use]
+    pub fn stream_limits(mut self, limits: StreamLimits) -> Self {
+        self.seats.limits = limits;
+        self
+    }
+
+    /// Ends all streams when the token is cancelled. A server that stops gracefully would else wait
+    /// for them.
+    #[must_use]
+    pub fn closing_with(mut self, token: CancellationToken) -> Self {
+        self.closing = token;
+        self
+    }
+
+    /// Whose events these are, for those who get several services': the `source` of each, a URI
+    /// reference. `/booking` unless said otherwise.
+    #[must_use]
+    pub fn event_source(mut self, source: impl Into<String>) -> Self {
+        self.event_source = source.into();
         self
     }
 
@@ -130,7 +213,7 @@ impl Api {
     #[must_use]
     pub fn routes(self) -> impl Endpoint<Output = Response> + 'static {
         let (spec, operations) = self.parts();
-        let metrics = Metrics::new();
+        let metrics = Metrics::new(self.seats.gauge());
         let mut routes = Routes::from_spec(&spec.value, &self.base);
         let mut app = Route::new().nest(&self.base, operations);
         for (path, endpoint) in pages(&spec, &self.base, &self.booking, &metrics) {
@@ -158,9 +241,26 @@ impl Api {
             SlotsApi(booking.clone()),
         );
         match &self.directory {
-            Some(directory) => self.service((operations, DirectoryApi(directory.clone()))),
-            None => self.service(operations),
+            Some(directory) => self.and_streams((operations, DirectoryApi(directory.clone()))),
+            None => self.and_streams(operations),
         }
+    }
+
+    fn and_streams<T: OpenApi + 'static>(&self, api: T) -> (Spec, BoxEndpoint<'static, Response>) {
+        let Some(live) = self.live.clone() else { return self.and_webhooks(api) };
+        let (seats, closing) = (self.seats.clone(), self.closing.clone());
+        let streams = Streams { live, seats, closing };
+        self.and_webhooks((api, StreamsApi { streams, event_source: self.event_source.clone() }))
+    }
+
+    fn and_webhooks<T: OpenApi + 'static>(&self, api: T) -> (Spec, BoxEndpoint<'static, Response>) {
+        #[cfg(feature = "webhooks")]
+        if let Some(webhooks) = &self.webhooks {
+            let (mut spec, endpoint) = self.service((api, webhooks.clone()));
+            spec.add_webhooks();
+            return (spec, endpoint);
+        }
+        self.service(api)
     }
 
     fn service<T: OpenApi + 'static>(&self, api: T) -> (Spec, BoxEndpoint<'static, Response>) {

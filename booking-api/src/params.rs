@@ -155,6 +155,44 @@ fn unquote(quoted: &str) -> Option<String> {
     }
 }
 
+/// `Last-Event-ID`: what a client of a stream has seen last.
+#[derive(Debug)]
+pub(crate) struct LastEventId(pub(crate) Option<Sequence>);
+
+header_param!(LastEventId);
+
+impl FromHeader for LastEventId {
+    fn schema() -> MetaSchema {
+        Sequence::schema()
+    }
+
+    fn from_header(text: Option<&str>) -> Result<Self, String> {
+        text.map(|text| Sequence::read_text(text.trim())).transpose().map(Self)
+    }
+}
+
+/// A place in the log of events.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sequence(pub(crate) u64);
+
+impl OnWire for Sequence {
+    const NAME: &'static str = "Sequence";
+
+    fn schema() -> MetaSchema {
+        MetaSchema { pattern: Some("^[0-9]+$".to_owned()), ..MetaSchema::new("string") }
+    }
+
+    fn read(value: &Value) -> Result<Self, String> {
+        let digits = value.as_str().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
+        let sequence = digits.and_then(|text| text.parse().ok()).map(Self);
+        sequence.ok_or_else(|| "must be the id of a streamed event".to_owned())
+    }
+
+    fn write(&self) -> Value {
+        self.0.to_string().into()
+    }
+}
+
 /// `status`: one or more, separated by commas.
 #[derive(Debug, Clone)]
 pub(crate) struct StatusList(pub(crate) BTreeSet<MeetingStatus>);
@@ -230,4 +268,17 @@ impl OnWire for Place {
         let bytes = [&millis[..], self.id.uuid().as_bytes()].concat();
         BASE64_URL_SAFE_NO_PAD.encode(bytes).into()
     }
+}
+
+/// The `Link` to the next page (RFC 8288): the request's own address with another cursor.
+pub(crate) fn next_page(request: &Request, cursor: &impl OnWire) -> String {
+    let uri = request.original_uri();
+    let query = uri.query().unwrap_or_default().as_bytes();
+    let others = form_urlencoded::parse(query).filter(|(name, _)| name != "cursor");
+    let cursor = cursor.write();
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(others)
+        .append_pair("cursor", cursor.as_str().unwrap_or_default())
+        .finish();
+    format!("<{}?{query}>; rel=\"next\"", uri.path())
 }

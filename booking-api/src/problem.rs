@@ -87,6 +87,10 @@ codes! {
         "There is no availability slot with this id.";
     UserNotFound = "user_not_found", NOT_FOUND, "No such user",
         "The directory has no user with this id.";
+    WebhookNotFound = "webhook_not_found", NOT_FOUND, "No such webhook",
+        "There is no webhook with this id.";
+    WebhookLimit = "webhook_limit", BAD_REQUEST, "Too many webhooks",
+        "There can be at most 64 webhooks. Delete one that is no longer needed.";
     NotFound = "not_found", NOT_FOUND, "No such address",
         "The server has nothing at this address.";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed",
@@ -103,10 +107,12 @@ codes! {
         "The body of a request must be sent as `Content-Type: application/json`.";
     IdempotencyMismatch = "idempotency_mismatch", UNPROCESSABLE_ENTITY, "Key used before",
         "This Idempotency-Key came with a different request before. Keys are for repeats of one request.";
+    TooManyStreams = "too_many_streams", TOO_MANY_REQUESTS, "Too many streams",
+        "This user has as many streams open as a user may. Close one, and try again.";
     Internal = "internal", INTERNAL_SERVER_ERROR, "Our mistake",
         "Something went wrong on the server. Quote the request id when you report it.";
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "Unavailable",
-        "The store cannot be reached or is overloaded. Try again after the seconds in Retry-After.";
+        "The store cannot be reached or is overloaded, or the server has as many open streams as it takes. Try again after the seconds in Retry-After.";
 }
 
 /// Seconds after which a caller should try again what was unavailable.
@@ -221,7 +227,7 @@ impl Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, challenge(self.code));
         }
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+        if matches!(self.status.as_u16(), 429 | 503) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
         }
         response
@@ -324,7 +330,7 @@ impl Payload for ProblemJson {
 /// The statuses that any operation may answer with.
 impl ApiResponse for Problem {
     fn meta() -> MetaResponses {
-        const DOCUMENTED: [(u16, &str); 12] = [
+        const DOCUMENTED: [(u16, &str); 13] = [
             (400, "The request is malformed, or the rules say no; `code` says which."),
             (401, "No valid bearer token, or a role that may not manage availability."),
             (403, "The signed-in user may not do this."),
@@ -335,6 +341,7 @@ impl ApiResponse for Problem {
             (413, "The body is larger than 64 KiB."),
             (415, "The body is not JSON."),
             (422, "This Idempotency-Key came with a different request before."),
+            (429, "This user has as many streams open as a user may."),
             (500, "Something went wrong on the server."),
             (503, "The store cannot be reached; try again after the seconds in Retry-After."),
         ];

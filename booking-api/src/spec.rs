@@ -24,6 +24,15 @@ impl Spec {
         Self { value, json, html }
     }
 
+    /// Adds what webhooks are sent.
+    #[cfg(feature = "webhooks")]
+    pub(crate) fn add_webhooks(&mut self) {
+        crate::webhooks::document_events(&mut self.value);
+        let json = format!("{:#}", self.value);
+        self.html = self.html.replacen(&self.json, &json, 1);
+        self.json = json;
+    }
+
     pub(crate) fn yaml(&self) -> String {
         serde_norway::to_string(&self.value).unwrap_or_default()
     }

@@ -46,6 +46,8 @@ pub enum Operation {
     ListSlots,
     /// Keep users and relationships.
     ManageDirectory,
+    /// Say which endpoints get events.
+    ManageWebhooks,
 }
 
 impl Actor {
@@ -58,7 +60,7 @@ impl Actor {
             Operation::Book | Operation::ListMeetings => self.role != Role::Admin,
             Operation::UseMeeting | Operation::ListSlots => true,
             Operation::ManageAvailability => self.role == Role::Therapist,
-            Operation::ManageDirectory => self.role == Role::Admin,
+            Operation::ManageDirectory | Operation::ManageWebhooks => self.role == Role::Admin,
         };
         if allowed { Ok(()) } else { Err(Refusal::RoleRequired { operation }) }
     }

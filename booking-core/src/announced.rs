@@ -45,11 +45,18 @@ impl<T: Store + ?Sized> Store for Announced<T> {
     }
 
     async fn change(&self, scope: &Scope, decide: Decide<'_>) -> Result<Change, ChangeError> {
-        let change = self.inner.change(scope, decide).await?;
-        if !change.is_empty() {
-            self.hub.changed(&scope.people);
+        let telling = Telling { hub: &self.hub, people: &scope.people };
+        let changed = self.inner.change(scope, decide).await;
+        let is_as_before = match &changed {
+            Ok(change) => change.is_empty(),
+            Err(ChangeError::Declined(_)) => true,
+            // Who knows how far the commit came.
+            Err(ChangeError::Store(_)) => false,
+        };
+        if is_as_before {
+            std::mem::forget(telling);
         }
-        Ok(change)
+        changed
     }
 
     async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError> {
@@ -58,6 +65,19 @@ impl<T: Store + ?Sized> Store for Announced<T> {
 
     async fn ping(&self) -> Result<(), StoreError> {
         self.inner.ping().await
+    }
+}
+
+/// Tells when it is dropped, so also when nobody waits for the end of a change: it may come to its
+/// end all the same.
+struct Telling<'a> {
+    hub: &'a Hub,
+    people: &'a BTreeSet<UserId>,
+}
+
+impl Drop for Telling<'_> {
+    fn drop(&mut self) {
+        self.hub.changed(self.people);
     }
 }
 

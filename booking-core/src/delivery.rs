@@ -63,7 +63,7 @@ impl From<WebhookId> for SubscriberId {
 }
 
 /// Somebody who gets events: each that was published since they joined, on their own schedule.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Subscriber {
     /// Who.
     pub id: SubscriberId,
@@ -76,6 +76,19 @@ pub struct Subscriber {
     pub settings: Value,
     /// Since when, to the millisecond.
     pub created_at: DateTime<Utc>,
+}
+
+/// Settings may hold secrets: they do not belong in logs.
+impl fmt::Debug for Subscriber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, event_types, is_active, settings: _, created_at } = self;
+        f.debug_struct("Subscriber")
+            .field("id", id)
+            .field("event_types", event_types)
+            .field("is_active", is_active)
+            .field("created_at", created_at)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One event on its way to one subscriber.

@@ -16,13 +16,16 @@ pub struct Hub(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    watching: Mutex<HashMap<UserId, Vec<Arc<Notify>>>>,
+    /// By whom they watch; under `None` those who watch everybody.
+    watching: Mutex<HashMap<Option<UserId>, Vec<Arc<Notify>>>>,
     /// Whose calendars were changed by this process since the relay last looked.
     changed: Mutex<BTreeSet<UserId>>,
     /// There is something for the relay to look at.
     work: Notify,
-    /// Grows whenever there may be deliveries, or other subscribers.
+    /// Grows whenever there may be deliveries.
     deliveries: watch::Sender<u64>,
+    /// Grows whenever there may be other subscribers.
+    subscribers: watch::Sender<u64>,
 }
 
 impl Hub {
@@ -35,8 +38,13 @@ impl Hub {
         self.0.work.notify_one();
     }
 
-    /// Says that subscribers joined, left, or changed what they want.
+    /// Says that subscribers joined, left, changed what they want, or are to get something again.
     pub fn subscribers_changed(&self) {
+        self.0.subscribers.send_modify(|count| *count += 1);
+        self.events_published();
+    }
+
+    pub(crate) fn events_published(&self) {
         self.0.deliveries.send_modify(|count| *count += 1);
     }
 
@@ -48,20 +56,29 @@ impl Hub {
 
     /// Waits for changes of these people's calendars, from now on.
     pub fn watch(&self, people: impl IntoIterator<Item = UserId>) -> Watching {
-        let people: BTreeSet<UserId> = people.into_iter().collect();
-        let woken = Arc::<Notify>::default();
-        let mut watching = lock(&self.0.watching);
-        for person in &people {
-            watching.entry(person.clone()).or_default().push(woken.clone());
-        }
-        drop(watching);
-        Watching { hub: self.clone(), people, woken }
+        self.register(people.into_iter().map(Some).collect())
+    }
+
+    /// Waits for changes of anybody's calendar, from now on.
+    pub fn watch_all(&self) -> Watching {
+        self.register(BTreeSet::from([None]))
     }
 
     pub(crate) fn wake<'a>(&self, people: impl IntoIterator<Item = &'a UserId>) {
         let watching = lock(&self.0.watching);
-        let concerned = people.into_iter().filter_map(|person| watching.get(person));
+        let people = people.into_iter().cloned().map(Some).chain([None]);
+        let concerned = people.filter_map(|person| watching.get(&person));
         concerned.flatten().for_each(|waiting| waiting.notify_one());
+    }
+
+    fn register(&self, of: BTreeSet<Option<UserId>>) -> Watching {
+        let woken = Arc::<Notify>::default();
+        let mut watching = lock(&self.0.watching);
+        for person in &of {
+            watching.entry(person.clone()).or_default().push(woken.clone());
+        }
+        drop(watching);
+        Watching { hub: self.clone(), of, woken }
     }
 
     /// Waits until there is something for the relay.
@@ -73,8 +90,14 @@ impl Hub {
         std::mem::take(&mut *lock(&self.0.changed))
     }
 
+    /// Wakes those who deliver.
     pub(crate) fn deliveries(&self) -> watch::Receiver<u64> {
         self.0.deliveries.subscribe()
+    }
+
+    /// Wakes those who look after subscribers.
+    pub(crate) fn subscribers(&self) -> watch::Receiver<u64> {
+        self.0.subscribers.subscribe()
     }
 }
 
@@ -82,7 +105,7 @@ impl Hub {
 #[derive(Debug)]
 pub struct Watching {
     hub: Hub,
-    people: BTreeSet<UserId>,
+    of: BTreeSet<Option<UserId>>,
     woken: Arc<Notify>,
 }
 
@@ -97,7 +120,7 @@ impl Watching {
 impl Drop for Watching {
     fn drop(&mut self) {
         let mut watching = lock(&self.hub.0.watching);
-        for person in &self.people {
+        for person in &self.of {
             if let Some(waiting) = watching.get_mut(person) {
                 waiting.retain(|other| !Arc::ptr_eq(other, &self.woken));
                 if waiting.is_empty() {

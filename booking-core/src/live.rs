@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::NaiveDate;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::access::{Actor, Operation, Role};
@@ -21,6 +22,9 @@ const PAGE: u32 = 100;
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
 /// A list of slots is made anew at most this often.
 const REST: Duration = Duration::from_millis(250);
+/// How many streams read from the store at the same time. What wakes thousands of them must not
+/// keep everybody else from the store.
+const LOOKS_AT_ONCE: usize = 4;
 
 /// Events and slots as they change.
 ///
@@ -32,16 +36,31 @@ pub struct Live {
     booking: Booking,
     outbox: Arc<dyn Outbox>,
     hub: Hub,
+    turns: Turns,
+}
+
+/// Who reads next: those who have waited longest.
+#[derive(Clone)]
+struct Turns(Arc<Semaphore>);
+
+impl Turns {
+    async fn take<T>(&self, look: impl Future<Output = T>) -> T {
+        // Nobody ever closes the semaphore.
+        let _turn = self.0.acquire().await;
+        look.await
+    }
 }
 
 impl Live {
     /// Over the store of this service, whose changes are [`Announced`](crate::Announced) to this
     /// hub.
     pub fn new(booking: Booking, outbox: Arc<dyn Outbox>, hub: Hub) -> Self {
-        Self { booking, outbox, hub }
+        let turns = Turns(Arc::new(Semaphore::new(LOOKS_AT_ONCE)));
+        Self { booking, outbox, hub, turns }
     }
 
-    /// The events of the actor's own meetings: those after a sequence, or from now on.
+    /// The events of the actor's own meetings: those after a sequence, or from now on. A sequence
+    /// that the log has not reached is another log's, and stands for now.
     ///
     /// # Errors
     /// [`Refusal::RoleRequired`](crate::Refusal::RoleRequired); [`StoreError`].
@@ -52,12 +71,15 @@ impl Live {
     ) -> Result<EventStream, BookingError> {
         actor.may(Operation::ListMeetings)?;
         let watching = self.hub.watch([actor.id.clone()]);
-        let after = match after {
-            Some(after) => after,
-            None => self.outbox.last_sequence().await?,
-        };
-        let query = EventQuery { after, person: Some(actor.id.clone()), limit: PAGE };
-        Ok(EventStream { outbox: self.outbox.clone(), watching, query })
+        Ok(self.follow(watching, Some(actor.id.clone()), after).await?)
+    }
+
+    /// Everybody's events: those after a sequence, or from now on. For this program's own use.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn all_events(&self, after: Option<u64>) -> Result<EventStream, StoreError> {
+        self.follow(self.hub.watch_all(), None, after).await
     }
 
     /// The slots of a therapist on a date, and then again whenever they are others: because of
@@ -69,22 +91,43 @@ impl Live {
         SlotStream {
             booking: self.booking.clone(),
             watching: self.hub.watch(concerned.iter().cloned()),
+            turns: self.turns.clone(),
             actor: actor.clone(),
             therapist: therapist.clone(),
             date,
             last: None,
+            is_stale: true,
         }
+    }
+
+    async fn follow(
+        &self,
+        watching: Watching,
+        person: Option<UserId>,
+        after: Option<u64>,
+    ) -> Result<EventStream, StoreError> {
+        let last = self.outbox.last_sequence().await?;
+        let after = after.map_or(last, |after| after.min(last));
+        let query = EventQuery { after, person, limit: PAGE };
+        Ok(EventStream { outbox: self.outbox.clone(), watching, turns: self.turns.clone(), query })
     }
 }
 
-/// The events of one person's meetings.
+/// Events, as they join the log.
 pub struct EventStream {
     outbox: Arc<dyn Outbox>,
     watching: Watching,
+    turns: Turns,
     query: EventQuery,
 }
 
 impl EventStream {
+    /// The sequence up to which the stream has been read: where to resume it.
+    #[must_use]
+    pub const fn position(&self) -> u64 {
+        self.query.after
+    }
+
     /// The next events, as soon as there are some: at least one, oldest first. Dropped while it
     /// waits, it misses nothing.
     ///
@@ -92,7 +135,7 @@ impl EventStream {
     /// [`StoreError`]; the next call goes on where this one failed.
     pub async fn next(&mut self) -> Result<Vec<Recorded>, StoreError> {
         loop {
-            let events = self.outbox.events(&self.query).await?;
+            let events = self.turns.take(self.outbox.events(&self.query)).await?;
             if let Some(last) = events.last() {
                 self.query.after = last.sequence;
                 return Ok(events);
@@ -109,10 +152,13 @@ impl EventStream {
 pub struct SlotStream {
     booking: Booking,
     watching: Watching,
+    turns: Turns,
     actor: Actor,
     therapist: UserId,
     date: NaiveDate,
     last: Option<Seen>,
+    /// The list may be another one than the last.
+    is_stale: bool,
 }
 
 struct Seen {
@@ -121,15 +167,23 @@ struct Seen {
 }
 
 impl SlotStream {
-    /// The list: at first as it is, and then as soon as it is another one. Dropped while it waits,
-    /// it misses nothing.
+    /// The list: at first as it is, and then as soon as it is another one. Dropped while it waits
+    /// or reads, it misses nothing.
     ///
     /// # Errors
-    /// Those of [`Booking::slots`].
+    /// Those of [`Booking::slots`]; the next call looks again at once.
     pub async fn next(&mut self) -> Result<Vec<Slot>, BookingError> {
         loop {
-            self.wait().await;
-            let slots = self.booking.slots(&self.actor, &self.therapist, self.date).await?;
+            if !self.is_stale {
+                self.wait().await;
+                self.is_stale = true;
+            }
+            if let Some(last) = &self.last {
+                sleep_until(last.at + REST).await;
+            }
+            let look = self.booking.slots(&self.actor, &self.therapist, self.date);
+            let slots = self.turns.take(look).await?;
+            self.is_stale = false;
             let is_news = self.last.as_ref().is_none_or(|last| last.slots != slots);
             self.last = Some(Seen { slots: slots.clone(), at: Instant::now() });
             if is_news {
@@ -142,7 +196,7 @@ impl SlotStream {
     async fn wait(&self) {
         let Some(last) = &self.last else { return };
         tokio::select! {
-            () = self.watching.changed() => sleep_until(last.at + REST).await,
+            () = self.watching.changed() => {}
             () = self.first_passes(&last.slots) => {}
             () = sleep_until(last.at + LOOK_AGAIN) => {}
         }

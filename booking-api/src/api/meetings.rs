@@ -13,9 +13,9 @@ use crate::api::Chapter;
 use crate::auth::{Book, ListMeetings, SignedIn, UseMeeting};
 use crate::body::{Body, plain};
 use crate::dto::{MeetingCancelDto, MeetingCreateDto, MeetingDto, MeetingUpdateDto};
-use crate::params::{IdempotencyHeader, IfMatch, Limit, StatusList};
+use crate::params::{IdempotencyHeader, IfMatch, Limit, StatusList, next_page};
 use crate::problem::Problem;
-use crate::wire::{OnWire, Wire};
+use crate::wire::Wire;
 
 pub(crate) struct MeetingsApi(pub(crate) Booking);
 
@@ -112,7 +112,7 @@ impl MeetingsApi {
             limit: plain(limit.0).map_or(MeetingFilter::MAX_LIMIT, |limit| limit.0),
         };
         let page = self.0.meetings(&caller.actor, &filter).await?;
-        let link = page.next.map(|place| link_to(request, place));
+        let link = page.next.map(|place| next_page(request, &place));
         Ok(Listed::Ok(Json(page.items.into_iter().map(MeetingDto::from).collect()), link))
     }
 
@@ -206,17 +206,4 @@ fn meeting_id(text: &str) -> Result<MeetingId, Problem> {
 /// A strong entity tag (RFC 9110, section 8.8.3).
 fn etag(view: &MeetingView) -> String {
     format!("\"{}\"", view.meeting.version)
-}
-
-/// The request's own address with another cursor.
-fn link_to(request: &Request, place: Place) -> String {
-    let uri = request.original_uri();
-    let query = uri.query().unwrap_or_default().as_bytes();
-    let others = form_urlencoded::parse(query).filter(|(name, _)| name != "cursor");
-    let cursor = place.write();
-    let query = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(others)
-        .append_pair("cursor", cursor.as_str().unwrap_or_default())
-        .finish();
-    format!("<{}?{query}>; rel=\"next\"", uri.path())
 }

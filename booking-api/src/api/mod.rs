@@ -4,6 +4,9 @@ mod availability;
 mod directory;
 mod meetings;
 mod slots;
+mod streams;
+#[cfg(feature = "webhooks")]
+mod webhooks;
 
 use poem_openapi::Tags;
 
@@ -11,6 +14,9 @@ pub(crate) use availability::AvailabilityApi;
 pub(crate) use directory::DirectoryApi;
 pub(crate) use meetings::MeetingsApi;
 pub(crate) use slots::SlotsApi;
+pub(crate) use streams::StreamsApi;
+#[cfg(feature = "webhooks")]
+pub(crate) use webhooks::WebhooksApi;
 
 /// The contract's chapters.
 #[derive(Debug, Tags)]
@@ -21,6 +27,11 @@ pub(crate) enum Chapter {
     Availability,
     /// What can be booked.
     Slots,
+    /// What changes while somebody looks on.
+    Live,
     /// Users, and which client belongs to which therapist.
     Directory,
+    /// Who is told of events, and what became of them.
+    #[cfg(feature = "webhooks")]
+    Webhooks,
 }

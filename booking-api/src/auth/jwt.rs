@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 use booking_core::{Actor, Role, UserId};
+use chrono::{DateTime, Utc};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Deserialize;
 
-use crate::auth::{AuthError, Verifier, ring};
+use crate::auth::{AuthError, Session, Verifier, ring};
 
 /// The longest token that is looked at, in bytes.
 const MAX_TOKEN_BYTES: usize = 8 * 1024;
@@ -41,6 +42,8 @@ struct Identity {
     sub: String,
     role: String,
     azp: Option<String>,
+    /// Seconds since 1970, with a fraction maybe (RFC 7519, section 2).
+    exp: f64,
 }
 
 impl JwtVerifier {
@@ -79,7 +82,7 @@ impl JwtVerifier {
 
 #[async_trait]
 impl Verifier for JwtVerifier {
-    async fn verify(&self, token: &str) -> Result<Actor, AuthError> {
+    async fn verify(&self, token: &str) -> Result<Session, AuthError> {
         let rejected = |reason: String| AuthError::Rejected(reason);
         if token.len() > MAX_TOKEN_BYTES {
             return Err(rejected("longer than 8 KiB".to_owned()));
@@ -93,6 +96,16 @@ impl Verifier for JwtVerifier {
         }
         let id = UserId::new(claims.sub).map_err(|error| rejected(error.to_string()))?;
         let role = claims.role.parse::<Role>().map_err(|error| rejected(error.to_string()))?;
-        Ok(Actor { id, role })
+        Ok(Session { actor: Actor { id, role }, expires_at: self.end_of(claims.exp) })
+    }
+}
+
+impl JwtVerifier {
+    /// When a token is no longer accepted, as `jsonwebtoken` counts: in whole seconds, the last one
+    /// included. `None` beyond the calendar.
+    #[expect(clippy::cast_possible_truncation, reason = "saturates, and fractions do not matter")]
+    fn end_of(&self, exp: f64) -> Option<DateTime<Utc>> {
+        let leeway = i64::try_from(self.validation.leeway).unwrap_or(i64::MAX);
+        DateTime::from_timestamp((exp as i64).saturating_add(leeway).saturating_add(1), 0)
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use booking_core::{Actor, Operation};
+use chrono::{DateTime, Utc};
 use poem::http::header;
 use poem::{Request, RequestBody, Result};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
@@ -29,7 +30,24 @@ pub trait Verifier: Send + Sync {
     /// # Errors
     /// [`AuthError::Rejected`] for any token that is not good; [`AuthError::Unavailable`] when
     /// that cannot be told right now.
-    async fn verify(&self, token: &str) -> Result<Actor, AuthError>;
+    async fn verify(&self, token: &str) -> Result<Session, AuthError>;
+}
+
+/// What a token is good for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Who is asking.
+    pub actor: Actor,
+    /// From when on the token is no longer accepted, by the machine's clock: streams end then.
+    /// `None` for a token that does not expire.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// Does not expire.
+impl From<Actor> for Session {
+    fn from(actor: Actor) -> Self {
+        Self { actor, expires_at: None }
+    }
 }
 
 /// Why a token was not accepted.
@@ -72,12 +90,15 @@ macro_rules! operations {
 }
 
 operations! { Book ListMeetings UseMeeting ManageAvailability ListSlots ManageDirectory }
+#[cfg(feature = "webhooks")]
+operations! { ManageWebhooks }
 
 /// The signed-in user, whose role may do what the handler is for. The first argument of a handler:
 /// token and role come before everything else (contract, order of checks).
 #[derive(Debug)]
 pub(crate) struct SignedIn<Op> {
     pub(crate) actor: Actor,
+    pub(crate) expires_at: Option<DateTime<Utc>>,
     operation: PhantomData<fn() -> Op>,
 }
 
@@ -113,9 +134,10 @@ impl<'a, Op: For + 'static> ApiExtractor<'a> for SignedIn<Op> {
     ) -> Result<Self> {
         let verifier = request.data::<Arc<dyn Verifier>>();
         let verifier = verifier.ok_or_else(|| Problem::internal("no verifier is set up"))?;
-        let actor = verifier.verify(bearer_token(request)?).await.map_err(Problem::from)?;
+        let session = verifier.verify(bearer_token(request)?).await.map_err(Problem::from)?;
+        let Session { actor, expires_at } = session;
         actor.may(Op::OPERATION).map_err(Problem::from)?;
-        Ok(Self { actor, operation: PhantomData })
+        Ok(Self { actor, expires_at, operation: PhantomData })
     }
 }
 

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use booking_core::{Booking, Clock, DirectoryAdmin, MemoryStore, Outbox, RandomIds, Store};
+use booking_core::{DirectoryAdmin, EventStore, MemoryStore, Store};
 use booking_store::{PostgresStore, SqliteStore};
 
 use super::Failure;
 use crate::told::with_causes;
 
-/// A store with the directory and the outbox that it keeps.
+/// A store with the directory and the events that it keeps.
 pub(super) struct Backend {
     pub(super) store: Arc<dyn Store>,
     pub(super) directory: Arc<dyn DirectoryAdmin>,
-    pub(super) outbox: Arc<dyn Outbox>,
+    pub(super) events: Arc<dyn EventStore>,
     closing: Arc<dyn Closing>,
 }
 
@@ -56,22 +56,17 @@ impl Backend {
         }
     }
 
-    pub(super) fn booking(&self, clock: Arc<dyn Clock>) -> Booking {
-        // A trait object can be seen as any of its supertraits.
-        Booking::new(self.store.clone(), self.directory.clone(), clock, Arc::new(RandomIds))
-    }
-
     /// Waits for calls under way; SQLite folds its log into the file, which is whole then.
     pub(super) async fn close(&self) {
         self.closing.close().await;
     }
 
-    fn of<S: Store + DirectoryAdmin + Outbox + Closing + 'static>(store: S) -> Self {
+    fn of<S: Store + DirectoryAdmin + EventStore + Closing + 'static>(store: S) -> Self {
         let store = Arc::new(store);
         Self {
             store: store.clone(),
             directory: store.clone(),
-            outbox: store.clone(),
+            events: store.clone(),
             closing: store,
         }
     }

@@ -44,6 +44,16 @@ pub(super) struct DevArgs {
     /// Start the clock at this RFC 3339 instant; it runs on from there
     #[arg(long, value_parser = instant)]
     pub(super) now: Option<DateTime<Utc>>,
+    #[command(flatten)]
+    pub(super) events: EventsArgs,
+}
+
+/// What `dev` and `serve` do with events.
+#[derive(Debug, Args)]
+pub(super) struct EventsArgs {
+    /// How long events are kept once they are delivered, such as 30d; for ever when left out
+    #[arg(long, env = "BOOKING_KEEP_EVENTS", value_parser = humantime::parse_duration)]
+    pub(super) keep_events: Option<Duration>,
 }
 
 #[derive(Debug, Args)]
@@ -70,6 +80,8 @@ pub(super) struct ServeArgs {
     /// A file with the issuer's RSA public key in PEM
     #[arg(long, env = "BOOKING_ISSUER_KEY")]
     pub(super) issuer_key: Option<String>,
+    #[command(flatten)]
+    pub(super) events: EventsArgs,
 }
 
 #[derive(Debug, Args)]

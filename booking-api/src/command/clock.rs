@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use booking_core::{Clock, ShiftedClock};
+use booking_core::{Clock, Hub, ShiftedClock};
 use chrono::{DateTime, Datelike, Utc};
 use poem::http::Method;
 use poem::{Endpoint, Request, Response, Result};
@@ -22,7 +22,11 @@ request_body! {
 
 /// GET tells it, PUT sets it.
 #[derive(Clone)]
-pub(super) struct ClockEndpoint(pub(super) Arc<ShiftedClock>);
+pub(super) struct ClockEndpoint {
+    pub(super) clock: Arc<ShiftedClock>,
+    /// Who waits for the time to pass.
+    pub(super) hub: Hub,
+}
 
 /// An instant from which a clock may run on: RFC 3339 ends with the year 9999.
 pub(super) fn settable(now: DateTime<Utc>) -> Result<DateTime<Utc>, &'static str> {
@@ -37,8 +41,9 @@ impl Endpoint for ClockEndpoint {
             let (request, mut body) = request.split();
             let wanted: ClockDto = read_json(&request, &mut body).await?;
             let now = settable(wanted.now.0);
-            self.0.set(now.map_err(|why| Problem::invalid(vec![FieldError::at("now", why)]))?);
+            self.clock.set(now.map_err(|why| Problem::invalid(vec![FieldError::at("now", why)]))?);
+            self.hub.wake_all();
         }
-        Ok(answer("application/json", format!(r#"{{"now":{}}}"#, self.0.now().write())))
+        Ok(answer("application/json", format!(r#"{{"now":{}}}"#, self.clock.now().write())))
     }
 }

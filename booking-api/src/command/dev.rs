@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use booking_core::{Actor, Clock, Outbox, ShiftedClock, format_instant, relay_once};
+use booking_core::{Actor, Clock, Hub, Live, ShiftedClock, format_instant};
 use chrono::{Days, Weekday};
 use poem::endpoint::BoxEndpoint;
 use poem::{EndpointExt, Response, get};
@@ -13,13 +13,13 @@ use super::backend::Backend;
 use super::cli::DevArgs;
 use super::clock::{ClockEndpoint, settable};
 use super::issuer::DevIssuer;
-use super::logs::LogSink;
+use super::service::Service;
 use super::{Failure, demo, logs, server};
-use crate::Api;
 
 /// How long the printed tokens are valid.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
-const RELAY_EVERY: Duration = Duration::from_secs(1);
+/// How long to let a store be that has just failed.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(args: DevArgs) -> Result<(), Failure> {
     logs::start();
@@ -34,21 +34,23 @@ pub(super) async fn run(args: DevArgs) -> Result<(), Failure> {
     if let Some(now) = args.now {
         clock.set(settable(now)?);
     }
-    let api = Api::new(backend.booking(clock.clone()), Arc::new(issuer.verifier()?))
-        .with_directory(backend.directory.clone())
-        .allow_origins(is_local_page)
-        .with_endpoint("/dev/clock", "GET, PUT", clock_route(&clock));
+    let service = Service::start(backend, clock.clone(), args.events).await?;
+    let api = service.api(Arc::new(issuer.verifier()?)).allow_origins(is_local_page).with_endpoint(
+        "/dev/clock",
+        "GET, PUT",
+        clock_route(&clock, &service.hub),
+    );
 
     let (acceptor, port) = server::listen_on_loopback(args.port).await?;
     greet(port, &database_url, clock.as_ref(), &issuer)?;
-    tokio::spawn(log_events(backend.outbox.clone()));
-    server::serve(acceptor, api.routes()).await?;
-    backend.close().await;
+    tokio::spawn(log_events(service.live.clone()));
+    server::serve(acceptor, api.routes(), service.stopping.clone()).await?;
+    service.stop().await;
     Ok(())
 }
 
-fn clock_route(clock: &Arc<ShiftedClock>) -> BoxEndpoint<'static, Response> {
-    let endpoint = ClockEndpoint(clock.clone());
+fn clock_route(clock: &Arc<ShiftedClock>, hub: &Hub) -> BoxEndpoint<'static, Response> {
+    let endpoint = ClockEndpoint { clock: clock.clone(), hub: hub.clone() };
     get(endpoint.clone()).put(endpoint).boxed()
 }
 
@@ -94,12 +96,11 @@ fn greet(
 }
 
 /// What a message bus would be told.
-async fn log_events(outbox: Arc<dyn Outbox>) {
+async fn log_events(live: Live) {
     loop {
-        if let Err(error) = relay_once(outbox.as_ref(), &LogSink).await {
-            tracing::warn!(%error, "events stay in the outbox");
-        }
-        tokio::time::sleep(RELAY_EVERY).await;
+        let Err(error) = logs::tell_of_events(&live).await;
+        tracing::warn!(%error, "events cannot be read");
+        tokio::time::sleep(AFTER_FAILURE).await;
     }
 }
 

@@ -1,7 +1,8 @@
 //! JSON logs on standard error, and events as log lines.
 
-use async_trait::async_trait;
-use booking_core::{EventSink, Recorded, SinkError};
+use std::convert::Infallible;
+
+use booking_core::{Live, StoreError};
 use tracing_subscriber::EnvFilter;
 
 /// `RUST_LOG` says what is logged; requests and errors when it says nothing.
@@ -17,20 +18,19 @@ pub(super) fn start() {
     }));
 }
 
-/// Tells of events by name and id: what they say is nobody's business in a log.
-pub(super) struct LogSink;
-
-#[async_trait]
-impl EventSink for LogSink {
-    async fn deliver(&self, recorded: &Recorded) -> Result<(), SinkError> {
-        let event = &recorded.event;
-        tracing::info!(
-            sequence = recorded.sequence,
-            id = %event.id,
-            name = event.payload.name(),
-            meeting = %event.payload.meeting(),
-            "event",
-        );
-        Ok(())
+/// Tells of events, from now on, by name and id: what they say is nobody's business in a log.
+pub(super) async fn tell_of_events(live: &Live) -> Result<Infallible, StoreError> {
+    let mut events = live.all_events(None).await?;
+    loop {
+        for recorded in events.next().await? {
+            let event = &recorded.event;
+            tracing::info!(
+                sequence = recorded.sequence,
+                id = %event.id,
+                name = event.payload.name(),
+                meeting = %event.payload.meeting(),
+                "event",
+            );
+        }
     }
 }

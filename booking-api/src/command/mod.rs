@@ -11,6 +11,7 @@ mod issuer;
 mod logs;
 mod serve;
 mod server;
+mod service;
 
 use std::process::ExitCode;
 

@@ -5,12 +5,13 @@ use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use booking_core::{Booking, MemoryStore, RandomIds, SystemClock};
+use booking_core::{Booking, Hub, Live, MemoryStore, RandomIds, SystemClock};
 
 use super::backend::Backend;
-use super::cli::{MigrateArgs, OpenapiArgs, ServeArgs};
+use super::cli::{EventsArgs, MigrateArgs, OpenapiArgs, ServeArgs};
+use super::service::Service;
 use super::{Failure, logs, server};
-use crate::{Api, AuthError, JwtVerifier, Verifier};
+use crate::{Api, AuthError, JwtVerifier, Session, Verifier};
 
 /// How far the issuer's clock may be from ours.
 const LEEWAY_SECONDS: u64 = 5;
@@ -26,13 +27,13 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let verifier = JwtVerifier::new(&settings.issuer, &key, LEEWAY_SECONDS)?
         .for_parties(settings.authorized_parties);
     let backend = Backend::open(&settings.database_url).await?;
-    let booking = backend.booking(Arc::new(SystemClock));
-    let api = Api::new(booking, Arc::new(verifier)).with_directory(backend.directory.clone());
+    let service = Service::start(backend, Arc::new(SystemClock), settings.events).await?;
+    let api = service.api(Arc::new(verifier));
 
     let acceptor = server::listen(settings.listen).await?;
     tracing::info!(address = %settings.listen, "listening");
-    server::serve(acceptor, api.routes()).await?;
-    backend.close().await;
+    server::serve(acceptor, api.routes(), service.stopping.clone()).await?;
+    service.stop().await;
     Ok(())
 }
 
@@ -49,7 +50,8 @@ pub(super) fn print_openapi(args: &OpenapiArgs) -> Result<(), Failure> {
     let store = Arc::new(MemoryStore::default());
     let booking =
         Booking::new(store.clone(), store.clone(), Arc::new(SystemClock), Arc::new(RandomIds));
-    let api = Api::new(booking, Arc::new(Nobody)).with_directory(store);
+    let live = Live::new(booking.clone(), store.clone(), Hub::default());
+    let api = Api::new(booking, Arc::new(Nobody)).with_directory(store).with_live(live);
     let document = if args.yaml { api.openapi_yaml() } else { api.openapi_json() + "\n" };
     match std::io::stdout().write_all(document.as_bytes()) {
         // Whoever reads has seen enough: `booking-api openapi | head`.
@@ -64,6 +66,7 @@ struct Settings {
     issuer: String,
     issuer_key: String,
     authorized_parties: Vec<String>,
+    events: EventsArgs,
 }
 
 impl Settings {
@@ -77,6 +80,7 @@ impl Settings {
             issuer: required(args.issuer, "--issuer (BOOKING_ISSUER)"),
             issuer_key: required(args.issuer_key, "--issuer-key (BOOKING_ISSUER_KEY)"),
             authorized_parties: args.authorized_party,
+            events: args.events,
         };
         complete(&missing)?;
         Ok(settings)
@@ -104,7 +108,7 @@ struct Nobody;
 
 #[async_trait::async_trait]
 impl Verifier for Nobody {
-    async fn verify(&self, _: &str) -> Result<booking_core::Actor, AuthError> {
+    async fn verify(&self, _: &str) -> Result<Session, AuthError> {
         Err(AuthError::Rejected("nobody is signed in here".to_owned()))
     }
 }

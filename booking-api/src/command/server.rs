@@ -7,13 +7,17 @@ use std::time::Duration;
 use poem::listener::{Acceptor, AcceptorExt, TcpAcceptor};
 use poem::{Endpoint, Response, Server};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use super::Failure;
+use crate::PromptAcceptor;
 
 /// How long requests under way may take once the process is told to stop.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(10);
 /// How long a connection may stay open with nothing asked.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+/// How long a client may take nothing of what is sent to it.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// 127.0.0.1 and, where the machine has it, `[::1]`; returns the port too.
 pub(super) async fn listen_on_loopback(
@@ -44,13 +48,18 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     Ok(bound.map_err(|error| format!("cannot listen on {address}: {error}"))?)
 }
 
-/// Serves until the process gets SIGINT or SIGTERM, and then finishes what is under way.
+/// Serves until the process gets SIGINT or SIGTERM, says so, and finishes what is under way.
 pub(super) async fn serve(
     acceptor: impl Acceptor + 'static,
     routes: impl Endpoint<Output = Response> + 'static,
+    stopping: CancellationToken,
 ) -> Result<(), Failure> {
     let told_to_stop = told_to_stop()?;
-    Server::new_with_acceptor(acceptor)
+    let told_to_stop = async move {
+        told_to_stop.await;
+        stopping.cancel();
+    };
+    Server::new_with_acceptor(PromptAcceptor::new(acceptor, WRITE_TIMEOUT))
         .idle_timeout(IDLE_TIMEOUT)
         .run_with_graceful_shutdown(routes, told_to_stop, Some(SHUTDOWN_DEADLINE))
         .await?;

@@ -6,6 +6,8 @@ mod availability;
 mod directory;
 mod meeting;
 mod slot;
+#[cfg(feature = "webhooks")]
+mod webhook;
 
 pub(crate) use availability::{
     AvailabilityDto, DeletedDto, TherapistAvailabilityCreateDto, TherapistAvailabilityUpdateDto,
@@ -13,3 +15,8 @@ pub(crate) use availability::{
 pub(crate) use directory::{UserDto, UserPutDto};
 pub(crate) use meeting::{MeetingCancelDto, MeetingCreateDto, MeetingDto, MeetingUpdateDto};
 pub(crate) use slot::SlotDto;
+#[cfg(feature = "webhooks")]
+pub(crate) use webhook::{
+    DeliveryCursor, ReplayedDto, TestedDto, WebhookCreateDto, WebhookDeliveryDto, WebhookDto,
+    WebhookReplayDto, WebhookUpdateDto, WebhookWithSecretDto,
+};

@@ -13,7 +13,7 @@ pub(crate) struct Cors {
 
 const METHODS: &str = "GET, POST, PUT, DELETE";
 const REQUEST_HEADERS: &str =
-    "authorization, content-type, idempotency-key, if-match, x-request-id";
+    "authorization, content-type, idempotency-key, if-match, last-event-id, x-request-id";
 const RESPONSE_HEADERS: &str =
     "etag, idempotency-replayed, link, location, retry-after, x-request-id";
 const PREFLIGHT_SECONDS: &str = "600";

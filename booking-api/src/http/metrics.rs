@@ -5,7 +5,7 @@ use std::time::Duration;
 use poem::http::{Method, StatusCode};
 use poem::{Response, Result};
 use prometheus::{
-    HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TEXT_FORMAT, TextEncoder,
+    HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TEXT_FORMAT, TextEncoder,
 };
 
 use crate::http::routes::Address;
@@ -22,11 +22,12 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     /// With a registry of their own: an embedding service may have several APIs.
-    pub(crate) fn new() -> Self {
-        Self::try_new().unwrap_or_else(|error| unreachable!("constant names and labels: {error}"))
+    pub(crate) fn new(open_streams: &IntGauge) -> Self {
+        Self::try_new(open_streams)
+            .unwrap_or_else(|error| unreachable!("constant names and labels: {error}"))
     }
 
-    fn try_new() -> Result<Self, prometheus::Error> {
+    fn try_new(open_streams: &IntGauge) -> Result<Self, prometheus::Error> {
         let requests = IntCounterVec::new(
             Opts::new("booking_http_requests_total", "Requests answered"),
             &["method", "route", "status"],
@@ -38,6 +39,7 @@ impl Metrics {
         let registry = Registry::new();
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(seconds.clone()))?;
+        registry.register(Box::new(open_streams.clone()))?;
         Ok(Self { registry, requests, seconds })
     }
 

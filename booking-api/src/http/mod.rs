@@ -6,14 +6,16 @@ mod cors;
 mod metrics;
 mod observe;
 mod problems;
+mod prompt;
 mod routes;
 
 use poem::Request;
 
 pub(crate) use cors::Cors;
 pub(crate) use metrics::Metrics;
-pub(crate) use observe::Observe;
+pub(crate) use observe::{Observe, RequestId};
 pub(crate) use problems::Problems;
+pub use prompt::PromptAcceptor;
 pub(crate) use routes::Routes;
 
 /// The path under which an app has mounted the API: empty, or such as `/scheduling`.

@@ -83,6 +83,11 @@ fn request_id(request: &Request) -> RequestId {
 }
 
 impl RequestId {
+    /// The name that a request has got; empty where nobody names them.
+    pub(crate) fn of(request: &Request) -> Self {
+        request.extensions().get().cloned().unwrap_or(Self(String::new()))
+    }
+
     #[expect(clippy::disallowed_methods, reason = "names a request; nothing is decided by it")]
     fn fresh() -> Self {
         Self(Uuid::now_v7().to_string())

@@ -9,8 +9,7 @@ use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Endpoint, Error, Middleware, Request, Response, Result};
 use poem_openapi::error::{ParseParamError, ParsePathError as ParseApiPathError};
 
-use crate::http::observe::RequestId;
-use crate::http::{Routes, mount_prefix};
+use crate::http::{RequestId, Routes, mount_prefix};
 use crate::problem::{Code, FieldError, Problem};
 use crate::told::with_causes;
 
@@ -37,8 +36,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for ProblemsEndpoint<E> {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
-        let id = request.extensions().get::<RequestId>().map(|RequestId(id)| id.clone());
-        let id = id.unwrap_or_default();
+        let RequestId(id) = RequestId::of(&request);
         let path = request.uri().path().to_owned();
         let place = Place { id, prefix: mount_prefix(&request).to_owned(), path };
         let answer = AssertUnwindSafe(self.inner.call(request)).catch_unwind().await;

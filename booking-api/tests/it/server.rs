@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -150,6 +150,14 @@ impl Server {
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("the server runs");
         self.child.wait().expect("the server has ended");
+    }
+
+    /// SIGTERM; returns once the server has ended, and how.
+    pub(crate) fn terminate(&mut self) -> ExitStatus {
+        let process = self.child.id().to_string();
+        let told = Command::new("sh").args(["-c", "kill -TERM $0", &process]).status();
+        assert!(told.expect("there is a shell").success());
+        self.child.wait().expect("the server ends")
     }
 
     pub(crate) fn anonymous(&self) -> Caller {

@@ -30,8 +30,6 @@ pub(super) async fn run(relay: Arc<Relay>, stopped: CancellationToken) {
             Err(error) = follow(&relay) => {
                 tracing::warn!(%error, "events wait for the store");
                 rest(AFTER_FAILURE, &stopped).await;
-                // Who knows what was missed.
-                relay.hub.wake_all();
             }
             () = stopped.cancelled() => {}
         }
@@ -42,11 +40,13 @@ pub(super) async fn run(relay: Arc<Relay>, stopped: CancellationToken) {
 async fn follow(relay: &Relay) -> Result<std::convert::Infallible, StoreError> {
     let mut listening = relay.store.listen().await?;
     let mut seen = relay.store.last_sequence().await?;
+    // Who knows what was missed before.
+    relay.hub.wake_all();
     loop {
         let changed = relay.hub.take_changed();
-        while relay.publish().await? == PAGE {}
-        if !changed.is_empty() {
-            relay.store.signal(&changed).await?;
+        if let Err(error) = relay.publish_and_signal(&changed).await {
+            relay.hub.changed(&changed);
+            return Err(error);
         }
         seen = relay.tell_of_events(seen).await?;
         tokio::select! {
@@ -82,6 +82,12 @@ impl Relay {
         self.store.publish(self.now(), PAGE).await
     }
 
+    /// Publishes all there is, and only then tells other processes, which will look at once.
+    async fn publish_and_signal(&self, changed: &BTreeSet<UserId>) -> Result<(), StoreError> {
+        while self.publish().await? == PAGE {}
+        if changed.is_empty() { Ok(()) } else { self.store.signal(changed).await }
+    }
+
     /// Wakes those whom the events after `seen` concern; returns the last sequence.
     async fn tell_of_events(&self, mut seen: u64) -> Result<u64, StoreError> {
         loop {
@@ -92,7 +98,7 @@ impl Relay {
             let people: BTreeSet<&UserId> =
                 events.iter().flat_map(|recorded| recorded.event.payload.people()).collect();
             self.hub.wake(people);
-            self.hub.subscribers_changed();
+            self.hub.events_published();
         }
     }
 

@@ -43,7 +43,7 @@ impl Workers {
     /// Starts and stops tasks as subscribers come and go, until told to stop.
     pub(super) async fn run(relay: Arc<Relay>, stopped: CancellationToken) {
         let mut workers = Self::default();
-        let mut news = relay.hub.deliveries();
+        let mut news = relay.hub.subscribers();
         while !stopped.is_cancelled() {
             match relay.store.subscribers().await {
                 Ok(subscribers) => workers.adjust(&relay, subscribers),

@@ -33,7 +33,8 @@ fn without_words(refusal: Refusal) -> Refusal {
 #[test]
 fn what_each_role_may_do_at_all() {
     use Operation::{
-        Book, ListMeetings, ListSlots, ManageAvailability, ManageDirectory, UseMeeting,
+        Book, ListMeetings, ListSlots, ManageAvailability, ManageDirectory, ManageWebhooks,
+        UseMeeting,
     };
     // Client, therapist, admin. What concerns one meeting depends on who takes part in it.
     let table = [
@@ -43,6 +44,7 @@ fn what_each_role_may_do_at_all() {
         (ManageAvailability, [false, true, false]),
         (ListSlots, [true, true, true]),
         (ManageDirectory, [false, false, true]),
+        (ManageWebhooks, [false, false, true]),
     ];
     for (operation, allowed) in table {
         for (by, allowed) in [john(), jane(), admin()].into_iter().zip(allowed) {

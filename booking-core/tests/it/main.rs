@@ -9,6 +9,7 @@ mod delivery_teeth;
 mod events;
 mod idempotency;
 mod listing;
+mod live;
 mod model;
 mod oracle;
 mod relay;

@@ -1,0 +1,106 @@
+//! How receivers know that a request is ours: the symmetric signatures of Standard Webhooks 1.0
+//! (<https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>).
+
+use std::fmt;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use ring::error::Unspecified;
+use ring::hmac;
+use ring::rand::{SecureRandom, SystemRandom};
+use serde::{Deserialize, Serialize};
+
+/// What tells secrets from other texts.
+const PREFIX: &str = "whsec_";
+
+/// How long a secret of ours is, in bytes.
+const BYTES: usize = 32;
+
+/// A key that a receiver shares with us.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub(crate) struct Secret(Vec<u8>);
+
+/// The text is no secret; it is not repeated here.
+#[derive(Debug, thiserror::Error)]
+#[error("a secret is whsec_ and base64")]
+pub(crate) struct InvalidSecret;
+
+impl Secret {
+    /// A fresh one, from the operating system.
+    pub(crate) fn random() -> Result<Self, Unspecified> {
+        let mut bytes = vec![0; BYTES];
+        SystemRandom::new().fill(&mut bytes)?;
+        Ok(Self(bytes))
+    }
+
+    /// The text by which a receiver gets to know it.
+    pub(crate) fn reveal(&self) -> String {
+        format!("{PREFIX}{}", BASE64_STANDARD.encode(&self.0))
+    }
+
+    /// One of the signatures in `webhook-signature`.
+    pub(super) fn sign(&self, id: &str, timestamp: i64, body: &[u8]) -> String {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.0);
+        let mut context = hmac::Context::with_key(&key);
+        context.update(format!("{id}.{timestamp}.").as_bytes());
+        context.update(body);
+        format!("v1,{}", BASE64_STANDARD.encode(context.sign()))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl TryFrom<String> for Secret {
+    type Error = InvalidSecret;
+
+    fn try_from(text: String) -> Result<Self, InvalidSecret> {
+        let base64 = text.strip_prefix(PREFIX).ok_or(InvalidSecret)?;
+        let bytes = BASE64_STANDARD.decode(base64).map_err(|_| InvalidSecret)?;
+        if bytes.is_empty() { Err(InvalidSecret) } else { Ok(Self(bytes)) }
+    }
+}
+
+impl From<Secret> for String {
+    fn from(secret: Secret) -> Self {
+        secret.reveal()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Those of another implementation; the file says which.
+    #[test]
+    fn signatures_are_as_others_make_them() {
+        let file: Value = serde_json::from_str(include_str!("vectors.json")).unwrap();
+        let vectors = file["vectors"].as_array().unwrap();
+        assert_eq!(vectors.len(), 5);
+        for vector in vectors {
+            let text = |name: &str| vector[name].as_str().unwrap();
+            let secret = Secret::try_from(text("secret").to_owned()).unwrap();
+            let timestamp = vector["timestamp"].as_i64().unwrap();
+            let signature = secret.sign(text("id"), timestamp, text("body").as_bytes());
+            assert_eq!(signature, text("signature"));
+            assert_eq!(secret.reveal(), text("secret"));
+        }
+    }
+
+    #[test]
+    fn a_secret_is_random_and_hides() {
+        let (one, other) = (Secret::random().unwrap(), Secret::random().unwrap());
+        assert!(one != other && one.0.len() == BYTES);
+        assert_eq!(Secret::try_from(one.reveal()).unwrap(), one);
+        assert_eq!(format!("{one:?}"), "Secret(…)");
+        for text in ["", "whsec_", "whsec_x", "secret_QUJD", "whsec_QUJ"] {
+            assert!(Secret::try_from(text.to_owned()).is_err(), "{text}");
+        }
+    }
+}
