@@ -59,9 +59,9 @@ const MIGRATION_WAIT: Duration = Duration::from_secs(60);
 /// dropped, is applied as a whole or not at all.
 ///
 /// A call ends within 10 seconds (to remove a subscriber is a call per 10 000 of their deliveries),
-/// whatever happens to the server or to the network: then it fails
-/// with [`StoreError::Unavailable`]. When the server is back, calls succeed again; there is no need
-/// to open another store.
+/// whatever happens to the server or to the network: then it fails with
+/// [`StoreError::Unavailable`]. When the server is back, calls succeed again; there is no need to
+/// open another store.
 ///
 /// ```no_run
 /// use booking_core::Store;
