@@ -7,6 +7,9 @@ use std::time::Duration;
 use booking_core::{Role, UserId};
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
+use ipnet::IpNet;
+
+use crate::StreamLimits;
 
 /// Books therapy sessions that never collide, over HTTP.
 #[derive(Debug, Parser)]
@@ -54,6 +57,40 @@ pub(super) struct EventsArgs {
     /// How long events are kept once they are delivered, such as 30d; for ever when left out
     #[arg(long, env = "BOOKING_KEEP_EVENTS", value_parser = humantime::parse_duration)]
     pub(super) keep_events: Option<Duration>,
+    /// Whose events these are, for those who get several services': the `source` of each
+    #[arg(long, env = "BOOKING_EVENT_SOURCE", default_value = "/booking")]
+    pub(super) event_source: String,
+    /// Networks of this machine's surroundings that webhooks may lead to, such as 10.1.0.0/16;
+    /// without it, public addresses only
+    #[arg(
+        long,
+        env = "BOOKING_WEBHOOK_ALLOW_NETWORKS",
+        value_delimiter = ',',
+        value_name = "CIDR"
+    )]
+    pub(super) webhook_allow_network: Vec<IpNet>,
+    /// Publish events to this NATS server, with JetStream: `nats://…` or `tls://…`
+    #[arg(long, env = "BOOKING_NATS_URL", hide_env_values = true)]
+    pub(super) nats_url: Option<String>,
+    /// A credentials file for NATS
+    #[arg(long, env = "BOOKING_NATS_CREDENTIALS", value_name = "FILE")]
+    pub(super) nats_credentials: Option<PathBuf>,
+    /// A file with the authorities, in PEM, that vouch for the NATS server
+    #[arg(long, env = "BOOKING_NATS_ROOT_CERTIFICATES", value_name = "FILE")]
+    pub(super) nats_root_certificates: Option<PathBuf>,
+    /// The JetStream stream, which is made if need be [default: BOOKING]
+    #[arg(long, env = "BOOKING_NATS_STREAM", value_name = "NAME")]
+    pub(super) nats_stream: Option<String>,
+    /// How many live streams may be open at the same time
+    #[arg(long, env = "BOOKING_MAX_STREAMS", default_value_t = StreamLimits::default().in_all)]
+    pub(super) max_streams: usize,
+    /// How many of them one user may have
+    #[arg(
+        long,
+        env = "BOOKING_MAX_STREAMS_PER_USER",
+        default_value_t = StreamLimits::default().per_user
+    )]
+    pub(super) max_streams_per_user: usize,
 }
 
 #[derive(Debug, Args)]

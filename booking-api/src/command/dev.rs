@@ -1,11 +1,13 @@
 //! `booking-api dev`: everything on one machine with nothing set up.
 
 use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use booking_core::{Actor, Clock, Hub, Live, ShiftedClock, format_instant};
 use chrono::{Days, Weekday};
+use ipnet::IpNet;
 use poem::endpoint::BoxEndpoint;
 use poem::{EndpointExt, Response, get};
 
@@ -34,7 +36,9 @@ pub(super) async fn run(args: DevArgs) -> Result<(), Failure> {
     if let Some(now) = args.now {
         clock.set(settable(now)?);
     }
-    let service = Service::start(backend, clock.clone(), args.events).await?;
+    let mut events = args.events;
+    events.webhook_allow_network.extend(this_machine());
+    let service = Service::start(backend, clock.clone(), events).await?;
     let api = service.api(Arc::new(issuer.verifier()?)).allow_origins(is_local_page).with_endpoint(
         "/dev/clock",
         "GET, PUT",
@@ -52,6 +56,11 @@ pub(super) async fn run(args: DevArgs) -> Result<(), Failure> {
 fn clock_route(clock: &Arc<ShiftedClock>, hub: &Hub) -> BoxEndpoint<'static, Response> {
     let endpoint = ClockEndpoint { clock: clock.clone(), hub: hub.clone() };
     get(endpoint.clone()).put(endpoint).boxed()
+}
+
+/// Where a developer's own receivers of webhooks are.
+fn this_machine() -> [IpNet; 2] {
+    [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)].map(IpNet::from)
 }
 
 /// Pages that a developer serves from this machine, on any port.

@@ -11,7 +11,7 @@ use super::backend::Backend;
 use super::cli::{EventsArgs, MigrateArgs, OpenapiArgs, ServeArgs};
 use super::service::Service;
 use super::{Failure, logs, server};
-use crate::{Api, AuthError, JwtVerifier, Session, Verifier};
+use crate::{Api, AuthError, JwtVerifier, Session, Verifier, WebhookOptions, WebhookSinks};
 
 /// How far the issuer's clock may be from ours.
 const LEEWAY_SECONDS: u64 = 5;
@@ -50,8 +50,13 @@ pub(super) fn print_openapi(args: &OpenapiArgs) -> Result<(), Failure> {
     let store = Arc::new(MemoryStore::default());
     let booking =
         Booking::new(store.clone(), store.clone(), Arc::new(SystemClock), Arc::new(RandomIds));
-    let live = Live::new(booking.clone(), store.clone(), Hub::default());
-    let api = Api::new(booking, Arc::new(Nobody)).with_directory(store).with_live(live);
+    let hub = Hub::default();
+    let live = Live::new(booking.clone(), store.clone(), hub.clone());
+    let webhooks = WebhookSinks::new(WebhookOptions::default(), Arc::new(SystemClock))?;
+    let api = Api::new(booking, Arc::new(Nobody))
+        .with_directory(store.clone())
+        .with_live(live)
+        .with_webhooks(store, hub, webhooks);
     let document = if args.yaml { api.openapi_yaml() } else { api.openapi_json() + "\n" };
     match std::io::stdout().write_all(document.as_bytes()) {
         // Whoever reads has seen enough: `booking-api openapi | head`.

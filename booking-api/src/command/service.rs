@@ -5,27 +5,34 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use booking_core::{
-    Announced, Booking, Clock, DirectoryAdmin, Hub, Live, RandomIds, Relay, SystemClock,
+    Announced, Booking, Clock, DirectoryAdmin, Hub, Live, RandomIds, Relay, SubscriberId,
+    SystemClock,
 };
+use ipnet::IpNet;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Failure;
 use super::backend::Backend;
 use super::cli::EventsArgs;
-use crate::{Api, Verifier};
+use crate::{Api, NatsOptions, NatsSink, StreamLimits, Verifier, WebhookOptions, WebhookSinks};
 
 /// How long deliveries under way may take once the process is told to stop.
 const LAST_DELIVERIES: Duration = Duration::from_secs(10);
+/// The subscriber that stands for NATS.
+const NATS: &str = "nats";
 
 pub(super) struct Service {
-    pub(super) booking: Booking,
-    pub(super) directory: Arc<dyn DirectoryAdmin>,
     pub(super) live: Live,
     pub(super) hub: Hub,
     /// Cancelled when the process is told to stop.
     pub(super) stopping: CancellationToken,
+    booking: Booking,
+    directory: Arc<dyn DirectoryAdmin>,
     backend: Backend,
+    webhooks: WebhookSinks,
+    event_source: String,
+    stream_limits: StreamLimits,
     relay: JoinHandle<()>,
 }
 
@@ -42,18 +49,34 @@ impl Service {
         let directory = Arc::new(Announced::new(backend.directory.clone(), hub.clone()));
         let booking = Booking::new(store, directory.clone(), clock, Arc::new(RandomIds));
         let live = Live::new(booking.clone(), backend.events.clone(), hub.clone());
-
-        let mut relay = Relay::new(backend.events.clone(), hub.clone(), Arc::new(SystemClock));
-        if let Some(age) = settings.keep_events {
-            relay = relay.keep_for(age);
-        }
+        let webhooks = webhooks(&settings)?;
+        let relay = relay(&backend, &hub, &webhooks, &settings).await?;
         let stopping = CancellationToken::new();
-        let relay = tokio::spawn(relay.run(stopping.clone().cancelled_owned()));
-        Ok(Self { booking, directory, live, hub, stopping, backend, relay })
+        Ok(Self {
+            live,
+            hub,
+            booking,
+            directory,
+            backend,
+            webhooks,
+            event_source: settings.event_source,
+            stream_limits: StreamLimits {
+                in_all: settings.max_streams,
+                per_user: settings.max_streams_per_user,
+            },
+            relay: tokio::spawn(relay.run(stopping.clone().cancelled_owned())),
+            stopping,
+        })
     }
 
     pub(super) fn api(&self, verifier: Arc<dyn Verifier>) -> Api {
-        Api::new(self.booking.clone(), verifier).with_directory(self.directory.clone())
+        Api::new(self.booking.clone(), verifier)
+            .with_directory(self.directory.clone())
+            .with_live(self.live.clone())
+            .stream_limits(self.stream_limits)
+            .event_source(&self.event_source)
+            .closing_with(self.stopping.clone())
+            .with_webhooks(self.backend.events.clone(), self.hub.clone(), self.webhooks.clone())
     }
 
     /// Delivers what can be delivered soon, waits for calls under way, and closes the store. What
@@ -65,4 +88,42 @@ impl Service {
         }
         self.backend.close().await;
     }
+}
+
+fn webhooks(settings: &EventsArgs) -> Result<WebhookSinks, Failure> {
+    let allowed_networks: Vec<IpNet> = settings.webhook_allow_network.clone();
+    let source = settings.event_source.clone();
+    let options = WebhookOptions { allowed_networks, source, ..WebhookOptions::default() };
+    Ok(WebhookSinks::new(options, Arc::new(SystemClock))?)
+}
+
+async fn relay(
+    backend: &Backend,
+    hub: &Hub,
+    webhooks: &WebhookSinks,
+    settings: &EventsArgs,
+) -> Result<Relay, Failure> {
+    let mut relay = Relay::new(backend.events.clone(), hub.clone(), Arc::new(SystemClock))
+        .with_sinks(Arc::new(webhooks.clone()));
+    if let Some(age) = settings.keep_events {
+        relay = relay.keep_for(age);
+    }
+    let nats = SubscriberId::new(NATS)?;
+    if let Some(url) = &settings.nats_url {
+        let mut options = NatsOptions::new(url.clone());
+        options.credentials.clone_from(&settings.nats_credentials);
+        options.root_certificates.clone_from(&settings.nats_root_certificates);
+        options.source.clone_from(&settings.event_source);
+        if let Some(stream) = &settings.nats_stream {
+            options.stream.clone_from(stream);
+        }
+        let sink = NatsSink::connect(options).await?;
+        relay = relay.with_sink(nats, Arc::new(sink)).await?;
+    } else if backend.events.subscribers().await?.iter().any(|known| known.id == nats) {
+        tracing::warn!(
+            "events are kept for NATS, as they were delivered there before, until some process of \
+             this database has --nats-url again"
+        );
+    }
+    Ok(relay)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use booking_api::{Api, AuthError, Verifier, WebhookOptions, WebhookSinks};
+use booking_api::{Api, AuthError, Session, Verifier, WebhookOptions, WebhookSinks};
 use booking_core::{
     Actor, BookRequest, Booking, Clock, DirectoryAdmin, Email, EventId, EventQuery, Hub,
     ManualClock, MeetingId, MeetingPatch, MeetingStatus, MemoryStore, NewAvailability, Outbox,
@@ -35,9 +35,9 @@ struct ByRole;
 
 #[async_trait]
 impl Verifier for ByRole {
-    async fn verify(&self, token: &str) -> Result<Actor, AuthError> {
+    async fn verify(&self, token: &str) -> Result<Session, AuthError> {
         let role = token.parse().map_err(|_| AuthError::Rejected("no role".into()))?;
-        Ok(actor(role))
+        Ok(actor(role).into())
     }
 }
 
