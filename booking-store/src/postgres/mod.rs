@@ -47,7 +47,8 @@ const MAX_TRIES: u32 = 3;
 /// How long a migration waits for the one of another process, and for a connection.
 const MIGRATION_WAIT: Duration = Duration::from_secs(60);
 
-/// A store, a directory, an outbox and its deliveries in one Postgres database; tested on Postgres 15.
+/// A store, a directory, an outbox and its deliveries in one Postgres database; tested on Postgres
+/// 15.
 ///
 /// Cheap to clone; clones share their connections, 20 at most (8 to read, 8 to change, 4 for events
 /// on their way), and one more for whoever [listens](booking_core::Signals::listen). Any number of
@@ -57,9 +58,10 @@ const MIGRATION_WAIT: Duration = Duration::from_secs(60);
 /// unless somebody turned it off). One that nobody waits for any more, because its future was
 /// dropped, is applied as a whole or not at all.
 ///
-/// A call ends within 10 seconds, whatever happens to the server or to the network: then it fails
-/// with [`StoreError::Unavailable`]. When the server is back, calls succeed again; there is no need
-/// to open another store.
+/// A call ends within 10 seconds (to remove a subscriber is a call per 10 000 of their deliveries),
+/// whatever happens to the server or to the network: then it fails with
+/// [`StoreError::Unavailable`]. When the server is back, calls succeed again; there is no need to
+/// open another store.
 ///
 /// ```no_run
 /// use booking_core::Store;
