@@ -11,7 +11,7 @@ use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::Config;
 use async_nats::{ConnectOptions, Event, ServerAddr};
 use async_trait::async_trait;
-use booking_core::{CLOUD_EVENTS_JSON, CloudEvent, EventSink, Recorded, SinkError};
+use booking_core::{CLOUD_EVENTS_JSON, CloudEvent, EventSink, Recorded, SinkError, Then};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
@@ -19,6 +19,9 @@ use crate::told::with_causes;
 
 /// How long one event may take: waiting for a connection, and trying again.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// When the relay comes again with what could not be published: a bus that is away takes no event,
+/// and will take all of them once it is back, so none is ever given up.
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// How long to wait before trying again.
 const REST: Duration = Duration::from_millis(200);
 /// How long a connection may take, and an acknowledgement.
@@ -208,7 +211,11 @@ impl EventSink for NatsSink {
     async fn deliver(&self, event: &Recorded) -> Result<(), SinkError> {
         let mut failure = "no NATS server can be reached".to_owned();
         let published = timeout(PATIENCE, self.publish(event, &mut failure)).await;
-        published.map_err(|_| SinkError::retry(failure))
+        published.map_err(|_| SinkError {
+            reason: failure,
+            status: None,
+            then: Then::Wait(TRY_AGAIN_AFTER),
+        })
     }
 }
 

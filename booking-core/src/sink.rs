@@ -36,6 +36,9 @@ pub enum Then {
     /// Try again later, by the schedule of [`retry_delay`](crate::retry_delay), and not before
     /// this time has passed.
     Retry(Option<Duration>),
+    /// Try again after this time, however often that takes: it is not about this event, but nobody
+    /// can be reached, and somebody always will be again.
+    Wait(Duration),
     /// Deliver nothing more: the receiver is gone.
     Deactivate,
 }

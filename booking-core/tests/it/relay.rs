@@ -2,6 +2,7 @@
 //! nobody else.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -166,6 +167,31 @@ fn a_receiver_may_ask_for_time_and_may_leave() {
     world.clock.advance(TimeDelta::days(1));
     assert_eq!(pass(&world, &relay), Passed::default());
     assert_eq!(states(&world).len(), 1, "what is published meanwhile is not for them");
+}
+
+/// Nothing is given up because a bus was away, and order holds when it is back.
+#[test]
+fn who_cannot_be_reached_is_waited_for() {
+    let wait = Duration::from_secs(5);
+    let sink = Arc::<Sink>::default();
+    let away = Arc::new(AtomicBool::new(true));
+    let (bus, is_away) = (sink.clone(), away.clone());
+    let (world, relay) = world_with(Arc::new(sink_fn(move |event: Recorded| {
+        let (bus, is_away) = (bus.clone(), is_away.load(Ordering::Relaxed));
+        async move {
+            let then = Then::Wait(wait);
+            let away = SinkError { reason: "away".into(), status: None, then };
+            if is_away { Err(away) } else { bus.deliver(&event).await }
+        }
+    })));
+    booked_and_moved(&world, "09:00", "09:30", 3);
+    for _ in 0..50 {
+        assert_eq!(pass(&world, &relay), Passed { delivered: 0, failed: 1 });
+        world.clock.advance(TimeDelta::seconds(5));
+    }
+    away.store(false, Ordering::Relaxed);
+    assert_eq!(pass(&world, &relay), Passed { delivered: 4, failed: 0 });
+    assert!(sink.by_meeting().values().all(|sequences| sequences.is_sorted()));
 }
 
 #[test]
