@@ -1,5 +1,6 @@
 //! Events over NATS JetStream (<https://docs.nats.io/nats-concepts/jetstream>).
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,7 +35,7 @@ const DUPLICATE_WINDOW: Duration = Duration::from_mins(20);
 const SUBJECTS: &str = "booking.>";
 
 /// Where the NATS server is, and what events are to look like there.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NatsOptions {
     /// `nats://host:4222`, or `tls://…`; with `user:password@` or `token@` where the server wants
     /// that. Several servers of one cluster are separated by commas.
@@ -49,6 +50,16 @@ pub struct NatsOptions {
     pub stream: String,
     /// Whose events these are: the `source` of each. `/booking` unless said otherwise.
     pub source: String,
+}
+
+/// Without the URL, which may hold a password.
+impl fmt::Debug for NatsOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NatsOptions")
+            .field("stream", &self.stream)
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
 }
 
 impl NatsOptions {
@@ -230,7 +241,7 @@ fn server_at(url: &str) -> io::Result<ServerAddr> {
 /// A user and their password, or a token alone.
 fn login(server: &ServerAddr) -> Option<(String, Option<String>)> {
     let decoded = |text: &str| {
-        let pair = format!("={}", text.replace('+', "%2B"));
+        let pair = format!("={}", text.replace('+', "%2B").replace('&', "%26"));
         form_urlencoded::parse(pair.as_bytes()).map(|(_, text)| text.into_owned()).collect()
     };
     Some((decoded(server.username()?), server.password().map(decoded)))

@@ -29,6 +29,8 @@ pub(super) enum Command {
     Token(TokenArgs),
     /// Bring the tables of a database up to date
     Migrate(MigrateArgs),
+    /// Keep no more events for NATS, and drop those that wait: after --nats-url was taken away
+    ForgetNats(MigrateArgs),
     /// Print the OpenAPI document
     Openapi(OpenapiArgs),
 }
@@ -54,8 +56,9 @@ pub(super) struct DevArgs {
 /// What `dev` and `serve` do with events.
 #[derive(Debug, Args)]
 pub(super) struct EventsArgs {
-    /// How long events are kept once they are delivered, such as 30d; for ever when left out
-    #[arg(long, env = "BOOKING_KEEP_EVENTS", value_parser = humantime::parse_duration)]
+    /// How long events are kept, and dead letters with them, such as 30d, and 7d at least; what is
+    /// still to be delivered stays for longer. For ever when left out
+    #[arg(long, env = "BOOKING_KEEP_EVENTS", value_parser = retention)]
     pub(super) keep_events: Option<Duration>,
     /// Whose events these are, for those who get several services': the `source` of each
     #[arg(long, env = "BOOKING_EVENT_SOURCE", default_value = "/booking")]
@@ -148,6 +151,14 @@ pub(super) struct OpenapiArgs {
     /// YAML instead of JSON
     #[arg(long)]
     pub(super) yaml: bool,
+}
+
+/// A delivery may take half of the least before it is given up; the rest is for whoever looks after it.
+const LEAST_RETENTION: Duration = Duration::from_hours(7 * 24);
+
+fn retention(text: &str) -> Result<Duration, String> {
+    let kept = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if kept < LEAST_RETENTION { Err("at least 7d".to_owned()) } else { Ok(kept) }
 }
 
 fn instant(text: &str) -> Result<DateTime<Utc>, &'static str> {

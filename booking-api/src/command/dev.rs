@@ -36,6 +36,7 @@ pub(super) async fn run(args: DevArgs) -> Result<(), Failure> {
     if let Some(now) = args.now {
         clock.set(settable(now)?);
     }
+    let (acceptor, port) = server::listen_on_loopback(args.port).await?;
     let mut events = args.events;
     events.webhook_allow_network.extend(this_machine());
     let service = Service::start(backend, clock.clone(), events).await?;
@@ -45,12 +46,11 @@ pub(super) async fn run(args: DevArgs) -> Result<(), Failure> {
         clock_route(&clock, &service.hub),
     );
 
-    let (acceptor, port) = server::listen_on_loopback(args.port).await?;
     greet(port, &database_url, clock.as_ref(), &issuer)?;
     tokio::spawn(log_events(service.live.clone()));
-    server::serve(acceptor, api.routes(), service.stopping.clone()).await?;
+    let served = server::serve(acceptor, api.routes(), service.stopping.clone()).await;
     service.stop().await;
-    Ok(())
+    served
 }
 
 fn clock_route(clock: &Arc<ShiftedClock>, hub: &Hub) -> BoxEndpoint<'static, Response> {

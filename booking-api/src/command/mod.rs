@@ -31,6 +31,7 @@ pub async fn run() -> ExitCode {
         Command::Serve(args) => serve::run(args).await,
         Command::Token(args) => issuer::print_token(&args),
         Command::Migrate(args) => serve::migrate(args).await,
+        Command::ForgetNats(args) => serve::forget_nats(args).await,
         Command::Openapi(args) => serve::print_openapi(&args),
     };
     match done {

@@ -5,11 +5,11 @@ use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use booking_core::{Booking, Hub, Live, MemoryStore, RandomIds, SystemClock};
+use booking_core::{Booking, Hub, Live, MemoryStore, RandomIds, SubscriberId, SystemClock};
 
 use super::backend::Backend;
 use super::cli::{EventsArgs, MigrateArgs, OpenapiArgs, ServeArgs};
-use super::service::Service;
+use super::service::{NATS, Service};
 use super::{Failure, logs, server};
 use crate::{Api, AuthError, JwtVerifier, Session, Verifier, WebhookOptions, WebhookSinks};
 
@@ -26,24 +26,36 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
         .map_err(|error| format!("cannot read --issuer-key {}: {error}", settings.issuer_key))?;
     let verifier = JwtVerifier::new(&settings.issuer, &key, LEEWAY_SECONDS)?
         .for_parties(settings.authorized_parties);
+    let acceptor = server::listen(settings.listen).await?;
     let backend = Backend::open(&settings.database_url).await?;
     let service = Service::start(backend, Arc::new(SystemClock), settings.events).await?;
     let api = service.api(Arc::new(verifier));
 
-    let acceptor = server::listen(settings.listen).await?;
     tracing::info!(address = %settings.listen, "listening");
-    server::serve(acceptor, api.routes(), service.stopping.clone()).await?;
+    let served = server::serve(acceptor, api.routes(), service.stopping.clone()).await;
     service.stop().await;
-    Ok(())
+    served
 }
 
 pub(super) async fn migrate(args: MigrateArgs) -> Result<(), Failure> {
+    database(args).await?.close().await;
+    println!("the tables are up to date");
+    Ok(())
+}
+
+pub(super) async fn forget_nats(args: MigrateArgs) -> Result<(), Failure> {
+    let backend = database(args).await?;
+    let was_there = backend.events.remove_subscriber(&SubscriberId::new(NATS)?).await?;
+    backend.close().await;
+    println!("{}", if was_there { "no events are kept for NATS" } else { "none were kept" });
+    Ok(())
+}
+
+async fn database(args: MigrateArgs) -> Result<Backend, Failure> {
     let mut missing = Vec::new();
     let url = required(args.database_url, "--database-url (BOOKING_DATABASE_URL)", &mut missing);
     complete(&missing)?;
-    Backend::open(&url).await?.close().await;
-    println!("the tables are up to date");
-    Ok(())
+    Backend::open(&url).await
 }
 
 pub(super) fn print_openapi(args: &OpenapiArgs) -> Result<(), Failure> {

@@ -20,13 +20,15 @@ use crate::{Api, NatsOptions, NatsSink, StreamLimits, Verifier, WebhookOptions, 
 /// How long deliveries under way may take once the process is told to stop.
 const LAST_DELIVERIES: Duration = Duration::from_secs(10);
 /// The subscriber that stands for NATS.
-const NATS: &str = "nats";
+pub(super) const NATS: &str = "nats";
 
 pub(super) struct Service {
     pub(super) live: Live,
     pub(super) hub: Hub,
     /// Cancelled when the process is told to stop.
     pub(super) stopping: CancellationToken,
+    /// Cancelled once there will be no more changes: what they publish is delivered too.
+    no_more_changes: CancellationToken,
     booking: Booking,
     directory: Arc<dyn DirectoryAdmin>,
     backend: Backend,
@@ -51,7 +53,7 @@ impl Service {
         let live = Live::new(booking.clone(), backend.events.clone(), hub.clone());
         let webhooks = webhooks(&settings)?;
         let relay = relay(&backend, &hub, &webhooks, &settings).await?;
-        let stopping = CancellationToken::new();
+        let no_more_changes = CancellationToken::new();
         Ok(Self {
             live,
             hub,
@@ -64,8 +66,9 @@ impl Service {
                 in_all: settings.max_streams,
                 per_user: settings.max_streams_per_user,
             },
-            relay: tokio::spawn(relay.run(stopping.clone().cancelled_owned())),
-            stopping,
+            relay: tokio::spawn(relay.run(no_more_changes.clone().cancelled_owned())),
+            no_more_changes,
+            stopping: CancellationToken::new(),
         })
     }
 
@@ -82,7 +85,7 @@ impl Service {
     /// Delivers what can be delivered soon, waits for calls under way, and closes the store. What
     /// is left in the outbox stays there.
     pub(super) async fn stop(self) {
-        self.stopping.cancel();
+        self.no_more_changes.cancel();
         if tokio::time::timeout(LAST_DELIVERIES, self.relay).await.is_err() {
             tracing::warn!("some deliveries did not end in time; they come again");
         }
@@ -121,8 +124,8 @@ async fn relay(
         relay = relay.with_sink(nats, Arc::new(sink)).await?;
     } else if backend.events.subscribers().await?.iter().any(|known| known.id == nats) {
         tracing::warn!(
-            "events are kept for NATS, as they were delivered there before, until some process of \
-             this database has --nats-url again"
+            "events are kept for NATS, where they went before: give --nats-url again to some process \
+             of this database, or run forget-nats"
         );
     }
     Ok(relay)

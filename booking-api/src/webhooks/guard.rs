@@ -89,17 +89,21 @@ const fn v6(head: [u16; 3], length: u8) -> IpNet {
 }
 
 /// No allowance opens these: no receiver is there, and much else may be.
-const NEVER: [IpNet; 13] = [
+const NEVER: [IpNet; 16] = [
     // "This network"; 0.0.0.0 and `::` reach the machine itself.
     v4([0, 0, 0, 0], 8),
     v6([0, 0, 0], 128),
-    // Metadata of clouds: most of them, Azure, Alibaba, Oracle, and AWS over IPv6.
+    // Metadata and identities of clouds: most of them, AWS's containers and pods, Azure, Alibaba,
+    // Oracle, and AWS and Google over IPv6.
     v4([169, 254, 169, 254], 32),
     v4([169, 254, 170, 2], 32),
+    v4([169, 254, 170, 23], 32),
     v4([168, 63, 129, 16], 32),
     v4([100, 100, 100, 200], 32),
     v4([192, 0, 0, 192], 32),
     IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254), 128)),
+    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23), 128)),
+    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254), 128)),
     // Multicast, reserved and broadcast.
     v4([224, 0, 0, 0], 3),
     v6([0xff00, 0, 0], 8),

@@ -249,11 +249,11 @@ async fn a_server_that_is_away_is_told_in_time_and_then_found() {
 
 #[tokio::test]
 async fn a_user_and_their_password_are_in_the_url() {
-    let mut server = NatsServer::not_yet(&["--user", "booking", "--pass", "a+b c"]);
+    let mut server = NatsServer::not_yet(&["--user", "booking", "--pass", "a+b c&d"]);
     server.resume().await;
     let event = Service::new().await.one_event().await;
     let with = |login: &str| NatsOptions::new(server.url().replace("//", &format!("//{login}@")));
-    let sink = NatsSink::connect(with("booking:a+b%20c")).await.expect("a sink");
+    let sink = NatsSink::connect(with("booking:a+b%20c&d")).await.expect("a sink");
     sink.deliver(&event).await.expect("it is taken");
     let sink = NatsSink::connect(with("booking:swordfish")).await.expect("a sink");
     let error = sink.deliver(&event).await.expect_err("nobody by that password");

@@ -1,23 +1,27 @@
 //! Lets events join the log, and tells those who wait for them.
 
 use std::collections::BTreeSet;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::Relay;
+use super::{Relay, causes};
 use crate::id::UserId;
 use crate::outbox::EventQuery;
-use crate::signal::Signal;
+use crate::signal::{Listening, Signal};
 use crate::store::StoreError;
 
 /// How many events join the log, are read or go at a time.
 const PAGE: u32 = 256;
 /// How often to look whether something was missed.
 const POLL: Duration = Duration::from_secs(1);
+/// How long to rest between two rounds, so that under load one round does for many changes. The
+/// first change after a while does not wait.
+const REST: Duration = Duration::from_millis(25);
 /// How long to let a store be that has just failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// How often to look for old events.
@@ -28,7 +32,7 @@ pub(super) async fn run(relay: Arc<Relay>, stopped: CancellationToken) {
     while !stopped.is_cancelled() {
         tokio::select! {
             Err(error) = follow(&relay) => {
-                tracing::warn!(%error, "events wait for the store");
+                tracing::warn!(cause = causes(&error), "events wait for the store");
                 rest(AFTER_FAILURE, &stopped).await;
             }
             () = stopped.cancelled() => {}
@@ -38,11 +42,15 @@ pub(super) async fn run(relay: Arc<Relay>, stopped: CancellationToken) {
 
 /// Until the store fails.
 async fn follow(relay: &Relay) -> Result<std::convert::Infallible, StoreError> {
-    let mut listening = relay.store.listen().await?;
+    let mut listening = None;
     let mut seen = relay.store.last_sequence().await?;
     // Who knows what was missed before.
     relay.hub.wake_all();
     loop {
+        let rested = Instant::now() + REST;
+        if listening.is_none() {
+            listening = relay.listen().await;
+        }
         let changed = relay.hub.take_changed();
         if let Err(error) = relay.publish_and_signal(&changed).await {
             relay.hub.changed(&changed);
@@ -51,9 +59,18 @@ async fn follow(relay: &Relay) -> Result<std::convert::Infallible, StoreError> {
         seen = relay.tell_of_events(seen).await?;
         tokio::select! {
             () = relay.hub.work() => {}
-            heard = listening.next() => relay.pass_on(heard?),
+            heard = hear(&mut listening) => relay.pass_on(heard?),
             () = sleep(POLL) => {}
         }
+        sleep_until(rested).await;
+    }
+}
+
+/// The next signal, for who listens.
+async fn hear(listening: &mut Option<Box<dyn Listening>>) -> Result<Signal, StoreError> {
+    match listening {
+        Some(listening) => listening.next().await,
+        None => pending().await,
     }
 }
 
@@ -63,11 +80,11 @@ pub(super) async fn forget(relay: Arc<Relay>, stopped: CancellationToken) {
         return;
     };
     while !stopped.is_cancelled() {
-        let before = relay.now() - keep_for;
+        let Some(before) = relay.now().checked_sub_signed(keep_for) else { return };
         match relay.store.forget(before, PAGE).await {
             Ok(PAGE..) => continue,
             Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "old events stay"),
+            Err(error) => tracing::warn!(cause = causes(&error), "old events stay"),
         }
         rest(FORGET_EVERY, &stopped).await;
     }
@@ -78,6 +95,17 @@ async fn rest(time: Duration, stopped: &CancellationToken) {
 }
 
 impl Relay {
+    /// Signals only make things faster: without them, everything else goes on.
+    async fn listen(&self) -> Option<Box<dyn Listening>> {
+        match self.store.listen().await {
+            Ok(listening) => Some(listening),
+            Err(error) => {
+                tracing::warn!(cause = causes(&error), "signals of other processes are not heard");
+                None
+            }
+        }
+    }
+
     pub(super) async fn publish(&self) -> Result<u32, StoreError> {
         self.store.publish(self.now(), PAGE).await
     }

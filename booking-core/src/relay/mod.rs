@@ -112,8 +112,9 @@ impl Relay {
         self
     }
 
-    /// Forgets events that are older than this, once they have been delivered. Else they are kept
-    /// for ever.
+    /// Forgets events that are older than this, with their deliveries, dead letters among them, but
+    /// for those that are still to be delivered. Else they are kept for ever. A delivery is given up
+    /// after three days and a half at most: leave time to look at it.
     #[must_use]
     pub fn keep_for(mut self, age: Duration) -> Self {
         self.keep_for = Some(age);
@@ -130,7 +131,7 @@ impl Relay {
         let mut passed = Passed::default();
         for subscriber in self.store.subscribers().await? {
             if let Some(sink) = self.sink_for(&subscriber) {
-                self.deliver_all(&subscriber.id, &sink, &mut passed).await?;
+                self.deliver_all(&subscriber, &sink, &mut passed).await?;
             }
         }
         Ok(passed)
@@ -144,8 +145,9 @@ impl Relay {
     /// days; after that it is a dead letter. The later events of that meeting wait meanwhile. No
     /// other subscriber notices.
     ///
-    /// Who cannot wait for the end may drop the future: deliveries under way come again when their
-    /// lease is over, after a minute.
+    /// Who cannot wait for the end may drop the future: nothing new is begun, and what is under way
+    /// ends by itself. Should the process end first, it comes again when its lease is over, after a
+    /// minute.
     ///
     /// [`retry_delay`]: crate::retry_delay
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
@@ -159,7 +161,8 @@ impl Relay {
         stopped.cancel();
         while tasks.join_next().await.is_some() {}
         if let Err(error) = relay.pass().await {
-            tracing::warn!(%error, "events stay in the outbox until a relay runs again");
+            let cause = causes(&error);
+            tracing::warn!(cause, "events stay in the outbox until a relay runs again");
         }
     }
 
@@ -176,4 +179,10 @@ impl Relay {
         let named = named.map(|(_, sink)| sink.clone());
         named.or_else(|| self.sinks.iter().find_map(|sinks| sinks.sink_for(subscriber)))
     }
+}
+
+/// What went wrong, for the log.
+fn causes(error: &dyn std::error::Error) -> String {
+    let source = error.source().map(|source| format!(": {}", causes(source)));
+    format!("{error}{}", source.unwrap_or_default())
 }

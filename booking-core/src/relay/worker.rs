@@ -7,9 +7,9 @@ use std::time::Duration;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{Passed, Relay};
+use super::{Passed, Relay, causes};
 use crate::backoff::retry_delay;
 use crate::delivery::{Attempt, Claim, Claimed, Outcome, Settled, Subscriber, SubscriberId};
 use crate::sink::{EventSink, SinkError, Then};
@@ -28,15 +28,20 @@ const LONGEST_WAIT: Duration = Duration::from_hours(27);
 /// How much of an error is kept.
 const MAX_REASON_CHARS: usize = 500;
 
-/// One task per subscriber.
+/// One task per subscriber. When this is dropped, the tasks finish what they have under way.
 #[derive(Default)]
-pub(super) struct Workers(HashMap<SubscriberId, Worker>);
+pub(super) struct Workers {
+    active: HashMap<SubscriberId, Worker>,
+    /// Told to stop, but perhaps not done yet.
+    retired: Vec<JoinHandle<()>>,
+}
 
 struct Worker {
     /// As they were when the task began.
     subscriber: Subscriber,
-    stop: CancellationToken,
     task: JoinHandle<()>,
+    /// Tells the task to stop, once this is dropped.
+    _stop: DropGuard,
 }
 
 impl Workers {
@@ -47,38 +52,35 @@ impl Workers {
         while !stopped.is_cancelled() {
             match relay.store.subscribers().await {
                 Ok(subscribers) => workers.adjust(&relay, subscribers),
-                Err(error) => tracing::warn!(%error, "subscribers cannot be read"),
+                Err(error) => tracing::warn!(cause = causes(&error), "subscribers cannot be read"),
             }
             tokio::select! {
                 _heard_or_not = timeout(POLL, news.changed()) => {}
                 () = stopped.cancelled() => {}
             }
         }
-        for worker in workers.0.values() {
-            worker.stop.cancel();
-        }
-        for worker in workers.0.into_values() {
-            let _panicked = worker.task.await;
+        workers.adjust(&relay, vec![]);
+        for task in workers.retired {
+            let _panicked = task.await;
         }
     }
 
     fn adjust(&mut self, relay: &Arc<Relay>, subscribers: Vec<Subscriber>) {
-        self.0.retain(|_, worker| {
-            let stays = subscribers.contains(&worker.subscriber) && !worker.task.is_finished();
-            if !stays {
-                worker.stop.cancel();
-            }
-            stays
-        });
+        let goes = |_: &SubscriberId, worker: &mut Worker| {
+            worker.task.is_finished() || !subscribers.contains(&worker.subscriber)
+        };
+        self.retired.retain(|task| !task.is_finished());
+        self.retired.extend(self.active.extract_if(goes).map(|(_, worker)| worker.task));
         for subscriber in subscribers {
-            if self.0.contains_key(&subscriber.id) {
+            if self.active.contains_key(&subscriber.id) {
                 continue;
             }
             if let Some(sink) = relay.sink_for(&subscriber) {
                 let stop = CancellationToken::new();
-                let work = work(relay.clone(), subscriber.id.clone(), sink, stop.clone());
-                let worker = Worker { stop, task: tokio::spawn(work), subscriber };
-                self.0.insert(worker.subscriber.id.clone(), worker);
+                let work = work(relay.clone(), subscriber.clone(), sink, stop.clone());
+                let task = tokio::spawn(work);
+                let id = subscriber.id.clone();
+                self.active.insert(id, Worker { subscriber, task, _stop: stop.drop_guard() });
             }
         }
     }
@@ -87,7 +89,7 @@ impl Workers {
 /// Keeps up to [`UNDER_WAY`] deliveries going, and finishes them when told to stop.
 async fn work(
     relay: Arc<Relay>,
-    subscriber: SubscriberId,
+    subscriber: Subscriber,
     sink: Arc<dyn EventSink>,
     stopped: CancellationToken,
 ) {
@@ -97,7 +99,7 @@ async fn work(
         news.mark_unchanged();
         let found = relay.start(&subscriber, &sink, &mut under_way).await;
         let found = found.unwrap_or_else(|error| {
-            tracing::warn!(%error, %subscriber, "deliveries wait for the store");
+            tracing::warn!(cause = causes(&error), subscriber = %subscriber.id, "deliveries wait for the store");
             0
         });
         if found > 0 && under_way.len() < UNDER_WAY {
@@ -120,7 +122,7 @@ impl Relay {
     /// Delivers all that is due to one subscriber.
     pub(super) async fn deliver_all(
         &self,
-        subscriber: &SubscriberId,
+        subscriber: &Subscriber,
         sink: &Arc<dyn EventSink>,
         passed: &mut Passed,
     ) -> Result<(), StoreError> {
@@ -137,7 +139,7 @@ impl Relay {
     /// Claims as many deliveries as there is room for, and starts them; returns how many.
     async fn start(
         &self,
-        subscriber: &SubscriberId,
+        subscriber: &Subscriber,
         sink: &Arc<dyn EventSink>,
         under_way: &mut JoinSet<Done>,
     ) -> Result<usize, StoreError> {
@@ -146,7 +148,7 @@ impl Relay {
             return Ok(0);
         }
         let claim = Claim { now: self.now(), lease: LEASE, limit: room };
-        let claimed = self.store.claim(subscriber, &claim).await?;
+        let claimed = self.store.claim(&subscriber.id, &claim).await?;
         let found = claimed.len();
         for claimed in claimed {
             under_way.spawn(offer(sink.clone(), claimed));
@@ -157,32 +159,45 @@ impl Relay {
     /// Settles `first`, and with it whatever else is done.
     async fn settle_all(
         &self,
-        subscriber: &SubscriberId,
+        subscriber: &Subscriber,
         first: Result<Done, JoinError>,
         under_way: &mut JoinSet<Done>,
     ) {
         let others = std::iter::from_fn(|| under_way.try_join_next());
         let done: Vec<Done> = std::iter::once(first).chain(others).flatten().collect();
         if let Err(error) = self.settle(subscriber, done).await {
-            tracing::warn!(%error, %subscriber, "deliveries come again");
+            tracing::warn!(cause = causes(&error), subscriber = %subscriber.id, "deliveries come again");
         }
     }
 
     /// Writes down what became of deliveries, all at once. Should that fail, they come again when
     /// their lease is over.
-    async fn settle(&self, subscriber: &SubscriberId, done: Vec<Done>) -> Result<(), StoreError> {
+    async fn settle(&self, subscriber: &Subscriber, done: Vec<Done>) -> Result<(), StoreError> {
         let now = self.now();
         let is_gone = done
             .iter()
             .any(|done| matches!(done.failure, Some(SinkError { then: Then::Deactivate, .. })));
         if is_gone {
-            tracing::warn!(%subscriber, "the receiver wants nothing more, and gets nothing more");
-            let deactivate = |subscriber: &mut Subscriber| subscriber.is_active = false;
-            self.store.change_subscriber(subscriber, &deactivate).await?;
-            self.hub.subscribers_changed();
+            self.deactivate(subscriber).await?;
         }
-        let settled: Vec<_> = done.into_iter().map(|done| done.settled(subscriber, now)).collect();
-        self.store.settle(subscriber, &settled).await
+        let settled: Vec<_> =
+            done.into_iter().map(|done| done.settled(&subscriber.id, now)).collect();
+        for dead in settled.iter().filter(|settled| settled.outcome == Outcome::Dead) {
+            let (subscriber, sequence) = (&subscriber.id, dead.sequence);
+            tracing::warn!(%subscriber, sequence, "an event was given up: a dead letter");
+        }
+        self.store.settle(&subscriber.id, &settled).await
+    }
+
+    /// Unless they were changed meanwhile: it is not the receiver of now that has gone.
+    async fn deactivate(&self, gone: &Subscriber) -> Result<(), StoreError> {
+        let deactivate = |current: &mut Subscriber| {
+            current.is_active &= current.settings != gone.settings;
+        };
+        self.store.change_subscriber(&gone.id, &deactivate).await?;
+        self.hub.subscribers_changed();
+        tracing::warn!(subscriber = %gone.id, "the receiver is gone, and gets nothing more");
+        Ok(())
     }
 }
 

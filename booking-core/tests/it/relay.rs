@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use booking_core::{
-    Announced, Booking, CountedIds, Deliveries, DeliveryQuery, DeliveryState, Event, EventSink,
-    Hub, ManualClock, MeetingId, MeetingPatch, Passed, Recorded, Relay, Replay, SessionDuration,
-    SinkError, Subscriber, SubscriberId, SystemClock, Then, retry_delay, sink_fn,
+    Announced, Booking, Clock, CountedIds, Deliveries, DeliveryQuery, DeliveryState, Event,
+    EventSink, Hub, ManualClock, MeetingId, MeetingPatch, Outbox, Passed, Recorded, Relay, Replay,
+    SessionDuration, SinkError, Subscriber, SubscriberId, SystemClock, Then, retry_delay, sink_fn,
 };
 use chrono::TimeDelta;
 use proptest::prelude::*;
@@ -138,7 +138,7 @@ fn what_is_never_taken_becomes_a_dead_letter() {
     sink.refused.lock().unwrap().clear();
     world.clock.advance(TimeDelta::hours(24));
     assert_eq!(pass(&world, &relay), Passed { delivered: 1, failed: 0 });
-    let now = booking_core::Clock::now(world.clock.as_ref());
+    let now = world.now();
     let dead = Replay { from: 0, to: u64::MAX, only_dead: true, limit: 10, now };
     assert_eq!(world.run(world.store.replay(&crm(), &dead)).unwrap(), 1);
     assert_eq!(pass(&world, &relay), Passed { delivered: 1, failed: 0 });
@@ -278,5 +278,30 @@ fn a_relay_that_stops_has_delivered_everything() {
         stop.notify_one();
         running.await.unwrap();
         assert_eq!(sink.count(), 3);
+    });
+}
+
+/// Nobody goes on in the background.
+#[test]
+fn a_relay_that_is_dropped_begins_nothing_more() {
+    let world = World::default();
+    let (booking, relay) = announced(&world);
+    let sink = Arc::<Sink>::default();
+    world.run(async {
+        let relay = relay.with_sink(crm(), sink.clone()).await.unwrap();
+        let running = tokio::spawn(relay.run(std::future::pending()));
+        let book = async |time| {
+            let request = session(&jane(), time, SessionDuration::Hour);
+            booking.book(&john(), &request, None).await.unwrap();
+        };
+        book("09:00").await;
+        tokio::time::timeout(Duration::from_secs(5), arrive(&sink, 1)).await.expect("it runs");
+        running.abort();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        book("11:00").await;
+        world.store.publish(SystemClock.now(), 10).await.unwrap();
+        // Longer than the pause between two looks.
+        tokio::time::sleep(Duration::from_millis(1_300)).await;
+        assert_eq!(sink.count(), 1);
     });
 }
