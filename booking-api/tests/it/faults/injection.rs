@@ -28,10 +28,12 @@ pub(crate) enum Fault {
     /// Nobody takes webhooks.
     ReceiverAway,
     KillNats,
+    /// Gone for longer than a process tries to deliver one event.
+    KillNatsForLong,
 }
 
 /// What goes wrong in the course of so many operations, in an order of chance.
-const PACK: [(Fault, usize); 15] = [
+const PACK: [(Fault, usize); 16] = [
     (Fault::KillProcess, 9),
     (Fault::KillProcessAndDatabase, 2),
     (Fault::KillPostmaster, 2),
@@ -46,7 +48,8 @@ const PACK: [(Fault, usize); 15] = [
     (Fault::LoseCommits, 4),
     (Fault::StallNetwork, 1),
     (Fault::ReceiverAway, 3),
-    (Fault::KillNats, 4),
+    (Fault::KillNats, 3),
+    (Fault::KillNatsForLong, 1),
 ];
 const OPERATIONS_PER_PACK: usize = 10_000;
 /// So many operations succeed between two faults: then everything is well again.
@@ -65,7 +68,8 @@ impl Fault {
             | Self::KillWholeDatabase
             | Self::KillBackend
             | Self::StopDatabase
-            | Self::KillNats => 1,
+            | Self::KillNats
+            | Self::KillNatsForLong => 1,
             _ => 0,
         }
     }
@@ -139,5 +143,6 @@ async fn cause(fault: Fault, world: &World, database: &Database, rng: &mut Rng) 
             world.sinks.receiver.go_away(pause).await;
         }
         Fault::KillNats => world.sinks.kill_nats(3 * moment).await,
+        Fault::KillNatsForLong => world.sinks.kill_nats(Duration::from_secs(12)).await,
     }
 }
