@@ -16,6 +16,7 @@ mod nats;
 mod nats_server;
 mod pages;
 mod paging;
+mod port;
 #[path = "../../../booking-store/tests/it/postgres/server.rs"]
 mod postgres;
 mod processes;

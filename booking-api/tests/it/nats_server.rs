@@ -1,7 +1,6 @@
 //! A NATS server with JetStream, started for one test and killed after it.
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -11,12 +10,14 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
+use crate::port::Port;
+
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A server at an address that stays the same, with a folder that outlives its processes.
 pub(crate) struct NatsServer {
     dir: TempDir,
-    port: u16,
+    port: Port,
     arguments: Vec<&'static str>,
     process: Option<Child>,
 }
@@ -24,10 +25,8 @@ pub(crate) struct NatsServer {
 impl NatsServer {
     /// An address with nobody there yet.
     pub(crate) fn not_yet(arguments: &[&'static str]) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = free.local_addr().expect("an address").port();
         let dir = tempfile::tempdir().expect("a temporary directory");
-        Self { dir, port, arguments: arguments.to_vec(), process: None }
+        Self { dir, port: Port::free(), arguments: arguments.to_vec(), process: None }
     }
 
     pub(crate) async fn start() -> Self {
@@ -37,13 +36,13 @@ impl NatsServer {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
+        format!("nats://{}", self.port.address())
     }
 
     pub(crate) async fn resume(&mut self) {
         let log = File::create(self.dir.path().join("log")).expect("a log file");
         let child = Command::new(binary())
-            .args(["-a", "127.0.0.1", "-p", &self.port.to_string(), "-js", "-sd"])
+            .args(["-a", "127.0.0.1", "-p", &self.port.address().port().to_string(), "-js", "-sd"])
             .arg(self.dir.path())
             .args(&self.arguments)
             .stdin(Stdio::null())
@@ -52,7 +51,7 @@ impl NatsServer {
             .spawn();
         self.process = Some(child.expect("nats-server starts"));
         let there = async {
-            while TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
+            while TcpStream::connect(self.port.address()).await.is_err() {
                 sleep(Duration::from_millis(10)).await;
             }
         };

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::check::{self, Violation};
+use super::delivery::Delivered;
 use super::found::Found;
 use super::history::{Attempt, Outcome, Tag};
 use super::injection::Faults;
@@ -21,6 +22,7 @@ pub(crate) struct Figures {
     /// Operations that nobody was told of, and whose events are there.
     done_unknown: usize,
     pub(crate) faults: Faults,
+    pub(crate) delivered: Delivered,
     longest: Duration,
     took: Duration,
     pub(crate) lost: usize,
@@ -47,6 +49,7 @@ impl Figures {
             unknown: 0,
             done_unknown: 0,
             faults,
+            delivered: Delivered::default(),
             longest: Duration::ZERO,
             took,
             lost: count(check::Fault::Lost),
@@ -106,6 +109,7 @@ impl fmt::Display for Figures {
             self.kills(),
             self.faults
         )?;
+        write!(f, "{}", self.delivered)?;
         writeln!(f, "  longest      {:.1} s", longest.as_secs_f64())?;
         writeln!(
             f,

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use super::database::Database;
 use super::network::Network;
+use super::sinks::Sinks;
 use crate::caller::Caller;
 use crate::signing::{DEV_ISSUER, IssuerKey};
 
@@ -22,6 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Fleet {
     folder: TempDir,
     members: Vec<Member>,
+    nats_url: String,
 }
 
 struct Member {
@@ -37,7 +39,7 @@ struct Member {
 struct Running(Child);
 
 impl Fleet {
-    pub(crate) async fn start(size: usize, database: &Database) -> Self {
+    pub(crate) async fn start(size: usize, database: &Database, sinks: &Sinks) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let key = IssuerKey::ours().public_pem();
         fs::write(folder.path().join("issuer.pem"), key).expect("the directory is writable");
@@ -53,7 +55,7 @@ impl Fleet {
                 caller: RwLock::new(Caller::anonymous("http://127.0.0.1:9")),
             });
         }
-        let fleet = Self { folder, members };
+        let fleet = Self { folder, members, nats_url: sinks.nats_url.clone() };
         fleet.start_all().await;
         fleet
     }
@@ -121,6 +123,7 @@ impl Fleet {
             .args(["serve", "--listen", &address, "--issuer", DEV_ISSUER])
             .args(["--database-url", &member.database_url, "--issuer-key"])
             .arg(self.folder.path().join("issuer.pem"))
+            .args(["--webhook-allow-network", "127.0.0.0/8", "--nats-url", &self.nats_url])
             .env("RUST_LOG", "error")
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -25,10 +25,15 @@ pub(crate) enum Fault {
     LoseAnswers,
     LoseCommits,
     StallNetwork,
+    /// Nobody takes webhooks.
+    ReceiverAway,
+    KillNats,
+    /// Gone for longer than a process tries to deliver one event.
+    KillNatsForLong,
 }
 
 /// What goes wrong in the course of so many operations, in an order of chance.
-const PACK: [(Fault, usize); 13] = [
+const PACK: [(Fault, usize); 16] = [
     (Fault::KillProcess, 9),
     (Fault::KillProcessAndDatabase, 2),
     (Fault::KillPostmaster, 2),
@@ -42,6 +47,9 @@ const PACK: [(Fault, usize); 13] = [
     (Fault::LoseAnswers, 2),
     (Fault::LoseCommits, 4),
     (Fault::StallNetwork, 1),
+    (Fault::ReceiverAway, 3),
+    (Fault::KillNats, 3),
+    (Fault::KillNatsForLong, 1),
 ];
 const OPERATIONS_PER_PACK: usize = 10_000;
 /// So many operations succeed between two faults: then everything is well again.
@@ -59,7 +67,9 @@ impl Fault {
             | Self::KillPostmaster
             | Self::KillWholeDatabase
             | Self::KillBackend
-            | Self::StopDatabase => 1,
+            | Self::StopDatabase
+            | Self::KillNats
+            | Self::KillNatsForLong => 1,
             _ => 0,
         }
     }
@@ -128,5 +138,11 @@ async fn cause(fault: Fault, world: &World, database: &Database, rng: &mut Rng) 
         Fault::LoseAnswers => fleet.network(one).lose_answers(moment).await,
         Fault::LoseCommits => fleet.network(one).lose_commits(2 * moment).await,
         Fault::StallNetwork => fleet.network(one).stall(Duration::from_millis(2_500)).await,
+        Fault::ReceiverAway => {
+            let pause = Duration::from_millis(rng.u64(1_000..2_000));
+            world.sinks.receiver.go_away(pause).await;
+        }
+        Fault::KillNats => world.sinks.kill_nats(3 * moment).await,
+        Fault::KillNatsForLong => world.sinks.kill_nats(Duration::from_secs(12)).await,
     }
 }

@@ -9,6 +9,10 @@
 //! acknowledged is there, whatever was refused is not, and whatever is unknown is there as a whole
 //! or not at all.
 //!
+//! Each process also delivers events, to a receiver of webhooks that fails now and then and to a
+//! NATS server, which go away and are killed too. In the end `arrivals` compares what came to both
+//! with the outbox: every event came, and no other, and those of each meeting in their order.
+//!
 //! Two variables make a longer run, or the same choices again (not the same run: no seed decides
 //! which of two requests comes first):
 //!
@@ -16,15 +20,19 @@
 //! BOOKING_FAULTS_OPERATIONS=100000 BOOKING_FAULTS_SEED=7 cargo test -p booking-api --test it faults
 //! ```
 
+mod arrivals;
 mod ask;
 mod check;
 mod database;
+mod delivery;
 mod figures;
 mod fleet;
 mod found;
 mod history;
 mod injection;
 mod network;
+mod receiver;
+mod sinks;
 mod worker;
 mod world;
 
@@ -36,6 +44,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use self::database::Database;
+use self::delivery::{Delivered, release_claims};
 use self::figures::Figures;
 use self::history::{Asked, Outcome, Request, Tag};
 use self::injection::{Faults, inject};
@@ -80,14 +89,21 @@ async fn run(seed: u64, operations: usize) -> Figures {
     database.wait_until_idle().await;
     database.stop().await;
     database.resume().await;
+    let abandoned = release_claims(&database).await;
     world.fleet.start_all().await;
     repeat_bookings(&world).await;
+    let mut delivered = Delivered::wait(&database).await;
+    delivered.abandoned = abandoned;
 
     let found = found::read_tables(&database).await;
     found::check_as_told(&world, &found).await;
     let history = world.history();
-    let violations = check::check(&history, &found);
-    Figures::of(&world, &history, &found, faults, begun.elapsed(), violations)
+    let mut violations = check::check(&history, &found);
+    violations.extend(delivered.check(&database, &world.sinks).await);
+    let took = begun.elapsed();
+    let mut figures = Figures::of(&world, &history, &found, faults, took, violations);
+    figures.delivered = delivered;
+    figures
 }
 
 /// Workers and faults, until there was enough of both.

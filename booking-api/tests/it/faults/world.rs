@@ -14,6 +14,7 @@ use super::history::{
     Asked, Attempt, Meeting, Minute, Outcome, Person, Place, Request, Seen, Slot, Tag, Window,
     from_text,
 };
+use super::sinks::Sinks;
 use crate::caller::Caller;
 use crate::server::{DataDir, Server};
 use crate::signing::{IssuerKey, good_claims};
@@ -33,6 +34,7 @@ const DAY: Minute = 24 * 60;
 
 pub(crate) struct World {
     pub(crate) fleet: Fleet,
+    pub(crate) sinks: Sinks,
     pub(crate) people: People,
     pub(crate) seed: u64,
     /// The first operation of the load: those before it set it up.
@@ -67,8 +69,10 @@ impl World {
         let dev = Server::start_on(&DataDir::new(), &database.url()).await;
         let people = People::new();
         people.enter_into_directory(&dev).await;
+        let sinks = Sinks::start(seed).await;
         let mut world = Self {
-            fleet: Fleet::start(processes, database).await,
+            fleet: Fleet::start(processes, database, &sinks).await,
+            sinks,
             people,
             seed,
             first: Tag(1),
@@ -79,6 +83,8 @@ impl World {
             acknowledged: AtomicUsize::new(0),
             is_over: AtomicBool::new(false),
         };
+        // Before there is an event, so that they get all of them.
+        world.sinks.subscribe(&dev.admin()).await;
         for therapist in &world.people.therapists {
             // Sundays are for those who open and close them at random.
             for weekday in 1..7 {

@@ -6,6 +6,6 @@ mod admin;
 mod command;
 mod documented;
 mod practice;
-mod receiver;
+pub(crate) mod receiver;
 mod secrets;
 mod sending;

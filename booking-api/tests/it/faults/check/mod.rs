@@ -40,6 +40,12 @@ pub(crate) enum Fault {
     Wrong,
     /// A meeting at a time for which there was no availability when it got there.
     Closed,
+    /// An event that is in the outbox, and came to nobody, or not to all.
+    Undelivered,
+    /// An event that came to somebody, and is not in the outbox.
+    Uncommitted,
+    /// A meeting's events that came, or joined the log, in another order than they were written.
+    Disorder,
 }
 
 /// One thing that must not be.
