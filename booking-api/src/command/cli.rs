@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use booking_core::{Role, UserId};
 use chrono::{DateTime, Utc};
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
 
@@ -61,15 +62,21 @@ pub(super) struct EventsArgs {
     #[arg(long, env = "BOOKING_KEEP_EVENTS", value_parser = retention)]
     pub(super) keep_events: Option<Duration>,
     /// Whose events these are, for those who get several services': the `source` of each
-    #[arg(long, env = "BOOKING_EVENT_SOURCE", default_value = "/booking")]
+    #[arg(
+        long,
+        env = "BOOKING_EVENT_SOURCE",
+        default_value = "/booking",
+        value_parser = NonEmptyStringValueParser::new()
+    )]
     pub(super) event_source: String,
     /// Networks of this machine's surroundings that webhooks may lead to, such as 10.1.0.0/16;
-    /// without it, public addresses only
+    /// without it, public addresses only. `dev` adds this machine
     #[arg(
         long,
         env = "BOOKING_WEBHOOK_ALLOW_NETWORKS",
         value_delimiter = ',',
-        value_name = "CIDR"
+        value_name = "CIDR",
+        value_parser = network
     )]
     pub(super) webhook_allow_network: Vec<IpNet>,
     /// Publish events to this NATS server, with JetStream: `nats://…` or `tls://…`
@@ -159,6 +166,10 @@ const LEAST_RETENTION: Duration = Duration::from_hours(7 * 24);
 fn retention(text: &str) -> Result<Duration, String> {
     let kept = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     if kept < LEAST_RETENTION { Err("at least 7d".to_owned()) } else { Ok(kept) }
+}
+
+fn network(text: &str) -> Result<IpNet, &'static str> {
+    text.parse().map_err(|_| "not a network, such as 10.1.0.0/16")
 }
 
 fn instant(text: &str) -> Result<DateTime<Utc>, &'static str> {

@@ -95,6 +95,7 @@ async fn work(
 ) {
     let mut under_way = JoinSet::new();
     let mut news = relay.hub.deliveries();
+    let mut is_failing = false;
     while !stopped.is_cancelled() {
         news.mark_unchanged();
         let found = relay.start(&subscriber, &sink, &mut under_way).await;
@@ -107,14 +108,14 @@ async fn work(
         }
         tokio::select! {
             Some(done) = under_way.join_next() => {
-                relay.settle_all(&subscriber, done, &mut under_way).await;
+                relay.settle_all(&subscriber, done, &mut under_way, &mut is_failing).await;
             }
             _heard_or_not = timeout(POLL, news.changed()) => {}
             () = stopped.cancelled() => {}
         }
     }
     while let Some(done) = under_way.join_next().await {
-        relay.settle_all(&subscriber, done, &mut under_way).await;
+        relay.settle_all(&subscriber, done, &mut under_way, &mut is_failing).await;
     }
 }
 
@@ -162,9 +163,11 @@ impl Relay {
         subscriber: &Subscriber,
         first: Result<Done, JoinError>,
         under_way: &mut JoinSet<Done>,
+        is_failing: &mut bool,
     ) {
         let others = std::iter::from_fn(|| under_way.try_join_next());
         let done: Vec<Done> = std::iter::once(first).chain(others).flatten().collect();
+        tell_of_change(&subscriber.id, &done, is_failing);
         if let Err(error) = self.settle(subscriber, done).await {
             tracing::warn!(cause = causes(&error), subscriber = %subscriber.id, "deliveries come again");
         }
@@ -205,6 +208,23 @@ impl Relay {
 struct Done {
     claimed: Claimed,
     failure: Option<SinkError>,
+}
+
+/// Logs when a sink begins to take nothing, and when it takes events again: not each event.
+fn tell_of_change(subscriber: &SubscriberId, done: &[Done], is_failing: &mut bool) {
+    let takes_some = done.iter().any(|done| done.failure.is_none());
+    let failure = done.iter().find_map(|done| done.failure.as_ref());
+    match failure {
+        _ if takes_some && *is_failing => {
+            tracing::info!(%subscriber, "deliveries succeed again");
+            *is_failing = false;
+        }
+        Some(failure) if !takes_some && !*is_failing => {
+            tracing::warn!(%subscriber, reason = failure.reason, "deliveries fail, and wait");
+            *is_failing = true;
+        }
+        _ => {}
+    }
 }
 
 /// A sink that panics, or takes too long, has failed.
