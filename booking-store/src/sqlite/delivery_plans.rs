@@ -1,21 +1,7 @@
 //! How SQLite goes about the statements around events: as [`super::plans`].
 
-use sqlx::Row;
-
-use super::{SqliteStore, deliveries, outbox, subscribers};
-
-async fn new_store() -> (tempfile::TempDir, SqliteStore) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("booking.db");
-    let store = SqliteStore::open(path.to_str().unwrap()).await.unwrap();
-    (folder, store)
-}
-
-async fn plan(store: &SqliteStore, statement: &str) -> Vec<String> {
-    let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
-    let rows = sqlx::query(explain).fetch_all(&store.writer).await.unwrap();
-    rows.iter().map(|row| row.get("detail")).collect()
-}
+use super::plans::{new_store, plan};
+use super::{deliveries, outbox, subscribers};
 
 /// Neither the log nor the deliveries; subscribers are few, and all of them are meant.
 #[tokio::test]

@@ -5,14 +5,14 @@ use sqlx::Row;
 
 use super::{SqliteStore, change, directory, read};
 
-async fn new_store() -> (tempfile::TempDir, SqliteStore) {
+pub(super) async fn new_store() -> (tempfile::TempDir, SqliteStore) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("booking.db");
     let store = SqliteStore::open(path.to_str().unwrap()).await.unwrap();
     (folder, store)
 }
 
-async fn plan(store: &SqliteStore, statement: &str) -> Vec<String> {
+pub(super) async fn plan(store: &SqliteStore, statement: &str) -> Vec<String> {
     let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
     let rows = sqlx::query(explain).fetch_all(&store.writer).await.unwrap();
     rows.iter().map(|row| row.get("detail")).collect()

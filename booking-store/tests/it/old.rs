@@ -15,8 +15,9 @@ use booking_core::testing::{Harness, World};
 use booking_core::{
     AppointmentCancelled, AppointmentCompleted, AppointmentRescheduled, AttendanceStatus,
     AvailabilityId, AvailabilitySlot, BookRequest, Booking, BookingError, Change, CountedIds,
-    Event, EventId, EventPayload, ExpectedVersion, Meeting, MeetingId, MeetingStatus, MeetingType,
-    MeetingUrl, Refusal, SessionDuration, StoreError, User, Write,
+    DeliveryQuery, Event, EventId, EventPayload, EventQuery, ExpectedVersion, Meeting, MeetingId,
+    MeetingStatus, MeetingType, MeetingUrl, Refusal, SessionDuration, StoreError, Subscriber,
+    SubscriberId, User, Write,
 };
 use chrono::{TimeDelta, Weekday};
 use chrono_tz::Tz;
@@ -72,6 +73,39 @@ pub(crate) async fn check(harness: Harness) {
     expected.push(last.clone());
     assert_eq!(found, expected);
     goes_on(&world).await;
+}
+
+/// The events of an earlier version are in the log, under the numbers that they had, whether they
+/// were delivered or not; whoever joins gets later ones.
+pub(crate) async fn check_log(harness: Harness, events: &[Event], numbers: &[i64]) {
+    let outbox = harness.outbox.clone();
+    let log = outbox.events(&EventQuery { after: 0, person: None, limit: 10 }).await.unwrap();
+    let sequences = log.iter().map(|recorded| i64::try_from(recorded.sequence).unwrap());
+    assert!(sequences.eq(numbers.iter().copied()));
+    assert!(log.iter().map(|recorded| &recorded.event).eq(events));
+    for person in [client(), therapist()] {
+        let own = EventQuery { after: log[1].sequence, person: Some(person), limit: 10 };
+        assert_eq!(outbox.events(&own).await.unwrap(), log[2..]);
+    }
+    let last = log.last().unwrap().sequence;
+    assert_eq!(outbox.last_sequence().await.unwrap(), last);
+
+    let crm = SubscriberId::new("crm").unwrap();
+    let subscriber = Subscriber {
+        id: crm.clone(),
+        event_types: [].into(),
+        is_active: true,
+        settings: serde_json::Value::Null,
+        created_at: now(),
+    };
+    assert!(outbox.add_subscriber(&subscriber).await.unwrap());
+    let world = World::new(harness).await;
+    world.open(&therapist()).await;
+    world.book_hour(hour(9)).await.unwrap();
+    world.publish().await;
+    let query = DeliveryQuery { subscriber: crm, state: None, before: None, limit: 10 };
+    let deliveries = outbox.deliveries(&query).await.unwrap();
+    assert!(deliveries.iter().map(|delivery| delivery.event.sequence).eq([last + 1]));
 }
 
 /// A store that has nothing in it, and works.
