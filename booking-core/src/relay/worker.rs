@@ -23,8 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LEASE: Duration = Duration::from_secs(60);
 /// How often to look for what is due, and for other subscribers.
 const POLL: Duration = Duration::from_secs(1);
-/// The longest time between two attempts, whatever the schedule and the receiver say.
-const LONGEST_WAIT: Duration = Duration::from_hours(27);
+/// The longest time that a receiver may ask us to wait, and a sink.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
 /// How much of an error is kept.
 const MAX_REASON_CHARS: usize = 500;
 
@@ -264,11 +264,14 @@ fn next(
 ) -> Outcome {
     let scheduled = retry_delay(failures, subscriber, sequence);
     let delay = match failure.then {
-        Then::Retry(asked) => scheduled.map(|delay| delay.max(asked.unwrap_or_default())),
+        Then::Retry(asked) => {
+            let asked = asked.unwrap_or_default().min(LONGEST_WAIT);
+            scheduled.map(|delay| delay.max(asked))
+        }
         Then::Deactivate => scheduled,
-        Then::Wait(delay) => Some(delay),
+        Then::Wait(delay) => Some(delay.min(LONGEST_WAIT)),
     };
     let Some(delay) = delay else { return Outcome::Dead };
-    let delay = TimeDelta::from_std(delay.min(LONGEST_WAIT)).unwrap_or_default();
+    let delay = TimeDelta::from_std(delay).unwrap_or_default();
     Outcome::RetryAt((now + delay).trunc_subsecs(3))
 }
