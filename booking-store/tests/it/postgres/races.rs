@@ -1,12 +1,13 @@
 //! Several stores on one database, as in several processes.
 
-use booking_core::testing::fixtures::{client, hour, id, other_client, therapist};
-use booking_core::testing::{Tally, race};
-use booking_core::{Refusal, SessionDuration, Store};
+use booking_core::Store;
+use booking_core::testing::fixtures::id;
+use booking_core::testing::race;
 use booking_store::PostgresStore;
 
 use super::server::{Database, sql};
 use super::{open, world};
+use crate::shared;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_stores_on_one_database_never_book_twice() {
@@ -30,18 +31,7 @@ async fn nor_where_transactions_are_repeatable_reads() {
 
 async fn never_book_twice(database: &Database) {
     let worlds = [world(open(database).await).await, world(open(database).await).await];
-    worlds[0].open(&therapist()).await;
-    let outcomes = race((0..240).map(|n| {
-        let world = worlds[n % 2].clone();
-        let client = if n % 4 < 2 { client() } else { other_client() };
-        let start = hour(i64::try_from(n / 8).unwrap());
-        async move { world.book(&client, &therapist(), start, SessionDuration::TwoHours).await }
-    }));
-    let tally: Tally<_> = outcomes.await.into_iter().collect();
-    assert!(tally.refused.iter().all(|told| *told == Refusal::SlotConflict));
-    assert!((10..=15).contains(&tally.won.len()), "{} of 15 places", tally.won.len());
-    worlds[1].assert_no_overlap().await;
-    assert_eq!(worlds[1].events().await.len(), tally.won.len());
+    shared::never_book_twice(worlds).await;
 }
 
 /// People whose calendars do not exist yet, locked in overlapping sets: nobody waits in a circle.

@@ -6,28 +6,18 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use booking_core::testing::fixtures::{client, hour, id, other_client, therapist};
-use booking_core::testing::{Harness, Tally, World, race};
+use booking_core::testing::fixtures::{hour, id, therapist};
+use booking_core::testing::{Harness, World};
 use booking_core::{BookingError, MeetingId, Refusal, SessionDuration};
 
 use super::{connect, new_file, open, world};
+use crate::shared;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_stores_on_one_file_never_book_twice() {
     let (_folder, path) = new_file();
     let worlds = [world(open(&path).await).await, world(open(&path).await).await];
-    worlds[0].open(&therapist()).await;
-    let outcomes = race((0..240).map(|n| {
-        let world = worlds[n % 2].clone();
-        let client = if n % 4 < 2 { client() } else { other_client() };
-        let start = hour(i64::try_from(n / 8).unwrap());
-        async move { world.book(&client, &therapist(), start, SessionDuration::TwoHours).await }
-    }));
-    let tally: Tally<_> = outcomes.await.into_iter().collect();
-    assert!(tally.refused.iter().all(|told| *told == Refusal::SlotConflict));
-    assert!((10..=15).contains(&tally.won.len()), "{} of 15 places", tally.won.len());
-    worlds[1].assert_no_overlap().await;
-    assert_eq!(worlds[1].events().await.len(), tally.won.len());
+    shared::never_book_twice(worlds).await;
 }
 
 /// Three processes try all of 60 starts, each for a client of its own.
