@@ -5,10 +5,11 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 readonly CARGO_DENY_VERSION=0.20.2
+readonly CARGO_FUZZ_VERSION=0.13.2
 readonly NODE_VERSION=24.19.0
 readonly TOOLS="$PWD/target/tools"
 
-parts=(format lint queries tests docs deny)
+parts=(format lint queries tests docs fuzz deny)
 
 help() {
     cat <<'TEXT'
@@ -19,6 +20,7 @@ help() {
 ./test.sh tests    all tests and documentation examples; on the Postgres server of DATABASE_URL,
                    or on one that is made for them
 ./test.sh docs     the documentation builds without warnings
+./test.sh fuzz     what arrives from outside, fuzzed: FUZZ_SECONDS per target, 20 if not set
 ./test.sh deny     licenses, bans and sources of dependencies
 
 ./test.sh prepare  not a check: writes booking-store/.sqlx anew, after a statement or table changed
@@ -86,8 +88,18 @@ need_node() {
     PATH="$folder/bin:$PATH"
 }
 
+# A cargo subcommand. Unoptimized: building it optimized takes longer than it will ever run here.
+need_tool() {
+    local name=$1 version=$2
+    if ! "$TOOLS/bin/$name" --version 2>/dev/null | grep -qF "$version"; then
+        CARGO_PROFILE_DEV_DEBUG=0 cargo install "$name" --version "$version" \
+            --locked --debug --root "$TOOLS" --quiet
+    fi
+}
+
 format() {
     cargo fmt --all --check
+    cargo fmt --manifest-path booking-api/fuzz/Cargo.toml --check
 }
 
 lint() {
@@ -158,12 +170,37 @@ docs() {
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features --locked
 }
 
+# Coverage needs no sanitizer, and thus no nightly compiler: there is no unsafe code to look into.
+# What is found on the way is kept in target/, not among the seeds.
+fuzz() {
+    need_tool cargo-fuzz "$CARGO_FUZZ_VERSION"
+    command -v c++ >/dev/null || install g++
+    cargo metadata --manifest-path booking-api/fuzz/Cargo.toml --locked --format-version 1 >/dev/null
+    local target
+    for target in booking-api/fuzz/fuzz_targets/*.rs; do
+        target=$(basename "$target" .rs)
+        fuzz_one "$target"
+    done
+}
+
+fuzz_one() {
+    local found="$PWD/target/fuzz/corpus/$1" log="$PWD/target/fuzz/$1.log"
+    mkdir -p "$found"
+    (
+        cd booking-api
+        export PATH="$TOOLS/bin:$PATH" CARGO_TARGET_DIR="$PWD/../target/fuzz"
+        cargo fuzz run --sanitizer none "$1" "$found" "fuzz/corpus/$1" -- \
+            -max_total_time="${FUZZ_SECONDS:-20}" -max_len=4096 -timeout=10 -rss_limit_mb=1024 \
+            -dict=fuzz/dictionary -print_final_stats=1
+    ) >"$log" 2>&1 || {
+        grep -A20 panicked "$log" || tail -50 "$log"
+        exit 1
+    }
+    echo "$1: $(grep -oP 'number_of_executed_units: *\K.*' "$log") inputs"
+}
+
 deny() {
-    if ! "$TOOLS/bin/cargo-deny" --version 2>/dev/null | grep -qF "$CARGO_DENY_VERSION"; then
-        # Unoptimized: it runs for a second, and takes five times as long to build optimized.
-        CARGO_PROFILE_DEV_DEBUG=0 cargo install cargo-deny --version "$CARGO_DENY_VERSION" \
-            --locked --debug --root "$TOOLS" --quiet
-    fi
+    need_tool cargo-deny "$CARGO_DENY_VERSION"
     "$TOOLS/bin/cargo-deny" --all-features check bans licenses sources
 }
 

@@ -43,6 +43,29 @@ struct State {
 }
 
 impl MemoryStore {
+    /// Forgets everything.
+    ///
+    /// ```
+    /// use booking_core::{Directory, DirectoryAdmin, MemoryStore, UserId};
+    ///
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// # use booking_core::{Email, Name, Role, User};
+    /// # let user = User {
+    /// #     id: UserId::new("client_123")?, role: Role::Client, first_name: Name::new("John")?,
+    /// #     last_name: Name::new("Doe")?, email: Email::new("john@example.com")?, zone: None,
+    /// # };
+    /// let store = MemoryStore::default();
+    /// store.put_user(&user).await?;
+    /// store.clear();
+    /// assert_eq!(store.user(&user.id).await?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn clear(&self) {
+        *self.state() = State::default();
+    }
+
     /// A panic in a decision leaves the state as it was, since a change is applied only after it
     /// was decided: a poisoned lock is as good as any.
     fn state(&self) -> MutexGuard<'_, State> {
