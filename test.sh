@@ -9,7 +9,7 @@ readonly CARGO_FUZZ_VERSION=0.13.2
 readonly NODE_VERSION=24.19.0
 readonly TOOLS="$PWD/target/tools"
 
-parts=(format lint queries tests docs fuzz deny)
+parts=(format lint queries tests docs schema fuzz deny)
 
 help() {
     cat <<'TEXT'
@@ -20,6 +20,7 @@ help() {
 ./test.sh tests    all tests and documentation examples; on the Postgres server of DATABASE_URL,
                    or on one that is made for them
 ./test.sh docs     the documentation builds without warnings
+./test.sh schema   the served OpenAPI document against the server, by schemathesis
 ./test.sh fuzz     what arrives from outside, fuzzed: FUZZ_SECONDS per target, 20 if not set
 ./test.sh deny     licenses, bans and sources of dependencies
 
@@ -171,6 +172,51 @@ tests() {
 
 docs() {
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features --locked
+}
+
+schema() {
+    local python data
+    python=$(python_environment schemathesis booking-api/tests/schemathesis/requirements.txt)
+    data=$(mktemp -d)
+    # In a shell of its own, which stops the server when it ends.
+    (
+        start_server --data-dir "$data"
+        # The therapist first: there are hours to book then.
+        for user in therapist_456 client_123 admin_1; do
+            as_user "$user" "$data" "$python/bin/schemathesis"
+        done
+    )
+    rm -r "$data"
+}
+
+as_user() {
+    local user=$1 token
+    token=$("$SERVER" token --sub "$user" --role "${user%_*}" --data-dir "$2")
+    "$3" --no-color --config-file booking-api/tests/schemathesis/schemathesis.toml \
+        run "$SERVER_URL/openapi.json" --url "$SERVER_URL/api" --header "Authorization: Bearer $token" \
+        --max-examples 25 --seed 1 --warnings off >"$2/log" 2>&1 || {
+        cat "$2/log"
+        exit 1
+    }
+    echo "$user: $(grep -o '[0-9]* generated, .*' "$2/log")"
+}
+
+# The `dev` server of this tree on a free port, for as long as this shell lives.
+start_server() {
+    # As the tests build it: with other features, half of everything would be built again.
+    cargo test --workspace --all-features --locked --no-run --quiet
+    SERVER=target/debug/booking-api
+    local log
+    log=$(mktemp)
+    "$SERVER" dev --port 0 --database-url memory: "$@" >"$log" 2>&1 &
+    # shellcheck disable=SC2064 # The number is known now.
+    trap "kill $!; rm $log" EXIT
+    for _ in {1..100}; do
+        SERVER_URL=$(grep -om1 'http://127.0.0.1:[0-9]*' "$log") && return
+        sleep 0.1
+    done
+    cat "$log"
+    exit 1
 }
 
 # Coverage needs no sanitizer, and thus no nightly compiler: there is no unsafe code to look into.
