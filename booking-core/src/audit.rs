@@ -15,11 +15,12 @@ use std::fmt;
 use std::str::FromStr;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::access::Actor;
 use crate::id::{AuditId, IdSource, InvalidId, UserId};
+use crate::instant::ceil_to_millis;
 use crate::meeting::{UnknownWord, words};
 use crate::store::StoreError;
 
@@ -157,17 +158,18 @@ pub struct By {
 }
 
 impl By {
-    /// Somebody who asked for it, at this time, to the millisecond.
+    /// Somebody who asks for it now.
     pub fn user(actor: &Actor, now: DateTime<Utc>, ids: &dyn IdSource) -> Self {
         Self::author(Author::User(actor.clone()), now, ids)
     }
 
-    /// A program of ours, at this time, to the millisecond.
+    /// A program of ours, now.
     pub fn system(name: SystemName, now: DateTime<Utc>, ids: &dyn IdSource) -> Self {
         Self::author(Author::System(name), now, ids)
     }
 
-    fn author(author: Author, at: DateTime<Utc>, ids: &dyn IdSource) -> Self {
+    fn author(author: Author, now: DateTime<Utc>, ids: &dyn IdSource) -> Self {
+        let at = now.trunc_subsecs(3);
         Self { entry: AuditId::from_uuid(ids.fresh(at)), at, author }
     }
 }
@@ -306,6 +308,13 @@ impl AuditQuery {
     pub const fn latest(limit: u32) -> Self {
         let (author, person, subject) = (None, None, None);
         Self { author, person, subject, from: None, to: None, after: None, limit }
+    }
+
+    /// Only those made at or after one instant, and before another.
+    #[must_use]
+    pub fn between(self, from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) -> Self {
+        let [from, to] = [from, to].map(|instant| instant.map(ceil_to_millis));
+        Self { from, to, ..self }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The contract over HTTP: every test starts the real `booking-api` command and talks to it.
 
 mod access;
+mod by;
 mod caller;
 mod commands;
 mod directory;

@@ -14,10 +14,10 @@ use booking_core::testing::fixtures::{
 use booking_core::testing::{Harness, World};
 use booking_core::{
     AppointmentCancelled, AppointmentCompleted, AppointmentRescheduled, AttendanceStatus,
-    AvailabilityId, AvailabilitySlot, BookRequest, Booking, BookingError, Change, CountedIds,
-    DeliveryQuery, Event, EventId, EventPayload, EventQuery, ExpectedVersion, Meeting, MeetingId,
-    MeetingStatus, MeetingType, MeetingUrl, Refusal, SessionDuration, StoreError, Subscriber,
-    SubscriberId, User, Write,
+    AuditAction, AuditQuery, AvailabilityId, AvailabilitySlot, BookRequest, Booking, BookingError,
+    Change, CountedIds, DeliveryQuery, Event, EventId, EventPayload, EventQuery, ExpectedVersion,
+    Meeting, MeetingId, MeetingStatus, MeetingType, MeetingUrl, Refusal, SessionDuration,
+    StoreError, Subscriber, SubscriberId, User, Write,
 };
 use chrono::{TimeDelta, Weekday};
 use chrono_tz::Tz;
@@ -138,6 +138,9 @@ async fn goes_on(world: &World) {
     let after = world.events().await;
     let news: Vec<u64> = after.iter().map(|new| new.sequence).filter(|new| *new > before).collect();
     assert_eq!(news.len(), 3, "what is new comes after what was there");
+    let cancelled = AuditQuery { subject: Some(live.id.to_string()), ..AuditQuery::latest(1) };
+    let entries = world.audit().entries(&cancelled).await.unwrap();
+    assert_eq!(entries[0].action, AuditAction::MeetingCancelled, "and is on record");
     world.assert_no_overlap().await;
 }
 

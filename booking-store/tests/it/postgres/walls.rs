@@ -200,9 +200,9 @@ async fn nothing_changes_without_its_entry() {
     let database = Database::new();
     let world = world(open(&database).await).await;
     unaudited::prepare(&world).await;
-    let full = "CREATE FUNCTION full() RETURNS trigger LANGUAGE plpgsql
+    let full = "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql
             AS $$ BEGIN RAISE disk_full; END $$;
-        CREATE TRIGGER full BEFORE INSERT ON audit_entry EXECUTE FUNCTION full()";
+        CREATE TRIGGER no_room BEFORE INSERT ON audit_entry EXECUTE FUNCTION no_room()";
     sql(&database.url, full);
     unaudited::assert_refused(&world).await;
 }
