@@ -14,7 +14,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use booking_core::testing::fixtures::{as_client, id, minute, now, slot, start, user, window};
+use booking_core::testing::fixtures::{
+    as_client, audited, by, id, minute, now, slot, start, user, window,
+};
 use booking_core::{
     Announced, BookRequest, Booking, Change, DirectoryAdmin, EventStore, Hub, ManualClock,
     RandomIds, Recorded, Relay, Scope, SessionDuration, Store, SubscriberId, SystemClock, UserId,
@@ -134,17 +136,17 @@ impl Practice {
     async fn fill(&self) {
         for task in 0..TASKS {
             let (client, therapist) = people(task);
-            self.directory.put_user(&user(&therapist)).await.unwrap();
-            self.directory.put_user(&user(&client)).await.unwrap();
+            self.directory.put_user(&user(&therapist), by()).await.unwrap();
+            self.directory.put_user(&user(&client), by()).await.unwrap();
             let scope = Scope { people: [therapist.clone()].into(), ..Scope::default() };
             let windows = WEEKDAYS.map(|weekday| slot(&therapist, weekday, window(0, 1_440)));
-            let writes = windows.map(Write::InsertAvailability).into();
+            let writes = windows.map(Write::InsertAvailability).map(audited).into();
             let change = Change { writes, ..Change::default() };
             self.store.change(&scope, &|_| Ok(change.clone())).await.unwrap();
         }
         for (client, therapist) in (0..TASKS).flat_map(|n| [(n, n), (n, 0)]) {
             let (client, therapist) = (people(client).0, people(therapist).1);
-            self.directory.relate(&client, &therapist).await.unwrap();
+            self.directory.relate(&client, &therapist, by()).await.unwrap();
         }
     }
 }

@@ -5,9 +5,9 @@
 use std::sync::Arc;
 
 use booking_core::{
-    Actor, BookRequest, Booking, BookingError, DirectoryAdmin, Email, Hub, ManualClock,
+    Actor, BookRequest, Booking, BookingError, By, Clock, DirectoryAdmin, Email, Hub, ManualClock,
     MemoryStore, NewAvailability, RandomIds, Recorded, Refusal, Relay, Role, SessionDuration,
-    SubscriberId, Text, User, UserId, Window, sink_fn,
+    SubscriberId, SystemClock, SystemName, Text, User, UserId, Window, sink_fn,
 };
 use chrono::{NaiveDate, Weekday};
 
@@ -28,8 +28,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let jane = join(store.as_ref(), "therapist_456", Role::Therapist).await?;
     let john = join(store.as_ref(), "client_123", Role::Client).await?;
     let maria = join(store.as_ref(), "client_124", Role::Client).await?;
-    store.relate(&john.id, &jane.id).await?;
-    store.relate(&maria.id, &jane.id).await?;
+    store.relate(&john.id, &jane.id, by()).await?;
+    store.relate(&maria.id, &jane.id, by()).await?;
 
     let window = Window::new("09:00".parse()?, "12:00".parse()?).ok_or("empty window")?;
     let mondays = NewAvailability { weekday: Weekday::Mon, window, notes: None };
@@ -56,6 +56,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
+/// For the audit log: who keeps the directory.
+fn by() -> By {
+    By::system(SystemName::of("embed"), SystemClock.now(), &RandomIds)
+}
+
 /// Makes a user known, and speaks for them.
 async fn join(
     directory: &dyn DirectoryAdmin,
@@ -70,6 +75,6 @@ async fn join(
         email: Email::new(format!("{id}@example.com"))?,
         zone: None,
     };
-    directory.put_user(&user).await?;
+    directory.put_user(&user, by()).await?;
     Ok(Actor { id: user.id, role })
 }

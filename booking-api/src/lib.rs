@@ -48,7 +48,7 @@ pub mod command;
 
 use std::sync::Arc;
 
-use booking_core::{Booking, DirectoryAdmin, Live};
+use booking_core::{AuditLog, Booking, DirectoryAdmin, Live};
 #[cfg(feature = "webhooks")]
 use booking_core::{EventStore, Hub};
 use poem::endpoint::{BoxEndpoint, make_sync};
@@ -60,7 +60,7 @@ use tokio_util::sync::CancellationToken;
 
 #[cfg(feature = "webhooks")]
 use crate::api::WebhooksApi;
-use crate::api::{AvailabilityApi, DirectoryApi, MeetingsApi, SlotsApi, StreamsApi};
+use crate::api::{AuditApi, AvailabilityApi, DirectoryApi, MeetingsApi, SlotsApi, StreamsApi};
 use crate::http::{Cors, Metrics, Observe, Problems, Routes, Unread, mount_prefix};
 use crate::spec::{Spec, answer};
 use crate::streams::{Seats, Streams};
@@ -91,6 +91,7 @@ pub struct Api {
     booking: Booking,
     verifier: Arc<dyn Verifier>,
     directory: Option<Arc<dyn DirectoryAdmin>>,
+    audit: Option<Arc<dyn AuditLog>>,
     #[cfg(feature = "webhooks")]
     webhooks: Option<WebhooksApi>,
     live: Option<Live>,
@@ -111,6 +112,7 @@ impl Api {
             booking,
             verifier,
             directory: None,
+            audit: None,
             #[cfg(feature = "webhooks")]
             webhooks: None,
             live: None,
@@ -130,6 +132,13 @@ impl Api {
         self
     }
 
+    /// Adds the endpoint by which an admin reads who changed what.
+    #[must_use]
+    pub fn with_audit(mut self, log: Arc<dyn AuditLog>) -> Self {
+        self.audit = Some(log);
+        self
+    }
+
     /// Adds the endpoints by which an admin keeps webhooks. Events reach them through a
     /// [`Relay`](booking_core::Relay) over the same store, with these sinks; if it runs in this
     /// process and with this hub, it hears of changes at once, and else within a second.
@@ -141,7 +150,7 @@ impl Api {
         hub: Hub,
         sinks: WebhookSinks,
     ) -> Self {
-        self.webhooks = Some(WebhooksApi { store, hub, sinks });
+        self.webhooks = Some(WebhooksApi { store, hub, sinks, booking: self.booking.clone() });
         self
     }
 
@@ -248,8 +257,18 @@ impl Api {
             SlotsApi(booking.clone()),
         );
         match &self.directory {
-            Some(directory) => self.and_streams((operations, DirectoryApi(directory.clone()))),
-            None => self.and_streams(operations),
+            Some(directory) => {
+                let (directory, booking) = (directory.clone(), booking.clone());
+                self.and_audit((operations, DirectoryApi { directory, booking }))
+            }
+            None => self.and_audit(operations),
+        }
+    }
+
+    fn and_audit<T: OpenApi + 'static>(&self, api: T) -> (Spec, BoxEndpoint<'static, Response>) {
+        match &self.audit {
+            Some(log) => self.and_streams((api, AuditApi(log.clone()))),
+            None => self.and_streams(api),
         }
     }
 

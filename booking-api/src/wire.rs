@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use booking_core::{
-    Email, EventType, MeetingStatus, MeetingType, MeetingUrl, Role, SessionDuration, StartTime,
-    Text, UserId, WEEKDAYS, WallTime, format_instant,
+    AuditAction, Email, EventType, MeetingStatus, MeetingType, MeetingUrl, Role, SessionDuration,
+    StartTime, SubjectKind, Text, UserId, WEEKDAYS, WallTime, format_instant,
 };
 use chrono::{DateTime, NaiveDate, Utc, Weekday};
 use chrono_tz::Tz;
@@ -357,8 +357,10 @@ macro_rules! words_on_wire {
 }
 
 words_on_wire! {
+    AuditAction: "What was done";
     EventType: "The kind of an event";
     MeetingStatus: "Where a meeting stands";
     MeetingType: "How client and therapist meet";
     Role: "What a user is on the platform";
+    SubjectKind: "The kind of what was changed";
 }

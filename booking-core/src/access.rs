@@ -48,6 +48,8 @@ pub enum Operation {
     ManageDirectory,
     /// Say which endpoints get events.
     ManageWebhooks,
+    /// Read who changed what.
+    ReadAudit,
 }
 
 impl Actor {
@@ -60,7 +62,9 @@ impl Actor {
             Operation::Book | Operation::ListMeetings => self.role != Role::Admin,
             Operation::UseMeeting | Operation::ListSlots => true,
             Operation::ManageAvailability => self.role == Role::Therapist,
-            Operation::ManageDirectory | Operation::ManageWebhooks => self.role == Role::Admin,
+            Operation::ManageDirectory | Operation::ManageWebhooks | Operation::ReadAudit => {
+                self.role == Role::Admin
+            }
         };
         if allowed { Ok(()) } else { Err(Refusal::RoleRequired { operation }) }
     }

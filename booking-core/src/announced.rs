@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::audit::By;
 use crate::directory::{Directory, DirectoryAdmin, User};
 use crate::hub::Hub;
 use crate::id::UserId;
@@ -95,17 +96,22 @@ impl<T: DirectoryAdmin + ?Sized> Directory for Announced<T> {
 /// A therapist's zone says what their availability means.
 #[async_trait]
 impl<T: DirectoryAdmin + ?Sized> DirectoryAdmin for Announced<T> {
-    async fn put_user(&self, user: &User) -> Result<(), StoreError> {
-        self.inner.put_user(user).await?;
+    async fn put_user(&self, user: &User, by: By) -> Result<(), StoreError> {
+        self.inner.put_user(user, by).await?;
         self.hub.changed([&user.id]);
         Ok(())
     }
 
-    async fn relate(&self, client: &UserId, therapist: &UserId) -> Result<(), StoreError> {
-        self.inner.relate(client, therapist).await
+    async fn relate(&self, client: &UserId, therapist: &UserId, by: By) -> Result<(), StoreError> {
+        self.inner.relate(client, therapist, by).await
     }
 
-    async fn unrelate(&self, client: &UserId, therapist: &UserId) -> Result<(), StoreError> {
-        self.inner.unrelate(client, therapist).await
+    async fn unrelate(
+        &self,
+        client: &UserId,
+        therapist: &UserId,
+        by: By,
+    ) -> Result<(), StoreError> {
+        self.inner.unrelate(client, therapist, by).await
     }
 }

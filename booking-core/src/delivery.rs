@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use crate::audit::By;
 use crate::event::{Event, EventType};
 use crate::id::{InvalidId, WebhookId};
 use crate::outbox::Recorded;
@@ -72,7 +73,8 @@ pub struct Subscriber {
     /// Whether they get anything. What is published while they do not is not kept for them; what
     /// was pending before stays so.
     pub is_active: bool,
-    /// What their sink has to know: opaque to the library and to stores.
+    /// What their sink has to know: opaque to the library and to stores. (The audit log names the
+    /// fields that change, and shows the origin of a `url`.)
     pub settings: Value,
     /// Since when, to the millisecond.
     pub created_at: DateTime<Utc>,
@@ -234,11 +236,14 @@ pub struct Backlog {
 pub type ChangeSubscriber<'a> = &'a (dyn Fn(&mut Subscriber) + Send + Sync);
 
 /// Who gets events, and what is on its way to them.
+///
+/// Whoever adds, changes or removes a subscriber, or has events delivered again, says by whom: the
+/// entry of the audit log commits with it. What changes nothing writes none.
 #[async_trait]
 pub trait Deliveries: Send + Sync {
     /// Adds a subscriber, who gets what is published from now on. `false`, and nothing changed,
     /// when there is one by that name.
-    async fn add_subscriber(&self, subscriber: &Subscriber) -> Result<bool, StoreError>;
+    async fn add_subscriber(&self, subscriber: &Subscriber, by: By) -> Result<bool, StoreError>;
 
     /// Changes a subscriber under a lock: what `change` is shown is current. Returns the
     /// subscriber as it is from now on, or `None` when there is none by that name.
@@ -246,11 +251,12 @@ pub trait Deliveries: Send + Sync {
         &self,
         id: &SubscriberId,
         change: ChangeSubscriber<'_>,
+        by: By,
     ) -> Result<Option<Subscriber>, StoreError>;
 
     /// Removes a subscriber and their deliveries; `false` when there is none by that name. There
     /// may be many: should this fail, some are gone already.
-    async fn remove_subscriber(&self, id: &SubscriberId) -> Result<bool, StoreError>;
+    async fn remove_subscriber(&self, id: &SubscriberId, by: By) -> Result<bool, StoreError>;
 
     /// Everybody, by when they joined and then by name.
     async fn subscribers(&self) -> Result<Vec<Subscriber>, StoreError>;
@@ -277,7 +283,12 @@ pub trait Deliveries: Send + Sync {
 
     /// Makes deliveries pending again, or for the first time, as if they never had been tried.
     /// Returns how many; 0 when there is no such subscriber.
-    async fn replay(&self, subscriber: &SubscriberId, replay: &Replay) -> Result<u32, StoreError>;
+    async fn replay(
+        &self,
+        subscriber: &SubscriberId,
+        replay: &Replay,
+        by: By,
+    ) -> Result<u32, StoreError>;
 
     /// How much is on its way to everybody, by name.
     async fn backlog(&self) -> Result<Vec<Backlog>, StoreError>;

@@ -11,6 +11,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::access::Role;
+use crate::audit::By;
 use crate::id::UserId;
 use crate::store::StoreError;
 use crate::text::Name;
@@ -110,15 +111,19 @@ pub trait Directory: Send + Sync {
 }
 
 /// A directory that can be written to.
+///
+/// Each change writes its entry of the audit log in its own transaction; what changes nothing
+/// writes none.
 #[async_trait]
 pub trait DirectoryAdmin: Directory {
     /// Adds the user, or replaces all that is known of them.
-    async fn put_user(&self, user: &User) -> Result<(), StoreError>;
+    async fn put_user(&self, user: &User, by: By) -> Result<(), StoreError>;
 
     /// Makes `client` a client of `therapist`; once more changes nothing. Both must be known: that
     /// they are is for the caller to see to, and [`StoreError::Corrupt`] when it did not.
-    async fn relate(&self, client: &UserId, therapist: &UserId) -> Result<(), StoreError>;
+    async fn relate(&self, client: &UserId, therapist: &UserId, by: By) -> Result<(), StoreError>;
 
     /// Ends the relationship, if there is one. Booked meetings stay.
-    async fn unrelate(&self, client: &UserId, therapist: &UserId) -> Result<(), StoreError>;
+    async fn unrelate(&self, client: &UserId, therapist: &UserId, by: By)
+    -> Result<(), StoreError>;
 }

@@ -115,6 +115,10 @@ typeid! {
     EventId, EventTag, "event"
 }
 typeid! {
+    /// An entry of the audit log: `audit_01h455vb4pex5vsknk084sn02q`.
+    AuditId, AuditTag, "audit"
+}
+typeid! {
     /// A webhook endpoint: `webhook_01h455vb4pex5vsknk084sn02q`.
     WebhookId, WebhookTag, "webhook"
 }

@@ -30,9 +30,10 @@
 //!     zone: Some(chrono_tz::America::New_York),
 //! };
 //! let john = User { id: UserId::new("client_123")?, role: Role::Client, ..jane.clone() };
-//! store.put_user(&jane).await?;
-//! store.put_user(&john).await?;
-//! store.relate(&john.id, &jane.id).await?;
+//! let by = || By::system(SystemName::of("tour"), now, &RandomIds);
+//! store.put_user(&jane, by()).await?;
+//! store.put_user(&john, by()).await?;
+//! store.relate(&john.id, &jane.id, by()).await?;
 //!
 //! // Jane receives on Mondays from 9 to 12, on the clocks of New York. (The last argument could be
 //! // an idempotency key, which makes repeats safe.)
@@ -75,9 +76,11 @@
 //! | why something was turned down | [`Refusal`] |
 //! | what the rest of the platform is told | [`EventPayload`], [`EventSink`], [`Relay`] |
 //! | what changes while somebody looks on | [`Live`], [`Announced`] |
+//! | who changed what, and when | [`AuditLog`], [`By`] |
 
 // Pure: values in, values out.
 mod access;
+mod audited;
 mod availability;
 mod backoff;
 mod calendar;
@@ -97,6 +100,7 @@ mod text;
 mod zone;
 
 // Ports: traits, and the values that cross them.
+mod audit;
 mod clock;
 mod delivery;
 mod directory;
@@ -120,6 +124,11 @@ pub mod testing;
 
 pub use access::{Actor, Operation, Role};
 pub use announced::Announced;
+pub use audit::{
+    AuditAction, AuditEntry, AuditLog, AuditPlace, AuditQuery, AuditSubject, Author, By,
+    FieldChange, SubjectKind, SystemName,
+};
+pub use audited::Audited;
 pub use availability::{
     AvailabilitySlot, InvalidWallTime, WEEKDAYS, WallTime, WeeklyHours, Window,
 };
@@ -143,8 +152,8 @@ pub use event::{
 };
 pub use hub::{Hub, Watching};
 pub use id::{
-    AvailabilityId, CountedIds, EventId, IdSource, InvalidId, MeetingId, RandomIds, UserId,
-    WebhookId,
+    AuditId, AvailabilityId, CountedIds, EventId, IdSource, InvalidId, MeetingId, RandomIds,
+    UserId, WebhookId,
 };
 pub use idempotency::{Answer, Fingerprint, IdempotencyKey, InvalidIdempotencyKey, Record};
 pub use instant::{InvalidStart, StartTime, format_instant};

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
+use crate::audited::Audited;
 use crate::availability::{AvailabilitySlot, WeeklyHours};
 use crate::calendar::Calendar;
 use crate::event::Event;
@@ -28,7 +29,7 @@ use crate::span::{Span, SpanSet};
 ///   committed. The key is the person, not the role: one person may be therapist in one meeting
 ///   and client in another.
 /// - What `decide` is shown was committed before the locks were granted, or is part of nothing.
-/// - Writes, events and the idempotency record of a change commit together or not at all.
+/// - Writes, their entries in the audit log, events and the idempotency record of a change commit together or not at all.
 /// - `decide` may be called several times; what its last call returned is what is applied.
 /// - When `decide` declines, or panics, nothing is written and nothing stays locked.
 /// - A change that has been answered survives a crash of the process and of the machine.
@@ -178,8 +179,8 @@ impl Calendars {
 /// All that a decision changes, in the order in which it is applied.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Change {
-    /// Rows to write.
-    pub writes: Vec<Write>,
+    /// Rows to write, each with its entry of the audit log.
+    pub writes: Vec<Audited>,
     /// What to tell the rest of the platform, in order.
     pub events: Vec<Event>,
     /// What to answer a repeat of the request with.

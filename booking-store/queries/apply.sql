@@ -60,6 +60,21 @@ WITH meetings AS (
     FROM unnest($27::uuid[], $28::uuid[], $29::timestamptz[], $30::text[]) WITH ORDINALITY
         AS row (event_id, meeting_id, occurred_at, payload, place)
     ORDER BY place
+), audited AS (
+    INSERT INTO audit_entry (
+        at, id, author_id, author_role, action, subject_kind, subject_id, person_1, person_2,
+        person_3, fields
+    )
+    SELECT
+        at, id, author_id, author_role, action, subject_kind, subject_id, person_1, person_2,
+        person_3, fields::json
+    FROM unnest(
+        $37::timestamptz[], $38::uuid[], $39::text[], $40::text[], $41::text[], $42::text[],
+        $43::text[], $44::text[], $45::text[], $46::text[], $47::text[]
+    ) AS row (
+        at, id, author_id, author_role, action, subject_kind, subject_id, person_1, person_2,
+        person_3, fields
+    )
 ), recorded AS (
     INSERT INTO idempotency_record (user_id, key, fingerprint, answer, created_at, expires_at)
     SELECT $31, $32, $33, $34::text::json, $35, $36 WHERE $31::text IS NOT NULL

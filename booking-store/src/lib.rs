@@ -10,6 +10,8 @@
 //! values and [`StoreError`](booking_core::StoreError).
 
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod audit_rows;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod error;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod event_rows;

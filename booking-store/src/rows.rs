@@ -163,7 +163,7 @@ pub(crate) fn instant(unix_millis: i64) -> Result<DateTime<Utc>, Malformed> {
     DateTime::from_timestamp_millis(unix_millis).ok_or(Malformed::new("instant"))
 }
 
-fn user(id: &str) -> Result<UserId, Malformed> {
+pub(crate) fn user(id: &str) -> Result<UserId, Malformed> {
     UserId::new(id).map_err(Malformed::because("user id"))
 }
 
@@ -179,7 +179,7 @@ fn duration(minutes: i64) -> Result<SessionDuration, Malformed> {
 }
 
 /// One of an enum's words.
-fn word<T>(what: &'static str, word: &str) -> Result<T, Malformed>
+pub(crate) fn word<T>(what: &'static str, word: &str) -> Result<T, Malformed>
 where
     T: FromStr<Err = booking_core::UnknownWord>,
 {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use booking_core::{DirectoryAdmin, InvalidId, Role, UserId};
+use booking_core::{Booking, DirectoryAdmin, InvalidId, Role, UserId};
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
@@ -14,7 +14,11 @@ use crate::body::Body;
 use crate::dto::{UserDto, UserPutDto};
 use crate::problem::{Code, FieldError, Problem};
 
-pub(crate) struct DirectoryApi(pub(crate) Arc<dyn DirectoryAdmin>);
+pub(crate) struct DirectoryApi {
+    pub(crate) directory: Arc<dyn DirectoryAdmin>,
+    /// Says for the audit log when it is.
+    pub(crate) booking: Booking,
+}
 
 #[derive(ApiResponse)]
 enum Done {
@@ -31,7 +35,7 @@ impl DirectoryApi {
     #[oai(path = "/booking/directory/users/:id", method = "put", operation_id = "putUser")]
     async fn put_user(
         &self,
-        _caller: SignedIn<ManageDirectory>,
+        caller: SignedIn<ManageDirectory>,
         /// The user, as the identity provider names them.
         id: Path<String>,
         body: Body<UserPutDto>,
@@ -39,7 +43,7 @@ impl DirectoryApi {
         let invalid = |error: InvalidId| FieldError::at("id", error.to_string());
         let id = UserId::new(id.0).map_err(|error| Problem::invalid(vec![invalid(error)]))?;
         let user = body.0.into_user(id);
-        self.0.put_user(&user).await?;
+        self.directory.put_user(&user, self.booking.by(&caller.actor)).await?;
         Ok(Json(user.into()))
     }
 
@@ -53,7 +57,7 @@ impl DirectoryApi {
         /// The user.
         id: Path<String>,
     ) -> Result<Json<UserDto>, Problem> {
-        let user = self.0.user(&user_id(&id)?).await?;
+        let user = self.directory.user(&user_id(&id)?).await?;
         Ok(Json(user.ok_or_else(no_such_user)?.into()))
     }
 
@@ -67,7 +71,7 @@ impl DirectoryApi {
     )]
     async fn relate(
         &self,
-        _caller: SignedIn<ManageDirectory>,
+        caller: SignedIn<ManageDirectory>,
         /// The client.
         #[oai(name = "clientId")]
         client_id: Path<String>,
@@ -76,7 +80,8 @@ impl DirectoryApi {
         therapist_id: Path<String>,
     ) -> Result<Done, Problem> {
         let (client, therapist) = (user_id(&client_id)?, user_id(&therapist_id)?);
-        let users = self.0.users(&BTreeSet::from([client.clone(), therapist.clone()])).await?;
+        let users =
+            self.directory.users(&BTreeSet::from([client.clone(), therapist.clone()])).await?;
         if client == therapist {
             let error = FieldError::at("therapistId", "is the client");
             return Err(Problem::invalid(vec![error]));
@@ -87,7 +92,7 @@ impl DirectoryApi {
             let error = FieldError::at("therapistId", "is not a therapist");
             return Err(Problem::invalid(vec![error]));
         }
-        self.0.relate(&client, &therapist).await?;
+        self.directory.relate(&client, &therapist, self.booking.by(&caller.actor)).await?;
         Ok(Done::NoContent)
     }
 
@@ -101,7 +106,7 @@ impl DirectoryApi {
     )]
     async fn unrelate(
         &self,
-        _caller: SignedIn<ManageDirectory>,
+        caller: SignedIn<ManageDirectory>,
         /// The client.
         #[oai(name = "clientId")]
         client_id: Path<String>,
@@ -109,7 +114,8 @@ impl DirectoryApi {
         #[oai(name = "therapistId")]
         therapist_id: Path<String>,
     ) -> Result<Done, Problem> {
-        self.0.unrelate(&user_id(&client_id)?, &user_id(&therapist_id)?).await?;
+        let (client, therapist) = (user_id(&client_id)?, user_id(&therapist_id)?);
+        self.directory.unrelate(&client, &therapist, self.booking.by(&caller.actor)).await?;
         Ok(Done::NoContent)
     }
 }

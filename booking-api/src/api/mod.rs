@@ -1,5 +1,6 @@
 //! The endpoints, one file per resource. Handlers translate; the library decides.
 
+mod audit;
 mod availability;
 mod directory;
 mod meetings;
@@ -10,6 +11,7 @@ mod webhooks;
 
 use poem_openapi::Tags;
 
+pub(crate) use audit::AuditApi;
 pub(crate) use availability::AvailabilityApi;
 pub(crate) use directory::DirectoryApi;
 pub(crate) use meetings::MeetingsApi;
@@ -31,6 +33,8 @@ pub(crate) enum Chapter {
     Live,
     /// Users, and which client belongs to which therapist.
     Directory,
+    /// Who changed what.
+    Audit,
     /// Who is told of events, and what became of them.
     #[cfg(feature = "webhooks")]
     Webhooks,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use booking_core::{
-    DeliveryQuery, DeliveryState, EventStore, Hub, IdSource, Patch, RandomIds, Replay, Subscriber,
-    SubscriberId, WebhookId,
+    Actor, Booking, DeliveryQuery, DeliveryState, EventStore, Hub, IdSource, Patch, RandomIds,
+    Replay, Subscriber, SubscriberId, WebhookId,
 };
 use poem::Request;
 use poem_openapi::param::{Path, Query};
@@ -37,6 +37,8 @@ pub(crate) struct WebhooksApi {
     pub(crate) store: Arc<dyn EventStore>,
     pub(crate) hub: Hub,
     pub(crate) sinks: WebhookSinks,
+    /// Says for the audit log when it is.
+    pub(crate) booking: Booking,
 }
 
 #[derive(ApiResponse)]
@@ -79,7 +81,7 @@ impl WebhooksApi {
     #[oai(path = "/booking/webhooks", method = "post", operation_id = "createWebhook")]
     async fn create(
         &self,
-        _caller: SignedIn<ManageWebhooks>,
+        caller: SignedIn<ManageWebhooks>,
         request: &Request,
         body: Body<WebhookCreateDto>,
     ) -> Result<Created, Problem> {
@@ -96,12 +98,13 @@ impl WebhooksApi {
                 .into_settings(),
             created_at: now,
         };
-        if !self.store.add_subscriber(&subscriber).await? {
+        if !self.store.add_subscriber(&subscriber, self.booking.by(&caller.actor)).await? {
             return Err(Problem::internal("a fresh id was in use"));
         }
         // Somebody may have added one at the same time.
         if let Err(full) = self.check_room(MAX_WEBHOOKS).await {
-            self.store.remove_subscriber(&subscriber.id).await?;
+            let by = self.booking.by(&caller.actor);
+            self.store.remove_subscriber(&subscriber.id, by).await?;
             return Err(full);
         }
         self.hub.subscribers_changed();
@@ -140,7 +143,7 @@ impl WebhooksApi {
     #[oai(path = "/booking/webhooks/:id", method = "put", operation_id = "updateWebhook")]
     async fn update(
         &self,
-        _caller: SignedIn<ManageWebhooks>,
+        caller: SignedIn<ManageWebhooks>,
         /// The webhook.
         id: Path<String>,
         body: Body<WebhookUpdateDto>,
@@ -163,7 +166,7 @@ impl WebhooksApi {
             }
             subscriber.is_active = is_active.unwrap_or(subscriber.is_active);
         };
-        Ok(Json(self.shown(&self.change(&id, &change).await?)?))
+        Ok(Json(self.shown(&self.change(&caller.actor, &id, &change).await?)?))
     }
 
     /// Delete a webhook
@@ -172,11 +175,12 @@ impl WebhooksApi {
     #[oai(path = "/booking/webhooks/:id", method = "delete", operation_id = "deleteWebhook")]
     async fn delete(
         &self,
-        _caller: SignedIn<ManageWebhooks>,
+        caller: SignedIn<ManageWebhooks>,
         /// The webhook.
         id: Path<String>,
     ) -> Result<Deleted, Problem> {
-        if !self.store.remove_subscriber(&subscriber_id(&id)?).await? {
+        let by = self.booking.by(&caller.actor);
+        if !self.store.remove_subscriber(&subscriber_id(&id)?, by).await? {
             return Err(no_such_webhook());
         }
         self.hub.subscribers_changed();
@@ -194,7 +198,7 @@ impl WebhooksApi {
     )]
     async fn rotate(
         &self,
-        _caller: SignedIn<ManageWebhooks>,
+        caller: SignedIn<ManageWebhooks>,
         /// The webhook.
         id: Path<String>,
     ) -> Result<Json<WebhookWithSecretDto>, Problem> {
@@ -202,7 +206,7 @@ impl WebhooksApi {
         let change = |_: &mut Subscriber, endpoint: &mut Endpoint| {
             endpoint.rotate(secret.clone(), now);
         };
-        let changed = self.change(&id, &change).await?;
+        let changed = self.change(&caller.actor, &id, &change).await?;
         Ok(Json(self.with_secret(&changed, &secret)?))
     }
 
@@ -272,7 +276,7 @@ impl WebhooksApi {
     )]
     async fn replay(
         &self,
-        _caller: SignedIn<ManageWebhooks>,
+        caller: SignedIn<ManageWebhooks>,
         /// The webhook.
         id: Path<String>,
         body: Body<WebhookReplayDto>,
@@ -287,7 +291,8 @@ impl WebhooksApi {
         let (only_dead, now) = (only.is_some(), self.sinks.now());
         let replay = Replay { from, to, only_dead, limit: MAX_REPLAYED, now };
         let subscriber = self.find(&id).await?;
-        let replayed = self.store.replay(&subscriber.id, &replay).await?;
+        let replayed =
+            self.store.replay(&subscriber.id, &replay, self.booking.by(&caller.actor)).await?;
         self.hub.subscribers_changed();
         Ok(Json(ReplayedDto { replayed: replayed.into() }))
     }
@@ -310,6 +315,7 @@ impl WebhooksApi {
     /// Changes a webhook under the store's lock: of changes at the same time none is lost.
     async fn change(
         &self,
+        actor: &Actor,
         id: &str,
         change: &(dyn Fn(&mut Subscriber, &mut Endpoint) + Send + Sync),
     ) -> Result<Subscriber, Problem> {
@@ -320,7 +326,8 @@ impl WebhooksApi {
                 subscriber.settings = endpoint.into_settings();
             }
         };
-        let changed = self.store.change_subscriber(&subscriber_id(id)?, &under_lock).await?;
+        let by = self.booking.by(actor);
+        let changed = self.store.change_subscriber(&subscriber_id(id)?, &under_lock, by).await?;
         let changed = changed.ok_or_else(no_such_webhook)?;
         self.hub.subscribers_changed();
         Ok(changed)

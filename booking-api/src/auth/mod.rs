@@ -89,7 +89,7 @@ macro_rules! operations {
     };
 }
 
-operations! { Book ListMeetings UseMeeting ManageAvailability ListSlots ManageDirectory }
+operations! { Book ListMeetings UseMeeting ManageAvailability ListSlots ManageDirectory ReadAudit }
 #[cfg(feature = "webhooks")]
 operations! { ManageWebhooks }
 

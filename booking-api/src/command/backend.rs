@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use booking_core::{DirectoryAdmin, EventStore, MemoryStore, Store};
+use booking_core::{AuditLog, DirectoryAdmin, EventStore, MemoryStore, Store};
 use booking_store::{PostgresStore, SqliteStore};
 
 use super::Failure;
 use crate::told::with_causes;
 
-/// A store with the directory and the events that it keeps.
+/// A store with the directory, the events and the audit log that it keeps.
 pub(super) struct Backend {
     pub(super) store: Arc<dyn Store>,
     pub(super) directory: Arc<dyn DirectoryAdmin>,
     pub(super) events: Arc<dyn EventStore>,
+    pub(super) audit: Arc<dyn AuditLog>,
     closing: Arc<dyn Closing>,
 }
 
@@ -61,12 +62,13 @@ impl Backend {
         self.closing.close().await;
     }
 
-    fn of<S: Store + DirectoryAdmin + EventStore + Closing + 'static>(store: S) -> Self {
+    fn of<S: Store + DirectoryAdmin + EventStore + AuditLog + Closing + 'static>(store: S) -> Self {
         let store = Arc::new(store);
         Self {
             store: store.clone(),
             directory: store.clone(),
             events: store.clone(),
+            audit: store.clone(),
             closing: store,
         }
     }

@@ -61,6 +61,10 @@ pub(super) struct EventsArgs {
     /// still to be delivered stays for longer. For ever when left out
     #[arg(long, env = "BOOKING_KEEP_EVENTS", value_parser = retention)]
     pub(super) keep_events: Option<Duration>,
+    /// How long the audit log keeps who changed what, such as 10y, and 30d at least. For ever when
+    /// left out
+    #[arg(long, env = "BOOKING_KEEP_AUDIT", value_parser = audit_retention)]
+    pub(super) keep_audit: Option<Duration>,
     /// Whose events these are, for those who get several services': the `source` of each
     #[arg(
         long,
@@ -163,9 +167,20 @@ pub(super) struct OpenapiArgs {
 /// A delivery may take half of the least before it is given up; the rest is for whoever looks after it.
 const LEAST_RETENTION: Duration = Duration::from_hours(7 * 24);
 
+/// Whoever asks who did that will not do so on the same day.
+const LEAST_AUDIT_RETENTION: Duration = Duration::from_hours(30 * 24);
+
 fn retention(text: &str) -> Result<Duration, String> {
+    at_least(LEAST_RETENTION, text)
+}
+
+fn audit_retention(text: &str) -> Result<Duration, String> {
+    at_least(LEAST_AUDIT_RETENTION, text)
+}
+
+fn at_least(least: Duration, text: &str) -> Result<Duration, String> {
     let kept = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if kept < LEAST_RETENTION { Err("at least 7d".to_owned()) } else { Ok(kept) }
+    if kept < least { Err(format!("at least {}d", least.as_secs() / 86_400)) } else { Ok(kept) }
 }
 
 fn network(text: &str) -> Result<IpNet, &'static str> {

@@ -1,6 +1,8 @@
 //! The demo directory of the `dev` server (contract, "The command").
 
-use booking_core::{Actor, DirectoryAdmin, Email, Role, Text, User, UserId};
+use booking_core::{
+    Actor, By, Clock, DirectoryAdmin, Email, RandomIds, Role, SystemName, Text, User, UserId,
+};
 
 use super::Failure;
 
@@ -12,6 +14,9 @@ const USERS: [(&str, Role, &str, &str); 5] = [
     ("admin_1", Role::Admin, "Ada", "Byron"),
 ];
 
+/// Whom the audit log names for it.
+const DEMO: SystemName = SystemName::of("demo");
+
 const RELATIONSHIPS: [(&str, &str); 2] =
     [("client_123", "therapist_456"), ("client_124", "therapist_456")];
 
@@ -22,7 +27,8 @@ pub(super) fn actors() -> Result<Vec<Actor>, Failure> {
 }
 
 /// Puts them there; users and relationships that are there already stay as they are.
-pub(super) async fn fill(directory: &dyn DirectoryAdmin) -> Result<(), Failure> {
+pub(super) async fn fill(directory: &dyn DirectoryAdmin, clock: &dyn Clock) -> Result<(), Failure> {
+    let by = || By::system(DEMO, clock.now(), &RandomIds);
     for (id, role, first, last) in USERS {
         let id = UserId::new(id)?;
         if directory.user(&id).await?.is_some() {
@@ -37,10 +43,10 @@ pub(super) async fn fill(directory: &dyn DirectoryAdmin) -> Result<(), Failure> 
             email: Email::new(email)?,
             zone: None,
         };
-        directory.put_user(&user).await?;
+        directory.put_user(&user, by()).await?;
     }
     for (client, therapist) in RELATIONSHIPS {
-        directory.relate(&UserId::new(client)?, &UserId::new(therapist)?).await?;
+        directory.relate(&UserId::new(client)?, &UserId::new(therapist)?, by()).await?;
     }
     Ok(())
 }

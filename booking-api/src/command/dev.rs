@@ -29,13 +29,12 @@ pub(super) async fn run(args: DevArgs) -> Result<(), Failure> {
     let default_url = || format!("sqlite:{}", args.data.data_dir.join("booking.db").display());
     let database_url = args.database_url.unwrap_or_else(default_url);
     let backend = Backend::open(&database_url).await?;
-    demo::fill(backend.directory.as_ref()).await?;
-
     let issuer = DevIssuer::open(&args.data.data_dir)?;
     let clock = Arc::new(ShiftedClock::default());
     if let Some(now) = args.now {
         clock.set(settable(now)?);
     }
+    demo::fill(backend.directory.as_ref(), clock.as_ref()).await?;
     let (acceptor, port) = server::listen_on_loopback(args.port).await?;
     let mut events = args.events;
     events.webhook_allow_network.extend(this_machine());

@@ -5,7 +5,9 @@ use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use booking_core::{Booking, Hub, Live, MemoryStore, RandomIds, SubscriberId, SystemClock};
+use booking_core::{
+    Booking, By, Clock, Hub, Live, MemoryStore, RandomIds, SubscriberId, SystemClock, SystemName,
+};
 
 use super::backend::Backend;
 use super::cli::{EventsArgs, MigrateArgs, OpenapiArgs, ServeArgs};
@@ -13,6 +15,8 @@ use super::service::{NATS, Service};
 use super::{Failure, logs, server};
 use crate::{Api, AuthError, JwtVerifier, Session, Verifier, WebhookOptions, WebhookSinks};
 
+/// Whom the audit log names for what this command changes.
+const FORGET_NATS: SystemName = SystemName::of("forget-nats");
 /// How far the issuer's clock may be from ours.
 const LEEWAY_SECONDS: u64 = 5;
 
@@ -45,7 +49,8 @@ pub(super) async fn migrate(args: MigrateArgs) -> Result<(), Failure> {
 
 pub(super) async fn forget_nats(args: MigrateArgs) -> Result<(), Failure> {
     let backend = database(args).await?;
-    let was_there = backend.events.remove_subscriber(&SubscriberId::new(NATS)?).await?;
+    let by = By::system(FORGET_NATS, SystemClock.now(), &RandomIds);
+    let was_there = backend.events.remove_subscriber(&SubscriberId::new(NATS)?, by).await?;
     backend.close().await;
     println!("{}", if was_there { "no events are kept for NATS" } else { "none were kept" });
     Ok(())
@@ -67,6 +72,7 @@ pub(super) fn print_openapi(args: &OpenapiArgs) -> Result<(), Failure> {
     let webhooks = WebhookSinks::new(WebhookOptions::default(), Arc::new(SystemClock))?;
     let api = Api::new(booking, Arc::new(Nobody))
         .with_directory(store.clone())
+        .with_audit(store.clone())
         .with_live(live)
         .with_webhooks(store, hub, webhooks);
     let document = if args.yaml { api.openapi_yaml() } else { api.openapi_json() + "\n" };

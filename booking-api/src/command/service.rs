@@ -75,6 +75,7 @@ impl Service {
     pub(super) fn api(&self, verifier: Arc<dyn Verifier>) -> Api {
         Api::new(self.booking.clone(), verifier)
             .with_directory(self.directory.clone())
+            .with_audit(self.backend.audit.clone())
             .with_live(self.live.clone())
             .stream_limits(self.stream_limits)
             .event_source(&self.event_source)
@@ -110,6 +111,9 @@ async fn relay(
         .with_sinks(Arc::new(webhooks.clone()));
     if let Some(age) = settings.keep_events {
         relay = relay.keep_for(age);
+    }
+    if let Some(age) = settings.keep_audit {
+        relay = relay.keep_audit_for(backend.audit.clone(), age);
     }
     let nats = SubscriberId::new(NATS)?;
     if let Some(url) = &settings.nats_url {

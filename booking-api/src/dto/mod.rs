@@ -2,6 +2,7 @@
 //!
 //! Fields stand in the contract's order: people read these answers.
 
+mod audit;
 mod availability;
 mod directory;
 mod meeting;
@@ -9,6 +10,7 @@ mod slot;
 #[cfg(feature = "webhooks")]
 mod webhook;
 
+pub(crate) use audit::{AuditEntryDto, AuditLimit, SubjectId};
 pub(crate) use availability::{
     AvailabilityDto, DeletedDto, TherapistAvailabilityCreateDto, TherapistAvailabilityUpdateDto,
 };

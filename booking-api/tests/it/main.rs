@@ -1,6 +1,9 @@
 //! The contract over HTTP: every test starts the real `booking-api` command and talks to it.
 
 mod access;
+mod access_table;
+mod audit;
+mod by;
 mod caller;
 mod commands;
 mod directory;

@@ -17,6 +17,7 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::by::by;
 use crate::nats_server::NatsServer;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -48,9 +49,9 @@ impl Service {
             let email = Email::new("someone@example.com").expect("an address");
             let user =
                 User { id, role, first_name: name.clone(), last_name: name, email, zone: None };
-            store.put_user(&user).await.expect("memory holds");
+            store.put_user(&user, by()).await.expect("memory holds");
         }
-        store.relate(&client().id, &therapist().id).await.expect("memory holds");
+        store.relate(&client().id, &therapist().id, by()).await.expect("memory holds");
         let hub = Hub::default();
         let announced = Arc::new(Announced::new(store.clone(), hub.clone()));
         let clock = Arc::new(ManualClock::new("2024-01-01T12:00:00Z".parse().expect("an instant")));

@@ -102,7 +102,7 @@ impl Server {
         Self::start_with(data, &["--database-url", database_url]).await
     }
 
-    async fn start_with(data: &DataDir, arguments: &[&str]) -> Self {
+    pub(crate) async fn start_with(data: &DataDir, arguments: &[&str]) -> Self {
         let log = log_file(data);
         let mut command = Command::new(env!("CARGO_BIN_EXE_booking-api"));
         command.args(["dev", "--port", "0", "--now", NOW, "--data-dir"]).arg(data.path());

@@ -37,7 +37,7 @@ impl Booking {
         key: Option<IdempotencyKey>,
     ) -> Result<Answered<MeetingView>, BookingError> {
         actor.may(Operation::Book)?;
-        let fresh = self.fresh();
+        let fresh = self.fresh(actor);
         let _flight = self.in_flight.enter(actor, key.as_ref())?;
         let intent = intent(actor, key, "book", request);
         if let Some(first) = self.first_answer(intent.as_ref(), fresh.now).await? {
@@ -108,7 +108,7 @@ impl Booking {
         patch: &MeetingPatch,
         expected: &ExpectedVersion,
     ) -> Result<MeetingView, BookingError> {
-        let fresh = self.fresh();
+        let fresh = self.fresh(actor);
         let target = Target { id, actor, expected };
         let decide =
             |calendars: &Calendars, zone| decide::update(calendars, &target, patch, zone, &fresh);
@@ -127,7 +127,7 @@ impl Booking {
         reason: Option<&Reason>,
         expected: &ExpectedVersion,
     ) -> Result<MeetingView, BookingError> {
-        let fresh = self.fresh();
+        let fresh = self.fresh(actor);
         let target = Target { id, actor, expected };
         let decide = |calendars: &Calendars, _| decide::cancel(calendars, &target, reason, &fresh);
         self.change_meeting(&target, &MeetingPatch::default(), decide).await

@@ -14,6 +14,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use serde::Serialize;
 
 use crate::access::Actor;
+use crate::audit::By;
 use crate::clock::Clock;
 use crate::decide::{Decision, Fresh, Intent};
 use crate::directory::Directory;
@@ -69,10 +70,22 @@ impl Booking {
         self.clock.now().trunc_subsecs(3)
     }
 
-    fn fresh(&self) -> Fresh {
+    /// What a change that is made beside the service, of the directory or of webhooks, is recorded
+    /// as: by this user, now.
+    #[must_use]
+    pub fn by(&self, actor: &Actor) -> By {
+        By::user(actor, self.now(), self.ids.as_ref())
+    }
+
+    fn fresh(&self, actor: &Actor) -> Fresh {
         let now = self.now();
         let event = || EventId::from_uuid(self.ids.fresh(now));
-        Fresh { now, id: self.ids.fresh(now), events: [event(), event()] }
+        Fresh {
+            now,
+            id: self.ids.fresh(now),
+            events: [event(), event()],
+            by: By::user(actor, now, self.ids.as_ref()),
+        }
     }
 
     /// Decides where the scope is known to be wide enough.

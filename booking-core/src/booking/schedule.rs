@@ -59,7 +59,7 @@ impl Booking {
         key: Option<IdempotencyKey>,
     ) -> Result<Answered<AvailabilitySlot>, BookingError> {
         actor.may(Operation::ManageAvailability)?;
-        let fresh = self.fresh();
+        let fresh = self.fresh(actor);
         let _flight = self.in_flight.enter(actor, key.as_ref())?;
         let intent = intent(actor, key, "add_availability", new);
         let scope = decide::scope_of_create(&actor.id, intent.as_ref());
@@ -91,7 +91,7 @@ impl Booking {
         patch: &AvailabilityPatch,
     ) -> Result<AvailabilitySlot, BookingError> {
         actor.may(Operation::ManageAvailability)?;
-        let fresh = self.fresh();
+        let fresh = self.fresh(actor);
         let decide = |found: &Calendars| decide::revise(found, &actor.id, id, patch, &fresh);
         self.settle(&decide::scope_of_one(&actor.id, id), decide).await
     }
@@ -107,7 +107,8 @@ impl Booking {
         id: AvailabilityId,
     ) -> Result<(), BookingError> {
         actor.may(Operation::ManageAvailability)?;
-        let decide = |calendars: &Calendars| decide::delete(calendars, &actor.id, id);
+        let fresh = self.fresh(actor);
+        let decide = |calendars: &Calendars| decide::delete(calendars, &actor.id, id, &fresh);
         self.settle(&decide::scope_of_one(&actor.id, id), decide).await
     }
 }

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use chrono::Weekday;
 use serde::Serialize;
 
+use crate::audited::Audited;
 use crate::availability::{AvailabilitySlot, WallTime, Window};
 use crate::decide::update::Patch;
 use crate::decide::{Answered, Decided, Decision, Fresh, Intent};
 use crate::id::{AvailabilityId, UserId};
 use crate::idempotency::Answer;
 use crate::refusal::Refusal;
-use crate::store::{Calendars, Change, Decline, Scope, Write};
+use crate::store::{Calendars, Change, Decline, Scope};
 use crate::text::Notes;
 
 /// A weekly window that is to be added.
@@ -79,7 +80,7 @@ pub(crate) fn create(
     let answer = || Answer::Availability(Box::new(slot.clone()));
     Ok(Decided {
         change: Change {
-            writes: vec![Write::InsertAvailability(slot.clone())],
+            writes: vec![Audited::insert_availability(fresh.by.clone(), slot.clone())],
             record: intent.map(|intent| intent.record(answer(), fresh.now)),
             ..Change::default()
         },
@@ -111,7 +112,7 @@ pub(crate) fn revise(
     }
     check_room(calendars, &after)?;
     after.updated_at = fresh.now;
-    let writes = vec![Write::UpdateAvailability(after.clone())];
+    let writes = vec![Audited::update_availability(fresh.by.clone(), before, after.clone())];
     Ok(Decided { answer: after, change: Change { writes, ..Change::default() } })
 }
 
@@ -119,9 +120,10 @@ pub(crate) fn delete(
     calendars: &Calendars,
     therapist: &UserId,
     id: AvailabilityId,
+    fresh: &Fresh,
 ) -> Decision<()> {
-    own(calendars, therapist, id)?;
-    let writes = vec![Write::DeleteAvailability(id)];
+    let before = own(calendars, therapist, id)?;
+    let writes = vec![Audited::delete_availability(fresh.by.clone(), before)];
     Ok(Decided { answer: (), change: Change { writes, ..Change::default() } })
 }
 

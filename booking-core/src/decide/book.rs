@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono_tz::Tz;
 
+use crate::audited::Audited;
 use crate::decide::{Answered, Decided, Decision, Fresh, Intent};
 use crate::duration::SessionDuration;
 use crate::event::{Event, EventPayload};
@@ -13,7 +14,7 @@ use crate::instant::StartTime;
 use crate::meeting::{Meeting, MeetingStatus, MeetingType, Party};
 use crate::refusal::Refusal;
 use crate::span::Span;
-use crate::store::{Calendars, Change, Decline, Earlier, Scope, Write};
+use crate::store::{Calendars, Change, Decline, Earlier, Scope};
 use crate::text::{Description, Title};
 
 /// A meeting that is to be booked. Client and therapist are known to be related.
@@ -75,7 +76,7 @@ pub(crate) fn book(
     let record = intent.map(|i| i.record(Answer::Meeting(Box::new(meeting.clone())), fresh.now));
     Ok(Decided {
         change: Change {
-            writes: vec![Write::InsertMeeting(meeting.clone())],
+            writes: vec![Audited::insert_meeting(fresh.by.clone(), meeting.clone())],
             events: vec![Event { id: fresh.events[0], occurred_at: fresh.now, payload: booked }],
             record,
         },

@@ -12,6 +12,7 @@ mod update;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use crate::audit::By;
 use crate::id::EventId;
 use crate::store::{Change, Decline};
 
@@ -26,13 +27,15 @@ pub(crate) use idempotent::Intent;
 pub(crate) use update::{Target, cancel, moves, scope_of_update, update};
 
 /// The present and new ids, drawn before the change so that deciding again decides the same.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Fresh {
     pub(crate) now: DateTime<Utc>,
     /// For the meeting or availability slot that is made.
     pub(crate) id: Uuid,
     /// No change publishes more.
     pub(crate) events: [EventId; 2],
+    /// Who decides, for the audit log; no change writes more than one row.
+    pub(crate) by: By,
 }
 
 /// A change, and what to tell the person who asked for it.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chrono_tz::Tz;
 
 use crate::access::Actor;
+use crate::audited::Audited;
 use crate::decide::book::admit;
 use crate::decide::{Decided, Decision, Fresh};
 use crate::duration::SessionDuration;
@@ -13,7 +14,7 @@ use crate::id::{MeetingId, UserId};
 use crate::instant::StartTime;
 use crate::meeting::{Meeting, MeetingStatus, MeetingType, Party};
 use crate::refusal::Refusal;
-use crate::store::{Calendars, Change, Decline, Earlier, Scope, Write};
+use crate::store::{Calendars, Change, Decline, Earlier, Scope};
 use crate::text::{Description, MeetingUrl, Reason, SessionNotes, Title};
 
 /// What to do with a field that may be empty.
@@ -237,8 +238,9 @@ fn commit(
     };
     let occurred_at = fresh.now;
     let events = fresh.events.into_iter().zip(payloads);
+    let write = Audited::update_meeting(fresh.by.clone(), before, after.clone());
     let change = Change {
-        writes: vec![Write::UpdateMeeting(after.clone())],
+        writes: vec![write.with_withheld(reason.map(|_| "reason"))],
         events: events.map(|(id, payload)| Event { id, occurred_at, payload }).collect(),
         record: None,
     };

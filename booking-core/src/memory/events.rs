@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::MemoryStore;
+use crate::audit::{AuditEntry, By};
 use crate::delivery::{
     Attempt, Backlog, ChangeSubscriber, Claim, Claimed, Deliveries, Delivery, DeliveryQuery,
     DeliveryState, Outcome, Replay, Settled, Subscriber, SubscriberId,
@@ -215,12 +216,14 @@ impl Outbox for MemoryStore {
 
 #[async_trait]
 impl Deliveries for MemoryStore {
-    async fn add_subscriber(&self, subscriber: &Subscriber) -> Result<bool, StoreError> {
-        let subscribers = &mut self.state().events.subscribers;
+    async fn add_subscriber(&self, subscriber: &Subscriber, by: By) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let subscribers = &mut state.events.subscribers;
         let is_new = !subscribers.contains_key(&subscriber.id);
         if is_new {
             let member = Member { subscriber: subscriber.clone(), deliveries: BTreeMap::new() };
             subscribers.insert(subscriber.id.clone(), member);
+            state.note(AuditEntry::of_subscriber(by, None, Some(subscriber)));
         }
         Ok(is_new)
     }
@@ -229,18 +232,23 @@ impl Deliveries for MemoryStore {
         &self,
         id: &SubscriberId,
         change: ChangeSubscriber<'_>,
+        by: By,
     ) -> Result<Option<Subscriber>, StoreError> {
         let mut state = self.state();
         let Some(member) = state.events.subscribers.get_mut(id) else { return Ok(None) };
         let mut changed = member.subscriber.clone();
         change(&mut changed);
         changed.id = id.clone();
-        member.subscriber = changed.clone();
+        let before = std::mem::replace(&mut member.subscriber, changed.clone());
+        state.note(AuditEntry::of_subscriber(by, Some(&before), Some(&changed)));
         Ok(Some(changed))
     }
 
-    async fn remove_subscriber(&self, id: &SubscriberId) -> Result<bool, StoreError> {
-        Ok(self.state().events.subscribers.remove(id).is_some())
+    async fn remove_subscriber(&self, id: &SubscriberId, by: By) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let Some(member) = state.events.subscribers.remove(id) else { return Ok(false) };
+        state.note(AuditEntry::of_subscriber(by, Some(&member.subscriber), None));
+        Ok(true)
     }
 
     async fn subscribers(&self) -> Result<Vec<Subscriber>, StoreError> {
@@ -286,8 +294,16 @@ impl Deliveries for MemoryStore {
         Ok(deliveries.take(query.limit as usize).collect())
     }
 
-    async fn replay(&self, subscriber: &SubscriberId, replay: &Replay) -> Result<u32, StoreError> {
-        Ok(self.state().events.replay(subscriber, replay))
+    async fn replay(
+        &self,
+        subscriber: &SubscriberId,
+        replay: &Replay,
+        by: By,
+    ) -> Result<u32, StoreError> {
+        let mut state = self.state();
+        let replayed = state.events.replay(subscriber, replay);
+        state.note(AuditEntry::of_replay(by, subscriber, replay, replayed));
+        Ok(replayed)
     }
 
     async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {

@@ -3,6 +3,7 @@
 //! For tests, examples and services that can afford to forget. It keeps the store's promises in
 //! the plainest way there is, so that the other stores can be read against it.
 
+mod audit;
 mod events;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -11,7 +12,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use self::audit::Entries;
 use self::events::Events;
+use crate::audit::{AuditEntry, By};
 use crate::availability::AvailabilitySlot;
 use crate::directory::{Directory, DirectoryAdmin, User};
 use crate::id::{AvailabilityId, MeetingId, UserId};
@@ -24,7 +27,7 @@ use crate::store::{
     StoreError, Write,
 };
 
-/// A store, a directory, an outbox and its deliveries in memory.
+/// A store, a directory, an outbox, its deliveries and the audit log in memory.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     state: Mutex<State>,
@@ -38,6 +41,7 @@ struct State {
     availability: BTreeMap<AvailabilityId, AvailabilitySlot>,
     records: HashMap<(UserId, IdempotencyKey), Record>,
     events: Events,
+    audit: Entries,
     users: HashMap<UserId, User>,
     relationships: HashSet<(UserId, UserId)>,
 }
@@ -157,8 +161,9 @@ impl State {
     }
 
     fn apply(&mut self, change: &Change) {
-        for write in &change.writes {
-            match write {
+        for audited in &change.writes {
+            self.audit.append(audited.entry().clone());
+            match audited.write() {
                 Write::InsertMeeting(meeting) | Write::UpdateMeeting(meeting) => self.put(meeting),
                 Write::InsertAvailability(slot) | Write::UpdateAvailability(slot) => {
                     self.availability.insert(slot.id, slot.clone());
@@ -172,6 +177,13 @@ impl State {
         if let Some(record) = &change.record {
             self.records.retain(|_, old| old.expires_at() > record.created_at);
             self.records.insert((record.user.clone(), record.key.clone()), record.clone());
+        }
+    }
+
+    /// What has changed, if anything has.
+    fn note(&mut self, entry: Option<AuditEntry>) {
+        if let Some(entry) = entry {
+            self.audit.append(entry);
         }
     }
 
@@ -208,22 +220,34 @@ impl Directory for MemoryStore {
 
 #[async_trait]
 impl DirectoryAdmin for MemoryStore {
-    async fn put_user(&self, user: &User) -> Result<(), StoreError> {
-        self.state().users.insert(user.id.clone(), user.clone());
+    async fn put_user(&self, user: &User, by: By) -> Result<(), StoreError> {
+        let mut state = self.state();
+        let before = state.users.insert(user.id.clone(), user.clone());
+        state.note(AuditEntry::of_user(by, before.as_ref(), Some(user)));
         Ok(())
     }
 
-    async fn relate(&self, client: &UserId, therapist: &UserId) -> Result<(), StoreError> {
+    async fn relate(&self, client: &UserId, therapist: &UserId, by: By) -> Result<(), StoreError> {
         let mut state = self.state();
         if [client, therapist].iter().any(|user| !state.users.contains_key(*user)) {
             return Err(StoreError::Corrupt("a relationship joins known users".into()));
         }
-        state.relationships.insert((client.clone(), therapist.clone()));
+        if state.relationships.insert((client.clone(), therapist.clone())) {
+            state.audit.append(AuditEntry::of_new_relationship(by, client, therapist));
+        }
         Ok(())
     }
 
-    async fn unrelate(&self, client: &UserId, therapist: &UserId) -> Result<(), StoreError> {
-        self.state().relationships.remove(&(client.clone(), therapist.clone()));
+    async fn unrelate(
+        &self,
+        client: &UserId,
+        therapist: &UserId,
+        by: By,
+    ) -> Result<(), StoreError> {
+        let mut state = self.state();
+        if state.relationships.remove(&(client.clone(), therapist.clone())) {
+            state.audit.append(AuditEntry::of_ended_relationship(by, client, therapist));
+        }
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -76,17 +76,37 @@ async fn hear(listening: &mut Option<Box<dyn Listening>>) -> Result<Signal, Stor
 
 /// Deletes old events, if that is wanted.
 pub(super) async fn forget(relay: Arc<Relay>, stopped: CancellationToken) {
-    let Some(keep_for) = relay.keep_for.and_then(|age| TimeDelta::from_std(age).ok()) else {
-        return;
-    };
+    let Some(age) = relay.keep_for else { return };
+    let forget = |before| relay.store.forget(before, PAGE);
+    forget_by_pages(&relay, age, "events", forget, &stopped).await;
+}
+
+/// Deletes old entries of the audit log, if that is wanted.
+pub(super) async fn forget_audit(relay: Arc<Relay>, stopped: CancellationToken) {
+    let Some((log, age)) = &relay.audit else { return };
+    let forget = |before| log.forget_audit(before, PAGE);
+    forget_by_pages(&relay, *age, "audit entries", forget, &stopped).await;
+}
+
+/// A page at a time until there are no more, and again after a while.
+async fn forget_by_pages<Forgetting>(
+    relay: &Relay,
+    age: Duration,
+    what: &str,
+    forget: impl Fn(DateTime<Utc>) -> Forgetting,
+    stopped: &CancellationToken,
+) where
+    Forgetting: Future<Output = Result<u32, StoreError>> + Send,
+{
+    let Ok(age) = TimeDelta::from_std(age) else { return };
     while !stopped.is_cancelled() {
-        let Some(before) = relay.now().checked_sub_signed(keep_for) else { return };
-        match relay.store.forget(before, PAGE).await {
+        let Some(before) = relay.now().checked_sub_signed(age) else { return };
+        match forget(before).await {
             Ok(PAGE..) => continue,
             Ok(_) => {}
-            Err(error) => tracing::warn!(cause = causes(&error), "old events stay"),
+            Err(error) => tracing::warn!(cause = causes(&error), what, "what is old stays"),
         }
-        rest(FORGET_EVERY, &stopped).await;
+        rest(FORGET_EVERY, stopped).await;
     }
 }
 

@@ -14,9 +14,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::worker::Workers;
+use crate::audit::{AuditLog, By, SystemName};
 use crate::clock::Clock;
 use crate::delivery::{Deliveries, Subscriber, SubscriberId};
 use crate::hub::Hub;
+use crate::id::RandomIds;
 use crate::outbox::Outbox;
 use crate::signal::Signals;
 use crate::sink::EventSink;
@@ -73,13 +75,17 @@ pub struct Relay {
     named: Vec<(SubscriberId, Arc<dyn EventSink>)>,
     sinks: Vec<Arc<dyn Sinks>>,
     keep_for: Option<Duration>,
+    audit: Option<(Arc<dyn AuditLog>, Duration)>,
 }
+
+/// Who adds the sinks of programs, and switches off receivers that have gone.
+const RELAY: SystemName = SystemName::of("relay");
 
 impl Relay {
     /// A relay over this store, that hears of changes through this hub. Leases and retries go by
     /// the clock: let it be the machine's.
     pub fn new(store: Arc<dyn EventStore>, hub: Hub, clock: Arc<dyn Clock>) -> Self {
-        Self { store, hub, clock, named: vec![], sinks: vec![], keep_for: None }
+        Self { store, hub, clock, named: vec![], sinks: vec![], keep_for: None, audit: None }
     }
 
     /// Adds a subscriber with a sink of this program's. They get every event that is published
@@ -100,7 +106,7 @@ impl Relay {
             settings: serde_json::Value::Null,
             created_at: self.now(),
         };
-        self.store.add_subscriber(&subscriber).await?;
+        self.store.add_subscriber(&subscriber, self.by()).await?;
         self.named.push((name, sink));
         Ok(self)
     }
@@ -118,6 +124,13 @@ impl Relay {
     #[must_use]
     pub fn keep_for(mut self, age: Duration) -> Self {
         self.keep_for = Some(age);
+        self
+    }
+
+    /// Forgets entries of this audit log that are older than this. Else they are kept for ever.
+    #[must_use]
+    pub fn keep_audit_for(mut self, log: Arc<dyn AuditLog>, age: Duration) -> Self {
+        self.audit = Some((log, age));
         self
     }
 
@@ -157,6 +170,7 @@ impl Relay {
         tasks.spawn(feed::run(relay.clone(), stopped.clone()));
         tasks.spawn(Workers::run(relay.clone(), stopped.clone()));
         tasks.spawn(feed::forget(relay.clone(), stopped.clone()));
+        tasks.spawn(feed::forget_audit(relay.clone(), stopped.clone()));
         stop.await;
         stopped.cancel();
         while tasks.join_next().await.is_some() {}
@@ -169,6 +183,10 @@ impl Relay {
     /// To the millisecond, as stores keep it: what is due now can be claimed now.
     fn now(&self) -> DateTime<Utc> {
         self.clock.now().trunc_subsecs(3)
+    }
+
+    fn by(&self) -> By {
+        By::system(RELAY, self.now(), &RandomIds)
     }
 
     fn sink_for(&self, subscriber: &Subscriber) -> Option<Arc<dyn EventSink>> {

@@ -197,7 +197,7 @@ impl Relay {
         let deactivate = |current: &mut Subscriber| {
             current.is_active &= current.settings != gone.settings;
         };
-        self.store.change_subscriber(&gone.id, &deactivate).await?;
+        self.store.change_subscriber(&gone.id, &deactivate, self.by()).await?;
         self.hub.subscribers_changed();
         tracing::warn!(subscriber = %gone.id, "the receiver is gone, and gets nothing more");
         Ok(())

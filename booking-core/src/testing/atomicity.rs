@@ -2,8 +2,8 @@
 
 use super::cases;
 use super::fixtures::{
-    as_client, as_therapist, booked, client, hour, key, meeting, now, other_client, slot, start,
-    therapist, window,
+    as_client, as_therapist, audited, booked, client, hour, key, meeting, now, other_client, slot,
+    start, therapist, window,
 };
 use crate::{
     Answer, AvailabilityPatch, BookRequest, Change, ChangeError, Decline, ExpectedVersion,
@@ -131,12 +131,13 @@ cases! {
             let fresh = |_: &_| {
                 let meeting = meeting(&client(), &therapist(), hour(n));
                 let events = vec![booked(&meeting)];
-                Ok(Change { writes: vec![Write::InsertMeeting(meeting)], events, record: None })
+                let writes = vec![audited(Write::InsertMeeting(meeting))];
+                Ok(Change { writes, events, record: None })
             };
             let applied = world.change(&scope, &fresh).await.expect("the store applies a change");
-            let [Write::InsertMeeting(meeting)] = &applied.writes[..] else {
-                panic!("{applied:?}")
-            };
+            let [written] = &applied.writes[..] else { panic!("{applied:?}") };
+            let Write::InsertMeeting(meeting) = written.write() else { panic!("{applied:?}") };
+            assert!(world.entries().await.contains(written.entry()));
             assert_eq!(world.meeting(meeting.id).await.as_ref(), Some(meeting));
             let last = world.events().await.pop().map(|recorded| recorded.event);
             assert_eq!(last.as_ref(), applied.events.last());
@@ -188,7 +189,9 @@ pub(super) fn everything_at_once(n: u16) -> Change {
     let hours = slot(&therapist(), Weekday::Mon, window(n, n + 1));
     Change {
         events: vec![booked(&meeting)],
-        writes: vec![Write::InsertMeeting(meeting), Write::InsertAvailability(hours)],
+        writes: [Write::InsertMeeting(meeting), Write::InsertAvailability(hours)]
+            .map(audited)
+            .into(),
         record: Some(record),
     }
 }

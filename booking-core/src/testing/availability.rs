@@ -3,7 +3,7 @@
 use chrono::Weekday;
 
 use super::fixtures::{
-    booked, client, hour, key, meeting, minute, other_client, slot, therapist, window,
+    audited, booked, client, hour, key, meeting, minute, other_client, slot, therapist, window,
 };
 use super::{cases, race};
 use crate::{
@@ -109,6 +109,6 @@ async fn closed_while_being_booked(world: &super::World, round: i64, closing: Wr
 async fn close(world: &super::World, closing: Write, marker: Event) -> Option<crate::BookingError> {
     let scope =
         Scope { people: [therapist()].into(), hours_of: Some(therapist()), ..Scope::default() };
-    let change = Change { writes: vec![closing], events: vec![marker], record: None };
+    let change = Change { writes: vec![audited(closing)], events: vec![marker], record: None };
     world.change(&scope, &|_| Ok(change.clone())).await.err().map(Into::into)
 }

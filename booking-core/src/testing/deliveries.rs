@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::events::{LEASE, ended, sequences, story, subscriber};
-use super::fixtures::{client, hour, meeting, now, therapist};
+use super::fixtures::{by, client, hour, meeting, now, therapist};
 use super::rows::NASTY;
 use super::{World, cases};
 use crate::{
@@ -264,7 +264,7 @@ cases! {
         let kinds = |subscriber: &mut crate::Subscriber| {
             subscriber.event_types = [EventType::Rescheduled].into();
         };
-        world.outbox().change_subscriber(&picky, &kinds).await.expect("the store changes them");
+        world.outbox().change_subscriber(&picky, &kinds, by()).await.expect("the store changes them");
         assert_eq!(again(&world, &picky, replay(0, u64::MAX, false)).await, 3);
         assert_eq!(world.delivery(&picky, log[2].sequence).await.state, DeliveryState::Delivered);
     }
@@ -332,7 +332,7 @@ fn replay(from: u64, to: u64, only_dead: bool) -> Replay {
 }
 
 async fn again(world: &World, id: &SubscriberId, replay: Replay) -> u32 {
-    world.outbox().replay(id, &replay).await.expect("the store replays")
+    world.outbox().replay(id, &replay, by()).await.expect("the store replays")
 }
 
 async fn backlog(world: &World) -> Vec<(String, u64, u64)> {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::events::{Dice, LEASE, chapter, ended, sequences, story};
-use super::fixtures::{client, hour, id, meeting, now, therapist};
+use super::fixtures::{by, client, hour, id, meeting, now, therapist};
 use super::{Harness, World, cases, race};
 use crate::{
     Claimed, Delivery, DeliveryState, Event, EventId, MeetingId, MemoryStore, Outcome, Recorded,
@@ -294,8 +294,8 @@ impl Pair {
             Replay { from, to, only_dead, limit, now }
         };
         let [one, other] = [range(&one), range(&other)];
-        let replayed = self.worlds[0].outbox().replay(id, &one).await.expect("it replays");
-        let expected = self.worlds[1].outbox().replay(id, &other).await.expect("it replays");
+        let replayed = self.worlds[0].outbox().replay(id, &one, by()).await.expect("it replays");
+        let expected = self.worlds[1].outbox().replay(id, &other, by()).await.expect("it replays");
         assert_eq!(replayed, expected);
     }
 

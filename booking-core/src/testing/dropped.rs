@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::atomicity::everything_at_once;
 use super::cases;
 use super::fixtures::{client, key, therapist};
-use crate::{Change, Scope};
+use crate::{Audited, Change, Scope};
 
 const ROUNDS: u16 = 96;
 
@@ -103,7 +103,11 @@ async fn assert_all_or_nothing(world: &super::World, n: u16, change: &Change) ->
     let record = world.read(&scope).await.record.is_some();
     let start = super::fixtures::window(n, n + 1);
     let hours = world.hours(&therapist()).await.iter().any(|slot| slot.window == start);
-    let parts = [meeting, recorded, record, hours];
-    assert!(parts == [true; 4] || parts == [false; 4], "torn: {parts:?}");
+    let entries = world.entries().await;
+    let is_audited = |written: &Audited| entries.contains(written.entry());
+    let audited = change.writes.iter().any(is_audited);
+    assert_eq!(audited, change.writes.iter().all(is_audited), "torn: {entries:#?}");
+    let parts = [meeting, recorded, record, hours, audited];
+    assert!(parts == [true; 5] || parts == [false; 5], "torn: {parts:?}");
     meeting
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::World;
-use super::fixtures::{booked, client, event, now};
+use super::fixtures::{booked, by, client, event, now};
 use crate::{
     Attempt, Change, Claim, Claimed, Delivery, DeliveryQuery, DeliveryState, Event, EventPayload,
     EventQuery, Meeting, MeetingId, Outcome, Recorded, Scope, Settled, Subscriber, SubscriberId,
@@ -103,7 +103,7 @@ impl World {
 
     /// Adds somebody who is not there yet.
     pub(super) async fn add(&self, subscriber: &Subscriber) -> SubscriberId {
-        let is_new = self.outbox().add_subscriber(subscriber).await;
+        let is_new = self.outbox().add_subscriber(subscriber, by()).await;
         assert!(is_new.expect("the store takes subscribers"), "there is nobody by that name");
         subscriber.id.clone()
     }
@@ -115,7 +115,7 @@ impl World {
 
     pub(super) async fn set_active(&self, id: &SubscriberId, is_active: bool) {
         let change = move |subscriber: &mut Subscriber| subscriber.is_active = is_active;
-        let changed = self.outbox().change_subscriber(id, &change).await;
+        let changed = self.outbox().change_subscriber(id, &change, by()).await;
         assert_eq!(changed.expect("the store answers").map(|s| s.is_active), Some(is_active));
     }
 

@@ -3,9 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc, Weekday};
 
 use crate::{
-    Actor, AvailabilityId, AvailabilitySlot, Email, Event, EventId, EventPayload, IdSource,
-    IdempotencyKey, Meeting, MeetingId, MeetingStatus, MeetingType, RandomIds, Role,
-    SessionDuration, StartTime, Text, User, UserId, Window,
+    Actor, Audited, AvailabilityId, AvailabilitySlot, By, Email, Event, EventId, EventPayload,
+    IdSource, IdempotencyKey, Meeting, MeetingId, MeetingStatus, MeetingType, RandomIds, Role,
+    SessionDuration, StartTime, SystemName, Text, User, UserId, Window, Write,
 };
 
 /// The demo clients.
@@ -179,6 +179,30 @@ pub fn slot(therapist: &UserId, weekday: Weekday, window: Window) -> Availabilit
 #[must_use]
 pub fn event(payload: EventPayload) -> Event {
     Event { id: EventId::from_uuid(RandomIds.fresh(now())), occurred_at: now(), payload }
+}
+
+/// A change that a test makes [`now`], beside the service.
+#[must_use]
+pub fn by() -> By {
+    By::system(SystemName::of("test"), now(), &RandomIds)
+}
+
+/// A row with an entry of the audit log; what was there before is not looked at.
+///
+/// # Panics
+/// Never.
+#[must_use]
+pub fn audited(write: Write) -> Audited {
+    match write {
+        Write::InsertMeeting(meeting) => Audited::insert_meeting(by(), meeting),
+        Write::UpdateMeeting(meeting) => Audited::update_meeting(by(), &meeting.clone(), meeting),
+        Write::InsertAvailability(slot) => Audited::insert_availability(by(), slot),
+        Write::UpdateAvailability(slot) => Audited::update_availability(by(), &slot.clone(), slot),
+        Write::DeleteAvailability(id) => {
+            let before = AvailabilitySlot { id, ..slot(&therapist(), Weekday::Mon, window(0, 1)) };
+            Audited::delete_availability(by(), &before)
+        }
+    }
 }
 
 /// The event of a booking.

@@ -21,6 +21,8 @@
 //! The crate that does so needs `tokio` with its features `macros` and `rt-multi-thread`.
 
 pub mod atomicity;
+pub mod audit;
+pub mod audit_pages;
 pub mod availability;
 pub mod deliveries;
 pub mod delivery_races;
@@ -43,7 +45,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{DirectoryAdmin, EventStore, Store};
+use crate::{AuditLog, DirectoryAdmin, EventStore, Store};
 
 pub use world::{Everything, Tally, World, race};
 
@@ -55,6 +57,8 @@ pub struct Harness {
     pub outbox: Arc<dyn EventStore>,
     /// Its directory.
     pub directory: Arc<dyn DirectoryAdmin>,
+    /// Its audit log.
+    pub audit: Arc<dyn AuditLog>,
     /// What has to live as long as the store: a temporary folder, a server.
     pub keep: Box<dyn Any + Send + Sync>,
 }
@@ -63,9 +67,15 @@ impl Harness {
     /// For a store that is all of it at once.
     pub fn new<S>(store: Arc<S>, keep: impl Any + Send + Sync) -> Self
     where
-        S: Store + EventStore + DirectoryAdmin + 'static,
+        S: Store + EventStore + DirectoryAdmin + AuditLog + 'static,
     {
-        Self { outbox: store.clone(), directory: store.clone(), store, keep: Box::new(keep) }
+        Self {
+            outbox: store.clone(),
+            directory: store.clone(),
+            audit: store.clone(),
+            store,
+            keep: Box::new(keep),
+        }
     }
 }
 
@@ -106,6 +116,8 @@ macro_rules! conformance {
         $crate::conformance_deliveries!($make);
         $crate::conformance_delivery_races!($make);
         $crate::conformance_people!($make);
+        $crate::conformance_audit!($make);
+        $crate::conformance_audit_pages!($make);
     };
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::cases;
-use super::fixtures::{client, id, other_client, other_therapist, text, therapist, user};
+use super::fixtures::{by, client, id, other_client, other_therapist, text, therapist, user};
 use crate::{Email, Role, User};
 
 cases! {
@@ -23,7 +23,7 @@ cases! {
                 email: Email::new("john@example.org").expect("an address"),
                 ..before.clone()
             };
-            directory.put_user(&after).await.expect("the directory takes users");
+            directory.put_user(&after, by()).await.expect("the directory takes users");
             assert_eq!(find(client()).await, Some(after));
         }
         assert_eq!(find(other_client()).await, Some(user(&other_client())));
@@ -50,14 +50,14 @@ cases! {
         assert!(!related(client(), client()).await);
         assert!(!related(id("nobody"), therapist()).await);
 
-        directory.relate(&client(), &therapist()).await.expect("once more changes nothing");
-        directory.unrelate(&client(), &therapist()).await.expect("it ends");
+        directory.relate(&client(), &therapist(), by()).await.expect("once more changes nothing");
+        directory.unrelate(&client(), &therapist(), by()).await.expect("it ends");
         assert!(!related(client(), therapist()).await);
         assert!(related(client(), other_therapist()).await);
         assert!(related(other_client(), therapist()).await);
-        directory.unrelate(&client(), &therapist()).await.expect("there is none to end");
-        directory.unrelate(&id("nobody"), &id("no_one")).await.expect("there is none to end");
-        directory.relate(&client(), &therapist()).await.expect("it begins again");
+        directory.unrelate(&client(), &therapist(), by()).await.expect("there is none to end");
+        directory.unrelate(&id("nobody"), &id("no_one"), by()).await.expect("there is none to end");
+        directory.relate(&client(), &therapist(), by()).await.expect("it begins again");
         assert!(related(client(), therapist()).await);
     }
 
@@ -65,7 +65,7 @@ cases! {
     async fn a_replaced_user_stays_related(world: World) {
         let directory = world.directory();
         let renamed = User { first_name: text("Mary"), ..user(&therapist()) };
-        directory.put_user(&renamed).await.expect("the directory takes users");
+        directory.put_user(&renamed, by()).await.expect("the directory takes users");
         assert!(directory.related(&client(), &therapist()).await.expect("the directory answers"));
     }
 
@@ -73,7 +73,7 @@ cases! {
     async fn only_related_clients_book(world: World) {
         world.open(&therapist()).await;
         world.book_hour(super::fixtures::hour(9)).await.expect("they are related");
-        world.directory().unrelate(&client(), &therapist()).await.expect("it ends");
+        world.directory().unrelate(&client(), &therapist(), by()).await.expect("it ends");
         let refused = world.book_hour(super::fixtures::hour(12)).await;
         let refused: super::Tally<_> = [refused].into_iter().collect();
         assert_eq!(refused.refused, [crate::Refusal::NoRelationship]);

@@ -3,8 +3,8 @@
 use chrono::TimeDelta;
 
 use super::fixtures::{
-    as_client, as_therapist, client, hour, id, key, meeting, minute, other_client, other_therapist,
-    start, therapist, window,
+    as_client, as_therapist, audited, client, hour, id, key, meeting, minute, other_client,
+    other_therapist, start, therapist, window,
 };
 use super::{cases, race};
 use crate::{
@@ -216,7 +216,7 @@ cases! {
                         let mut meeting = calendars.meeting.clone().expect("it is there");
                         meeting.version += 1;
                         meeting.updated_at += TimeDelta::seconds(1);
-                        let writes = vec![Write::UpdateMeeting(meeting)];
+                        let writes = vec![audited(Write::UpdateMeeting(meeting))];
                         Ok(crate::Change { writes, ..crate::Change::default() })
                     });
                     counted.await.expect("the store applies a change");

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::events::{sequences, story, subscriber};
-use super::fixtures::{client, event, hour, meeting, now, therapist};
+use super::fixtures::{by, client, event, hour, meeting, now, therapist};
 use super::rows::NASTY;
 use super::{World, cases, race};
 use crate::{AttendanceStatus, DeliveryState, EventPayload, EventType, Subscriber, SubscriberId};
@@ -30,7 +30,7 @@ cases! {
         assert_eq!(subscribers(&world).await, all);
         // A name is taken once.
         picky.settings = json!("another");
-        assert!(!world.outbox().add_subscriber(&picky).await.expect("the store answers"));
+        assert!(!world.outbox().add_subscriber(&picky, by()).await.expect("the store answers"));
         assert_eq!(subscribers(&world).await, all);
     }
 
@@ -46,7 +46,7 @@ cases! {
             subscriber.settings = json!({ "url": NASTY });
             subscriber.created_at -= TimeDelta::days(1);
         };
-        let changed = world.outbox().change_subscriber(&crm, &change).await;
+        let changed = world.outbox().change_subscriber(&crm, &change, by()).await;
         let changed = changed.expect("the store answers").expect("they are there");
         let mut expected = subscriber("crm");
         let again = |subscriber: &mut Subscriber| subscriber.settings = json!(null);
@@ -55,7 +55,7 @@ cases! {
         assert_eq!(changed, expected);
         assert_eq!(subscribers(&world).await, [expected, lab]);
         let nobody = SubscriberId::new("nobody").expect("a name");
-        let nobody = world.outbox().change_subscriber(&nobody, &again).await;
+        let nobody = world.outbox().change_subscriber(&nobody, &again, by()).await;
         assert_eq!(nobody.expect("the store answers"), None);
     }
 
@@ -72,7 +72,7 @@ cases! {
                         let counted = subscriber.settings.as_u64().expect("a number");
                         subscriber.settings = json!(counted + 1);
                     };
-                    outbox.change_subscriber(&id, &count).await.expect("the store changes them");
+                    outbox.change_subscriber(&id, &count, by()).await.expect("the store changes them");
                 }
             }
         }))
@@ -85,7 +85,7 @@ cases! {
     async fn subscribers_leave(world: World) {
         let (crm, lab) = (world.join("crm").await, world.join("lab").await);
         world.tell(&story(&meeting(&client(), &therapist(), hour(9)), 3)).await;
-        let remove = async || world.outbox().remove_subscriber(&crm).await.expect("they may go");
+        let remove = async || world.outbox().remove_subscriber(&crm, by()).await.expect("they may go");
         assert_eq!((remove().await, remove().await), (true, false));
         assert_eq!(subscribers(&world).await, [subscriber("lab")]);
         assert_eq!(world.deliveries(&crm, None).await, []);
@@ -108,7 +108,7 @@ cases! {
                 let (world, crm, lab) = (world.clone(), crm.clone(), lab.clone());
                 async move {
                     match n {
-                        0 => assert!(world.outbox().remove_subscriber(&crm).await.expect("it may")),
+                        0 => assert!(world.outbox().remove_subscriber(&crm, by()).await.expect("it may")),
                         1 => drop(world.take_all(&crm, now()).await),
                         2 => drop(world.take_all(&lab, now()).await),
                         _ => while world.publish_some(2).await > 0 {},

@@ -8,13 +8,14 @@ use tokio::sync::Barrier;
 
 use super::Harness;
 use super::fixtures::{
-    CLIENTS, THERAPISTS, as_client, client, id, now, slot, start, therapist, user, window,
+    CLIENTS, THERAPISTS, as_client, audited, by, client, id, now, slot, start, therapist, user,
+    window,
 };
 use crate::{
-    Answered, AvailabilityId, AvailabilitySlot, BookRequest, Booking, BookingError, Calendars,
-    Change, ChangeError, Clock, EventQuery, EventStore, ExpectedVersion, ManualClock, Meeting,
-    MeetingId, MeetingPatch, MeetingQuery, MeetingView, RandomIds, Recorded, Refusal, Scope,
-    SessionDuration, Store, User, UserId, WEEKDAYS, Write,
+    Answered, AuditEntry, AuditLog, AuditQuery, AvailabilityId, AvailabilitySlot, BookRequest,
+    Booking, BookingError, Calendars, Change, ChangeError, Clock, EventQuery, EventStore,
+    ExpectedVersion, ManualClock, Meeting, MeetingId, MeetingPatch, MeetingQuery, MeetingView,
+    RandomIds, Recorded, Refusal, Scope, SessionDuration, Store, User, UserId, WEEKDAYS, Write,
 };
 
 /// A store with the demo people in its directory, and the service over it. Clones share everything.
@@ -50,7 +51,7 @@ impl World {
 
     /// Adds somebody to the directory.
     pub async fn put_user(&mut self, user: &User) {
-        self.harness.directory.put_user(user).await.expect("the directory takes users");
+        self.harness.directory.put_user(user, by()).await.expect("the directory takes users");
         self.people.push(user.id.clone());
     }
 
@@ -63,7 +64,7 @@ impl World {
     }
 
     async fn relate(&self, client: &UserId, therapist: &UserId) {
-        let related = self.harness.directory.relate(client, therapist).await;
+        let related = self.harness.directory.relate(client, therapist, by()).await;
         related.expect("the directory relates users");
     }
 
@@ -83,6 +84,18 @@ impl World {
     #[must_use]
     pub fn directory(&self) -> Arc<dyn crate::DirectoryAdmin> {
         self.harness.directory.clone()
+    }
+
+    /// Its audit log.
+    #[must_use]
+    pub fn audit(&self) -> Arc<dyn AuditLog> {
+        self.harness.audit.clone()
+    }
+
+    /// All entries of the audit log, the latest first.
+    pub async fn entries(&self) -> Vec<AuditEntry> {
+        let latest = AuditQuery::latest(100_000);
+        self.harness.audit.entries(&latest).await.expect("the audit log answers")
     }
 
     /// A second service over the same store: it shares no memory with the first, as if it ran in
@@ -109,7 +122,8 @@ impl World {
 
     /// Writes rows, without events.
     pub async fn write(&self, writes: impl IntoIterator<Item = Write>) {
-        self.apply(Change { writes: writes.into_iter().collect(), ..Change::default() }).await;
+        let writes = writes.into_iter().map(audited).collect();
+        self.apply(Change { writes, ..Change::default() }).await;
     }
 
     /// Writes meetings, without events.
@@ -226,6 +240,7 @@ impl World {
             all.hours.push(self.hours(person).await);
         }
         all.events = self.events().await;
+        all.audit = self.entries().await;
         let everybody: BTreeSet<UserId> = self.people.iter().cloned().collect();
         all.users = self.harness.directory.users(&everybody).await.expect("the directory answers");
         all
@@ -275,6 +290,8 @@ pub struct Everything {
     pub events: Vec<Recorded>,
     /// The directory.
     pub users: HashMap<UserId, User>,
+    /// The audit log.
+    pub audit: Vec<AuditEntry>,
 }
 
 /// How a race ended.

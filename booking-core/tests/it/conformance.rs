@@ -20,8 +20,9 @@ mod announced {
         let announced = Arc::new(Announced::new(inner.clone(), Hub::default()));
         Harness {
             store: announced.clone(),
-            outbox: inner,
+            outbox: inner.clone(),
             directory: announced,
+            audit: inner,
             keep: Box::new(()),
         }
     }

@@ -150,7 +150,8 @@ fn harness(fault: Fault) -> Harness {
     let inner = Arc::new(MemoryStore::default());
     let (lock, calendars, changes) = Default::default();
     let store = Arc::new(Faulty { inner: inner.clone(), fault, lock, calendars, changes });
-    Harness { store, outbox: inner.clone(), directory: inner, keep: Box::new(()) }
+    let (outbox, directory) = (inner.clone(), inner.clone());
+    Harness { store, outbox, directory, audit: inner, keep: Box::new(()) }
 }
 
 /// How the case ends within some seconds: by itself, not at all, or by a panic.

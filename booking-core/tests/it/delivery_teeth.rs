@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use booking_core::testing::fixtures::by;
 use booking_core::testing::{Harness, World, deliveries, delivery_races, log, subscribers};
 use booking_core::{
-    Backlog, ChangeSubscriber, Claim, Claimed, Deliveries, Delivery, DeliveryQuery, DeliveryState,
-    EventQuery, MemoryStore, Outbox, Outcome, Recorded, Replay, Settled, Signals, StoreError,
-    Subscriber, SubscriberId,
+    Backlog, By, ChangeSubscriber, Claim, Claimed, Deliveries, Delivery, DeliveryQuery,
+    DeliveryState, EventQuery, MemoryStore, Outbox, Outcome, Recorded, Replay, Settled, Signals,
+    StoreError, Subscriber, SubscriberId,
 };
 use chrono::{DateTime, Utc};
 
@@ -69,27 +70,28 @@ async fn others_go_first() {
 
 #[async_trait]
 impl Deliveries for Faulty {
-    async fn add_subscriber(&self, subscriber: &Subscriber) -> Result<bool, StoreError> {
-        self.inner.add_subscriber(subscriber).await
+    async fn add_subscriber(&self, subscriber: &Subscriber, by: By) -> Result<bool, StoreError> {
+        self.inner.add_subscriber(subscriber, by).await
     }
 
     async fn change_subscriber(
         &self,
         id: &SubscriberId,
         change: ChangeSubscriber<'_>,
+        by: By,
     ) -> Result<Option<Subscriber>, StoreError> {
         if self.fault != Fault::ReadThenChange {
-            return self.inner.change_subscriber(id, change).await;
+            return self.inner.change_subscriber(id, change, by).await;
         }
         let all = self.inner.subscribers().await?;
         let Some(mut read) = all.into_iter().find(|one| one.id == *id) else { return Ok(None) };
         change(&mut read);
         others_go_first().await;
-        self.inner.change_subscriber(id, &|subscriber| *subscriber = read.clone()).await
+        self.inner.change_subscriber(id, &|subscriber| *subscriber = read.clone(), by).await
     }
 
-    async fn remove_subscriber(&self, id: &SubscriberId) -> Result<bool, StoreError> {
-        self.inner.remove_subscriber(id).await
+    async fn remove_subscriber(&self, id: &SubscriberId, by: By) -> Result<bool, StoreError> {
+        self.inner.remove_subscriber(id, by).await
     }
 
     async fn subscribers(&self) -> Result<Vec<Subscriber>, StoreError> {
@@ -125,7 +127,7 @@ impl Deliveries for Faulty {
                 let now = failed.attempt.at;
                 let again = Replay { from, to: from, only_dead: false, limit: 1, now };
                 if !self.inner.deliveries(&query).await?.is_empty() {
-                    self.inner.replay(id, &again).await?;
+                    self.inner.replay(id, &again, by()).await?;
                 }
             }
         }
@@ -136,8 +138,8 @@ impl Deliveries for Faulty {
         self.inner.deliveries(query).await
     }
 
-    async fn replay(&self, id: &SubscriberId, replay: &Replay) -> Result<u32, StoreError> {
-        self.inner.replay(id, replay).await
+    async fn replay(&self, id: &SubscriberId, replay: &Replay, by: By) -> Result<u32, StoreError> {
+        self.inner.replay(id, replay, by).await
     }
 
     async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
@@ -148,7 +150,8 @@ impl Deliveries for Faulty {
 fn harness(fault: Fault) -> Harness {
     let inner = Arc::new(MemoryStore::default());
     let outbox = Arc::new(Faulty { inner: inner.clone(), fault, withheld: Mutex::default() });
-    Harness { store: inner.clone(), outbox, directory: inner, keep: Box::new(()) }
+    let (store, directory) = (inner.clone(), inner.clone());
+    Harness { store, outbox, directory, audit: inner, keep: Box::new(()) }
 }
 
 macro_rules! fails {

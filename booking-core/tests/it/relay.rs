@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use booking_core::testing::fixtures::by;
 use booking_core::{
     Announced, Booking, Clock, CountedIds, Deliveries, DeliveryQuery, DeliveryState, Event,
     EventSink, Hub, ManualClock, MeetingId, MeetingPatch, Outbox, Passed, Recorded, Relay, Replay,
@@ -140,7 +141,7 @@ fn what_is_never_taken_becomes_a_dead_letter() {
     assert_eq!(pass(&world, &relay), Passed { delivered: 1, failed: 0 });
     let now = world.now();
     let dead = Replay { from: 0, to: u64::MAX, only_dead: true, limit: 10, now };
-    assert_eq!(world.run(world.store.replay(&crm(), &dead)).unwrap(), 1);
+    assert_eq!(world.run(world.store.replay(&crm(), &dead, by())).unwrap(), 1);
     assert_eq!(pass(&world, &relay), Passed { delivered: 1, failed: 0 });
     assert_eq!(states(&world), [(DeliveryState::Delivered, tried), (DeliveryState::Delivered, 0)]);
 }

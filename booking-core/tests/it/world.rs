@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
+use booking_core::testing::fixtures::by;
 use booking_core::{
     Actor, AvailabilityId, BookRequest, Booking, BookingError, Clock, CountedIds, DirectoryAdmin,
     Email, EventQuery, ExpectedVersion, IdempotencyKey, ManualClock, Meeting, MeetingFilter,
@@ -142,15 +143,15 @@ impl World {
             email: Email::new("someone@example.com").expect("an address"),
             zone: None,
         };
-        self.run(self.store.put_user(&user)).expect("memory holds");
+        self.run(self.store.put_user(&user, by())).expect("memory holds");
     }
 
     pub(crate) fn relate(&self, client: &Actor, therapist: &Actor) {
-        self.run(self.store.relate(&client.id, &therapist.id)).expect("memory holds");
+        self.run(self.store.relate(&client.id, &therapist.id, by())).expect("memory holds");
     }
 
     pub(crate) fn unrelate(&self, client: &Actor, therapist: &Actor) {
-        self.run(self.store.unrelate(&client.id, &therapist.id)).expect("memory holds");
+        self.run(self.store.unrelate(&client.id, &therapist.id, by())).expect("memory holds");
     }
 
     pub(crate) fn open(

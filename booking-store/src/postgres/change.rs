@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 
-use booking_core::{AvailabilitySlot, Change, Event, Meeting, Record, Text, Write};
+use booking_core::{Audited, AvailabilitySlot, Change, Event, Meeting, Record, Text, Write};
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::audit::Entries;
 use crate::error::Failure;
 use crate::rows;
 
@@ -58,11 +59,12 @@ pub(super) async fn apply(connection: &mut PgConnection, change: &Change) -> Res
 }
 
 /// Writes in their order, cut where a row comes a second time.
-fn batches(writes: &[Write]) -> Result<Vec<Batch>, Failure> {
+fn batches(writes: &[Audited]) -> Result<Vec<Batch>, Failure> {
     let mut batches = Vec::new();
     let mut batch = Batch::default();
     let mut seen = HashSet::new();
-    for write in writes {
+    for audited in writes {
+        let write = audited.write();
         let id = match write {
             Write::InsertMeeting(meeting) | Write::UpdateMeeting(meeting) => meeting.id.uuid(),
             Write::InsertAvailability(slot) | Write::UpdateAvailability(slot) => slot.id.uuid(),
@@ -79,6 +81,7 @@ fn batches(writes: &[Write]) -> Result<Vec<Batch>, Failure> {
             Write::UpdateAvailability(slot) => batch.slots.push(New(false), slot),
             Write::DeleteAvailability(id) => batch.deleted_slots.push(id.uuid()),
         }
+        batch.audited.push(audited.entry())?;
     }
     batches.push(batch);
     Ok(batches)
@@ -89,7 +92,8 @@ async fn write(
     batch: &Batch,
     record: Option<&Record>,
 ) -> Result<(), Failure> {
-    let Batch { meetings, slots, deleted_slots, events } = batch;
+    let Batch { meetings, slots, deleted_slots, audited, events } = batch;
+    let [person_1, person_2, person_3] = &audited.people;
     let answer = record.map(|record| rows::json(&record.answer)).transpose()?;
     let apply = sqlx::query_file_scalar!(
         "queries/apply.sql",
@@ -129,6 +133,17 @@ async fn write(
         answer,
         record.map(|record| record.created_at),
         record.map(Record::expires_at),
+        &audited.at,
+        &audited.id,
+        &audited.author_id,
+        &audited.author_role,
+        &audited.action,
+        &audited.subject_kind,
+        &audited.subject_id,
+        person_1 as &[Option<String>],
+        person_2 as &[Option<String>],
+        person_3 as &[Option<String>],
+        &audited.fields,
     );
     // An update was decided by looking at the row, under the lock: it is there.
     let updates = batch.updates();
@@ -149,6 +164,7 @@ struct Batch {
     meetings: Meetings,
     slots: Slots,
     deleted_slots: Vec<Uuid>,
+    audited: Entries,
     events: Events,
 }
 

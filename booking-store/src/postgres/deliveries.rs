@@ -2,37 +2,38 @@
 
 use async_trait::async_trait;
 use booking_core::{
-    Backlog, ChangeSubscriber, Claim, Claimed, Deliveries, Delivery, DeliveryQuery, EventPayload,
-    Replay, Settled, StoreError, Subscriber, SubscriberId,
+    AuditEntry, Backlog, By, ChangeSubscriber, Claim, Claimed, Deliveries, Delivery, DeliveryQuery,
+    EventPayload, Replay, Settled, StoreError, Subscriber, SubscriberId,
 };
 use chrono::{DateTime, Utc};
 use sqlx::types::Json;
 use sqlx::{Connection, PgConnection};
 
 use super::outbox::lock_end;
-use super::{BEGIN, PostgresStore, subscribers};
+use super::{BEGIN, PostgresStore, audit, subscribers};
 use crate::error::Failure;
 use crate::event_rows::{self, BacklogRow, DeliveryRow, DueRow};
 use crate::rows;
 
 #[async_trait]
 impl Deliveries for PostgresStore {
-    async fn add_subscriber(&self, subscriber: &Subscriber) -> Result<bool, StoreError> {
-        self.relays.call(async |connection| subscribers::add(connection, subscriber).await).await
+    async fn add_subscriber(&self, subscriber: &Subscriber, by: By) -> Result<bool, StoreError> {
+        self.relays.call(async |one| subscribers::add(one, subscriber, by).await).await
     }
 
     async fn change_subscriber(
         &self,
         id: &SubscriberId,
         change: ChangeSubscriber<'_>,
+        by: By,
     ) -> Result<Option<Subscriber>, StoreError> {
-        self.relays.call(async |connection| subscribers::change(connection, id, change).await).await
+        self.relays.call(async |one| subscribers::change(one, id, change, by).await).await
     }
 
-    async fn remove_subscriber(&self, id: &SubscriberId) -> Result<bool, StoreError> {
+    async fn remove_subscriber(&self, id: &SubscriberId, by: By) -> Result<bool, StoreError> {
         let some = || self.relays.call(async |one| subscribers::remove_some(one, id).await);
         while !self.relays.persist(some).await? {}
-        let rest = || self.relays.call(async |one| subscribers::remove(one, id).await);
+        let rest = || self.relays.call(async |one| subscribers::remove(one, id, by.clone()).await);
         self.relays.persist(rest).await
     }
 
@@ -65,8 +66,13 @@ impl Deliveries for PostgresStore {
         self.relays.call(async |connection| list(connection, query).await).await
     }
 
-    async fn replay(&self, subscriber: &SubscriberId, replay: &Replay) -> Result<u32, StoreError> {
-        let call = || self.relays.call(async |one| again(one, subscriber, replay).await);
+    async fn replay(
+        &self,
+        subscriber: &SubscriberId,
+        replay: &Replay,
+        by: By,
+    ) -> Result<u32, StoreError> {
+        let call = || self.relays.call(async |one| again(one, subscriber, replay, &by).await);
         self.relays.persist(call).await
     }
 
@@ -183,13 +189,14 @@ async fn list(
 /// An event that is to be delivered again is not forgotten meanwhile: both hold the log's end.
 async fn again(
     connection: &mut PgConnection,
-    subscriber: &SubscriberId,
+    id: &SubscriberId,
     replay: &Replay,
+    by: &By,
 ) -> Result<u32, Failure> {
     let mut transaction = connection.begin_with(BEGIN).await?;
     lock_end(&mut transaction).await?;
     let (from, to) = (event_rows::bound(replay.from), event_rows::bound(replay.to));
-    let (subscriber, limit) = (subscriber.as_str(), i64::from(replay.limit));
+    let (subscriber, limit) = (id.as_str(), i64::from(replay.limit));
     let replayed = if replay.only_dead {
         let update = sqlx::query!(
             "UPDATE delivery SET
@@ -212,8 +219,11 @@ async fn again(
             sqlx::query_file!("queries/replay.sql", subscriber, from, to, limit, replay.now);
         insert.execute(&mut *transaction).await?
     };
+    let replayed = u32::try_from(replayed.rows_affected()).unwrap_or(replay.limit);
+    let entry = AuditEntry::of_replay(by.clone(), id, replay, replayed);
+    audit::note(&mut transaction, entry.as_ref()).await?;
     transaction.commit().await?;
-    Ok(u32::try_from(replayed.rows_affected()).unwrap_or(replay.limit))
+    Ok(replayed)
 }
 
 async fn backlog(connection: &mut PgConnection) -> Result<Vec<Backlog>, Failure> {

@@ -3,12 +3,12 @@
 use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
-use booking_core::{Directory, DirectoryAdmin, StoreError, User, UserId};
+use booking_core::{AuditEntry, By, Directory, DirectoryAdmin, StoreError, User, UserId};
 use chrono_tz::Tz;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 
-use super::PostgresStore;
 use super::read::names;
+use super::{BEGIN, PostgresStore, audit};
 use crate::error::Failure;
 use crate::rows::{self, UserRow};
 
@@ -25,16 +25,22 @@ impl Directory for PostgresStore {
 
 #[async_trait]
 impl DirectoryAdmin for PostgresStore {
-    async fn put_user(&self, user: &User) -> Result<(), StoreError> {
-        self.writers.call(async |connection| put_user(connection, user).await).await
+    async fn put_user(&self, user: &User, by: By) -> Result<(), StoreError> {
+        self.writers.call(async |connection| put_user(connection, user, by).await).await
     }
 
-    async fn relate(&self, client: &UserId, therapist: &UserId) -> Result<(), StoreError> {
-        self.writers.call(async |connection| relate(connection, client, therapist).await).await
+    async fn relate(&self, client: &UserId, therapist: &UserId, by: By) -> Result<(), StoreError> {
+        self.writers.call(async |connection| relate(connection, client, therapist, by).await).await
     }
 
-    async fn unrelate(&self, client: &UserId, therapist: &UserId) -> Result<(), StoreError> {
-        self.writers.call(async |connection| unrelate(connection, client, therapist).await).await
+    async fn unrelate(
+        &self,
+        client: &UserId,
+        therapist: &UserId,
+        by: By,
+    ) -> Result<(), StoreError> {
+        let call = async |one: &mut PgConnection| unrelate(one, client, therapist, by).await;
+        self.writers.call(call).await
     }
 }
 
@@ -67,7 +73,18 @@ async fn related(
     Ok(select.fetch_one(connection).await?)
 }
 
-async fn put_user(connection: &mut PgConnection, user: &User) -> Result<(), Failure> {
+async fn put_user(connection: &mut PgConnection, user: &User, by: By) -> Result<(), Failure> {
+    let mut transaction = connection.begin_with(BEGIN).await?;
+    // Whoever puts the same user at the same time, there already or not, sees this one afterwards.
+    let lock = sqlx::query!(
+        "SELECT pg_advisory_xact_lock(hashtextextended('directory_user ' || $1, 0))",
+        user.id.as_str(),
+    );
+    lock.fetch_one(&mut *transaction).await?;
+    let before = users(&mut transaction, &BTreeSet::from([user.id.clone()])).await?;
+    let Some(entry) = AuditEntry::of_user(by, before.get(&user.id), Some(user)) else {
+        return Ok(());
+    };
     let put = sqlx::query!(
         "INSERT INTO directory_user (id, role, first_name, last_name, email, zone)
          VALUES ($1, $2, $3, $4, $5, $6)
@@ -81,7 +98,9 @@ async fn put_user(connection: &mut PgConnection, user: &User) -> Result<(), Fail
         user.email.as_str(),
         user.zone.map(Tz::name),
     );
-    put.execute(connection).await?;
+    put.execute(&mut *transaction).await?;
+    audit::note(&mut transaction, Some(&entry)).await?;
+    transaction.commit().await?;
     Ok(())
 }
 
@@ -89,14 +108,20 @@ async fn relate(
     connection: &mut PgConnection,
     client: &UserId,
     therapist: &UserId,
+    by: By,
 ) -> Result<(), Failure> {
+    let mut transaction = connection.begin_with(BEGIN).await?;
     let relate = sqlx::query!(
         "INSERT INTO relationship (client_id, therapist_id) VALUES ($1, $2)
          ON CONFLICT DO NOTHING",
         client.as_str(),
         therapist.as_str(),
     );
-    relate.execute(connection).await?;
+    if relate.execute(&mut *transaction).await?.rows_affected() > 0 {
+        let entry = AuditEntry::of_new_relationship(by, client, therapist);
+        audit::note(&mut transaction, Some(&entry)).await?;
+    }
+    transaction.commit().await?;
     Ok(())
 }
 
@@ -104,12 +129,18 @@ async fn unrelate(
     connection: &mut PgConnection,
     client: &UserId,
     therapist: &UserId,
+    by: By,
 ) -> Result<(), Failure> {
+    let mut transaction = connection.begin_with(BEGIN).await?;
     let unrelate = sqlx::query!(
         "DELETE FROM relationship WHERE client_id = $1 AND therapist_id = $2",
         client.as_str(),
         therapist.as_str(),
     );
-    unrelate.execute(connection).await?;
+    if unrelate.execute(&mut *transaction).await?.rows_affected() > 0 {
+        let entry = AuditEntry::of_ended_relationship(by, client, therapist);
+        audit::note(&mut transaction, Some(&entry)).await?;
+    }
+    transaction.commit().await?;
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! in order, before anything else; what it reads after that is at least as new as its locks. The
 //! steps are a handful of round trips, however much is read or written.
 
+mod audit;
 mod change;
 mod codes;
 mod deliveries;
@@ -47,7 +48,7 @@ const MAX_TRIES: u32 = 3;
 /// How long a migration waits for the one of another process, and for a connection.
 const MIGRATION_WAIT: Duration = Duration::from_secs(60);
 
-/// A store, a directory, an outbox and its deliveries in one Postgres database; tested on Postgres
+/// A store, a directory, an outbox, its deliveries and the audit log in one Postgres database; tested on Postgres
 /// 15.
 ///
 /// Cheap to clone; clones share their connections, 20 at most (8 to read, 8 to change, 4 for events

@@ -93,8 +93,8 @@ pub(super) fn names<'a>(people: impl IntoIterator<Item = &'a UserId>) -> Vec<Str
     people.into_iter().map(|person| person.as_str().to_owned()).collect()
 }
 
-/// Postgres knows no instants before 4713 BC, and no meeting is that early.
-fn bound(instant: DateTime<Utc>) -> DateTime<Utc> {
+/// Postgres knows no instants before 4713 BC, and nothing happened that early.
+pub(super) fn bound(instant: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(EARLIEST_MS).map_or(instant, |earliest| instant.max(earliest))
 }
 

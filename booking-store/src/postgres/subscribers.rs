@@ -1,11 +1,11 @@
 //! Who gets events.
 
-use booking_core::{ChangeSubscriber, Subscriber, SubscriberId};
+use booking_core::{AuditEntry, By, ChangeSubscriber, Subscriber, SubscriberId};
 use serde_json::Value;
 use sqlx::types::Json;
 use sqlx::{Connection, PgConnection};
 
-use super::BEGIN;
+use super::{BEGIN, audit};
 use crate::error::Failure;
 use crate::event_rows::{self, SubscriberRow};
 use crate::rows;
@@ -16,7 +16,9 @@ const SOME: u32 = 10_000;
 pub(super) async fn add(
     connection: &mut PgConnection,
     subscriber: &Subscriber,
+    by: By,
 ) -> Result<bool, Failure> {
+    let mut transaction = connection.begin_with(BEGIN).await?;
     let insert = sqlx::query!(
         "INSERT INTO subscriber (id, event_types, is_active, settings, created_at)
          VALUES ($1, $2::text::jsonb, $3, $4::text::json, $5)
@@ -27,26 +29,25 @@ pub(super) async fn add(
         rows::json(&subscriber.settings)?,
         subscriber.created_at,
     );
-    Ok(insert.execute(connection).await?.rows_affected() > 0)
+    let is_new = insert.execute(&mut *transaction).await?.rows_affected() > 0;
+    if is_new {
+        let entry = AuditEntry::of_subscriber(by, None, Some(subscriber));
+        audit::note(&mut transaction, entry.as_ref()).await?;
+    }
+    transaction.commit().await?;
+    Ok(is_new)
 }
 
 pub(super) async fn change(
     connection: &mut PgConnection,
     id: &SubscriberId,
     change: ChangeSubscriber<'_>,
+    by: By,
 ) -> Result<Option<Subscriber>, Failure> {
     let mut transaction = connection.begin_with(BEGIN).await?;
     // Who publishes meanwhile goes by one version or by the other, and does not wait.
-    let select = sqlx::query_as!(
-        SubscriberRow,
-        r#"SELECT
-            id, event_types AS "event_types: Json<Vec<String>>", is_active,
-            settings AS "settings: Json<Value>", unix_ms(created_at) AS "created_ms!"
-         FROM subscriber WHERE id = $1 FOR NO KEY UPDATE"#,
-        id.as_str(),
-    );
-    let found = rows::one(select.fetch_optional(&mut *transaction).await?)?;
-    let Some(mut subscriber): Option<Subscriber> = found else { return Ok(None) };
+    let Some(before) = locked(&mut transaction, id).await? else { return Ok(None) };
+    let mut subscriber = before.clone();
     change(&mut subscriber);
     subscriber.id = id.clone();
     let update = sqlx::query!(
@@ -61,8 +62,25 @@ pub(super) async fn change(
         subscriber.created_at,
     );
     update.execute(&mut *transaction).await?;
+    let entry = AuditEntry::of_subscriber(by, Some(&before), Some(&subscriber));
+    audit::note(&mut transaction, entry.as_ref()).await?;
     transaction.commit().await?;
     Ok(Some(subscriber))
+}
+
+async fn locked(
+    connection: &mut PgConnection,
+    id: &SubscriberId,
+) -> Result<Option<Subscriber>, Failure> {
+    let select = sqlx::query_as!(
+        SubscriberRow,
+        r#"SELECT
+            id, event_types AS "event_types: Json<Vec<String>>", is_active,
+            settings AS "settings: Json<Value>", unix_ms(created_at) AS "created_ms!"
+         FROM subscriber WHERE id = $1 FOR NO KEY UPDATE"#,
+        id.as_str(),
+    );
+    rows::one(select.fetch_optional(connection).await?)
 }
 
 /// Removes some of their deliveries; whether these were the last.
@@ -83,9 +101,16 @@ pub(super) async fn remove_some(
 pub(super) async fn remove(
     connection: &mut PgConnection,
     id: &SubscriberId,
+    by: By,
 ) -> Result<bool, Failure> {
+    let mut transaction = connection.begin_with(BEGIN).await?;
+    let Some(before) = locked(&mut transaction, id).await? else { return Ok(false) };
     let delete = sqlx::query!("DELETE FROM subscriber WHERE id = $1", id.as_str());
-    Ok(delete.execute(connection).await?.rows_affected() > 0)
+    delete.execute(&mut *transaction).await?;
+    let entry = AuditEntry::of_subscriber(by, Some(&before), None);
+    audit::note(&mut transaction, entry.as_ref()).await?;
+    transaction.commit().await?;
+    Ok(true)
 }
 
 pub(super) async fn all(connection: &mut PgConnection) -> Result<Vec<Subscriber>, Failure> {

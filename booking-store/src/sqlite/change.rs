@@ -6,6 +6,7 @@ use booking_core::{
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteQueryResult;
 
+use super::audit;
 use crate::error::Failure;
 use crate::rows;
 
@@ -57,8 +58,8 @@ pub(super) async fn apply(
     connection: &mut SqliteConnection,
     change: &Change,
 ) -> Result<(), Failure> {
-    for write in &change.writes {
-        match write {
+    for audited in &change.writes {
+        match audited.write() {
             Write::InsertMeeting(meeting) => {
                 put_meeting(connection, INSERT_MEETING, meeting).await?;
             }
@@ -73,6 +74,7 @@ pub(super) async fn apply(
             }
             Write::DeleteAvailability(id) => delete_availability(connection, *id).await?,
         }
+        audit::note(connection, Some(audited.entry())).await?;
     }
     for event in &change.events {
         insert_event(connection, event).await?;

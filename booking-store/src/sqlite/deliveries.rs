@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 use booking_core::{
-    Backlog, ChangeSubscriber, Claim, Claimed, Deliveries, Delivery, DeliveryQuery, Replay,
-    Settled, StoreError, Subscriber, SubscriberId,
+    AuditEntry, Backlog, By, ChangeSubscriber, Claim, Claimed, Deliveries, Delivery, DeliveryQuery,
+    Replay, Settled, StoreError, Subscriber, SubscriberId,
 };
 use serde::Serialize;
 
-use super::SqliteStore;
+use super::{SqliteStore, audit};
 use crate::error::Failure;
 use crate::event_rows::{self, BacklogRow, DeliveryRow, DueRow};
 use crate::rows;
@@ -137,20 +137,21 @@ pub(super) const BACKLOG: &str = "
 
 #[async_trait]
 impl Deliveries for SqliteStore {
-    async fn add_subscriber(&self, subscriber: &Subscriber) -> Result<bool, StoreError> {
-        Ok(self.insert(subscriber).await?)
+    async fn add_subscriber(&self, subscriber: &Subscriber, by: By) -> Result<bool, StoreError> {
+        Ok(self.insert(subscriber, by).await?)
     }
 
     async fn change_subscriber(
         &self,
         id: &SubscriberId,
         change: ChangeSubscriber<'_>,
+        by: By,
     ) -> Result<Option<Subscriber>, StoreError> {
-        Ok(self.update(id, change).await?)
+        Ok(self.update(id, change, by).await?)
     }
 
-    async fn remove_subscriber(&self, id: &SubscriberId) -> Result<bool, StoreError> {
-        Ok(self.delete(id).await?)
+    async fn remove_subscriber(&self, id: &SubscriberId, by: By) -> Result<bool, StoreError> {
+        Ok(self.delete(id, by).await?)
     }
 
     async fn subscribers(&self) -> Result<Vec<Subscriber>, StoreError> {
@@ -191,16 +192,13 @@ impl Deliveries for SqliteStore {
         Ok(rows::all(select.fetch_all(&self.readers).await.map_err(Failure::from)?)?)
     }
 
-    async fn replay(&self, subscriber: &SubscriberId, replay: &Replay) -> Result<u32, StoreError> {
-        let replayed = sqlx::query(if replay.only_dead { REPLAY_DEAD } else { REPLAY })
-            .bind(subscriber.as_str())
-            .bind(event_rows::bound(replay.from))
-            .bind(event_rows::bound(replay.to))
-            .bind(replay.limit)
-            .bind(replay.now.timestamp_millis())
-            .execute(&self.writer);
-        let replayed = replayed.await.map_err(Failure::from)?.rows_affected();
-        Ok(u32::try_from(replayed).unwrap_or(replay.limit))
+    async fn replay(
+        &self,
+        subscriber: &SubscriberId,
+        replay: &Replay,
+        by: By,
+    ) -> Result<u32, StoreError> {
+        Ok(self.again(subscriber, replay, by).await?)
     }
 
     async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
@@ -261,6 +259,27 @@ impl SqliteStore {
         let claimed = claimed?;
         transaction.commit().await?;
         Ok(claimed)
+    }
+
+    async fn again(
+        &self,
+        subscriber: &SubscriberId,
+        replay: &Replay,
+        by: By,
+    ) -> Result<u32, Failure> {
+        let mut transaction = self.begin_write().await?;
+        let replayed = sqlx::query(if replay.only_dead { REPLAY_DEAD } else { REPLAY })
+            .bind(subscriber.as_str())
+            .bind(event_rows::bound(replay.from))
+            .bind(event_rows::bound(replay.to))
+            .bind(replay.limit)
+            .bind(replay.now.timestamp_millis())
+            .execute(&mut *transaction);
+        let replayed = u32::try_from(replayed.await?.rows_affected()).unwrap_or(replay.limit);
+        let entry = AuditEntry::of_replay(by, subscriber, replay, replayed);
+        audit::note(&mut transaction, entry.as_ref()).await?;
+        transaction.commit().await?;
+        Ok(replayed)
     }
 
     async fn settle_all(

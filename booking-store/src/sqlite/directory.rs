@@ -3,10 +3,10 @@
 use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
-use booking_core::{Directory, DirectoryAdmin, StoreError, User, UserId};
+use booking_core::{AuditEntry, By, Directory, DirectoryAdmin, StoreError, User, UserId};
 use chrono_tz::Tz;
 
-use super::SqliteStore;
+use super::{SqliteStore, audit};
 use crate::error::Failure;
 use crate::rows::{self, UserRow};
 
@@ -46,7 +46,34 @@ impl Directory for SqliteStore {
 
 #[async_trait]
 impl DirectoryAdmin for SqliteStore {
-    async fn put_user(&self, user: &User) -> Result<(), StoreError> {
+    async fn put_user(&self, user: &User, by: By) -> Result<(), StoreError> {
+        Ok(self.put(user, by).await?)
+    }
+
+    async fn relate(&self, client: &UserId, therapist: &UserId, by: By) -> Result<(), StoreError> {
+        let entry = AuditEntry::of_new_relationship(by, client, therapist);
+        Ok(self.change_relationship(RELATE, client, therapist, &entry).await?)
+    }
+
+    async fn unrelate(
+        &self,
+        client: &UserId,
+        therapist: &UserId,
+        by: By,
+    ) -> Result<(), StoreError> {
+        let entry = AuditEntry::of_ended_relationship(by, client, therapist);
+        Ok(self.change_relationship(UNRELATE, client, therapist, &entry).await?)
+    }
+}
+
+impl SqliteStore {
+    async fn put(&self, user: &User, by: By) -> Result<(), Failure> {
+        let mut transaction = self.begin_write().await?;
+        let select = sqlx::query_as::<_, UserRow>(USERS).bind(rows::people([&user.id])?);
+        let before = rows::one(select.fetch_optional(&mut *transaction).await?)?;
+        let Some(entry) = AuditEntry::of_user(by, before.as_ref(), Some(user)) else {
+            return Ok(());
+        };
         let put = sqlx::query(PUT_USER)
             .bind(user.id.as_str())
             .bind(user.role.as_str())
@@ -54,19 +81,26 @@ impl DirectoryAdmin for SqliteStore {
             .bind(user.last_name.as_str())
             .bind(user.email.as_str())
             .bind(user.zone.map(Tz::name));
-        put.execute(&self.writer).await.map_err(Failure::from)?;
+        put.execute(&mut *transaction).await?;
+        audit::note(&mut transaction, Some(&entry)).await?;
+        transaction.commit().await?;
         Ok(())
     }
 
-    async fn relate(&self, client: &UserId, therapist: &UserId) -> Result<(), StoreError> {
-        let relate = sqlx::query(RELATE).bind(client.as_str()).bind(therapist.as_str());
-        relate.execute(&self.writer).await.map_err(Failure::from)?;
-        Ok(())
-    }
-
-    async fn unrelate(&self, client: &UserId, therapist: &UserId) -> Result<(), StoreError> {
-        let unrelate = sqlx::query(UNRELATE).bind(client.as_str()).bind(therapist.as_str());
-        unrelate.execute(&self.writer).await.map_err(Failure::from)?;
+    /// For both statements; notes the entry if there was anything to do.
+    async fn change_relationship(
+        &self,
+        statement: &'static str,
+        client: &UserId,
+        therapist: &UserId,
+        entry: &AuditEntry,
+    ) -> Result<(), Failure> {
+        let mut transaction = self.begin_write().await?;
+        let change = sqlx::query(statement).bind(client.as_str()).bind(therapist.as_str());
+        if change.execute(&mut *transaction).await?.rows_affected() > 0 {
+            audit::note(&mut transaction, Some(entry)).await?;
+        }
+        transaction.commit().await?;
         Ok(())
     }
 }

@@ -4,6 +4,7 @@
 //! before anything is read, and it covers all calendars at once, in this process and in every other
 //! that has the file open. A few more connections read, each transaction one snapshot (WAL).
 
+mod audit;
 mod change;
 mod codes;
 mod deliveries;
@@ -43,7 +44,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 const READERS: u32 = 4;
 
-/// A store, a directory, an outbox and its deliveries in one SQLite file.
+/// A store, a directory, an outbox, its deliveries and the audit log in one SQLite file.
 ///
 /// Cheap to clone; clones share their connections. Several stores may have one file open, in one
 /// process or in several, but all on one machine: the file must not lie on a network drive.

@@ -1,9 +1,9 @@
 //! Who gets events.
 
-use booking_core::{ChangeSubscriber, Subscriber, SubscriberId};
+use booking_core::{AuditEntry, By, ChangeSubscriber, Subscriber, SubscriberId};
 use sqlx::SqliteConnection;
 
-use super::SqliteStore;
+use super::{SqliteStore, audit};
 use crate::error::Failure;
 use crate::event_rows::{self, SubscriberRow};
 use crate::rows;
@@ -41,43 +41,62 @@ pub(super) const ALL: &str = "
     ORDER BY created_ms, id";
 
 impl SqliteStore {
-    pub(super) async fn insert(&self, subscriber: &Subscriber) -> Result<bool, Failure> {
+    pub(super) async fn insert(&self, subscriber: &Subscriber, by: By) -> Result<bool, Failure> {
         let mut transaction = self.begin_write().await?;
-        let inserted = put(&mut transaction, INSERT, subscriber).await?;
+        let is_new = put(&mut transaction, INSERT, subscriber).await? > 0;
+        if is_new {
+            let entry = AuditEntry::of_subscriber(by, None, Some(subscriber));
+            audit::note(&mut transaction, entry.as_ref()).await?;
+        }
         transaction.commit().await?;
-        Ok(inserted > 0)
+        Ok(is_new)
     }
 
     pub(super) async fn update(
         &self,
         id: &SubscriberId,
         change: ChangeSubscriber<'_>,
+        by: By,
     ) -> Result<Option<Subscriber>, Failure> {
         let mut transaction = self.begin_write().await?;
-        let select = sqlx::query_as::<_, SubscriberRow>(SELECT).bind(id.as_str());
-        let found = rows::one(select.fetch_optional(&mut *transaction).await?)?;
-        let Some(mut subscriber): Option<Subscriber> = found else { return Ok(None) };
+        let Some(before) = find(&mut transaction, id).await? else { return Ok(None) };
+        let mut subscriber = before.clone();
         change(&mut subscriber);
         subscriber.id = id.clone();
         put(&mut transaction, UPDATE, &subscriber).await?;
+        let entry = AuditEntry::of_subscriber(by, Some(&before), Some(&subscriber));
+        audit::note(&mut transaction, entry.as_ref()).await?;
         transaction.commit().await?;
         Ok(Some(subscriber))
     }
 
-    pub(super) async fn delete(&self, id: &SubscriberId) -> Result<bool, Failure> {
+    pub(super) async fn delete(&self, id: &SubscriberId, by: By) -> Result<bool, Failure> {
         loop {
             let some = sqlx::query(DELETE_DELIVERIES).bind(id.as_str()).bind(SOME);
             if some.execute(&self.writer).await?.rows_affected() < SOME.into() {
                 break;
             }
         }
-        let delete = sqlx::query(DELETE).bind(id.as_str());
-        Ok(delete.execute(&self.writer).await?.rows_affected() > 0)
+        let mut transaction = self.begin_write().await?;
+        let Some(before) = find(&mut transaction, id).await? else { return Ok(false) };
+        sqlx::query(DELETE).bind(id.as_str()).execute(&mut *transaction).await?;
+        let entry = AuditEntry::of_subscriber(by, Some(&before), None);
+        audit::note(&mut transaction, entry.as_ref()).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     pub(super) async fn all(&self) -> Result<Vec<Subscriber>, Failure> {
         rows::all(sqlx::query_as::<_, SubscriberRow>(ALL).fetch_all(&self.readers).await?)
     }
+}
+
+async fn find(
+    connection: &mut SqliteConnection,
+    id: &SubscriberId,
+) -> Result<Option<Subscriber>, Failure> {
+    let select = sqlx::query_as::<_, SubscriberRow>(SELECT).bind(id.as_str());
+    rows::one(select.fetch_optional(connection).await?)
 }
 
 /// For both statements, whose parameters are the same. Returns how many rows it wrote.

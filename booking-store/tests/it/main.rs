@@ -9,3 +9,4 @@ mod postgres;
 mod shared;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod unaudited;

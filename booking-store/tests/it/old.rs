@@ -8,16 +8,16 @@
 use std::sync::Arc;
 
 use booking_core::testing::fixtures::{
-    as_client, as_therapist, booked, client, hour, key, meeting, minute, now, other_client,
-    other_therapist, slot, start, text, therapist, user, window,
+    as_client, as_therapist, audited, booked, by, client, hour, key, meeting, minute, now,
+    other_client, other_therapist, slot, start, text, therapist, user, window,
 };
 use booking_core::testing::{Harness, World};
 use booking_core::{
     AppointmentCancelled, AppointmentCompleted, AppointmentRescheduled, AttendanceStatus,
-    AvailabilityId, AvailabilitySlot, BookRequest, Booking, BookingError, Change, CountedIds,
-    DeliveryQuery, Event, EventId, EventPayload, EventQuery, ExpectedVersion, Meeting, MeetingId,
-    MeetingStatus, MeetingType, MeetingUrl, Refusal, SessionDuration, StoreError, Subscriber,
-    SubscriberId, User, Write,
+    AuditAction, AuditQuery, AvailabilityId, AvailabilitySlot, BookRequest, Booking, BookingError,
+    Change, CountedIds, DeliveryQuery, Event, EventId, EventPayload, EventQuery, ExpectedVersion,
+    Meeting, MeetingId, MeetingStatus, MeetingType, MeetingUrl, Refusal, SessionDuration,
+    StoreError, Subscriber, SubscriberId, User, Write,
 };
 use chrono::{TimeDelta, Weekday};
 use chrono_tz::Tz;
@@ -29,13 +29,13 @@ const NASTY: &str = "Zoë's \"50 %\" — \\n, 👩‍⚕️\n\tand ';DROP TABLE 
 pub(crate) async fn write(harness: Harness) {
     let world = World::new(harness).await;
     for user in users() {
-        world.directory().put_user(&user).await.unwrap();
+        world.directory().put_user(&user, by()).await.unwrap();
     }
     world.open(&other_therapist()).await;
     let events = events();
     let writes = meetings().into_iter().map(Write::InsertMeeting);
     let slots = slots().into_iter().map(Write::InsertAvailability);
-    let writes = writes.chain(slots).collect();
+    let writes = writes.chain(slots).map(audited).collect();
     world.apply(Change { writes, events, record: None }).await;
     // The last one by the service, under a key.
     let answered = once(&world).await.unwrap();
@@ -98,7 +98,7 @@ pub(crate) async fn check_log(harness: Harness, events: &[Event], numbers: &[i64
         settings: serde_json::Value::Null,
         created_at: now(),
     };
-    assert!(outbox.add_subscriber(&subscriber).await.unwrap());
+    assert!(outbox.add_subscriber(&subscriber, by()).await.unwrap());
     let world = World::new(harness).await;
     world.open(&therapist()).await;
     world.book_hour(hour(9)).await.unwrap();
@@ -138,6 +138,9 @@ async fn goes_on(world: &World) {
     let after = world.events().await;
     let news: Vec<u64> = after.iter().map(|new| new.sequence).filter(|new| *new > before).collect();
     assert_eq!(news.len(), 3, "what is new comes after what was there");
+    let cancelled = AuditQuery { subject: Some(live.id.to_string()), ..AuditQuery::latest(1) };
+    let entries = world.audit().entries(&cancelled).await.unwrap();
+    assert_eq!(entries[0].action, AuditAction::MeetingCancelled, "and is on record");
     world.assert_no_overlap().await;
 }
 

@@ -22,6 +22,7 @@
 
 mod arrivals;
 mod ask;
+mod audited;
 mod check;
 mod database;
 mod delivery;
@@ -100,6 +101,7 @@ async fn run(seed: u64, operations: usize) -> Figures {
     let history = world.history();
     let mut violations = check::check(&history, &found);
     violations.extend(delivered.check(&database, &world.sinks).await);
+    violations.extend(audited::check(&history, &found, &audited::read(&database).await));
     let took = begun.elapsed();
     let mut figures = Figures::of(&world, &history, &found, faults, took, violations);
     figures.delivered = delivered;

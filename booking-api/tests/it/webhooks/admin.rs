@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::practice::Practice;
 use super::receiver::{Receiver, Reply};
+use crate::by::by;
 
 const WEBHOOKS: &str = "/booking/webhooks";
 const SOMEWHERE: &str = "https://crm.example.com/hooks/booking?tenant=7";
@@ -178,7 +179,7 @@ async fn other_subscribers_are_not_shown() {
         settings: Value::Null,
         created_at: "2024-01-01T00:00:00Z".parse().unwrap(),
     };
-    practice.store.add_subscriber(&log).await.unwrap();
+    practice.store.add_subscriber(&log, by()).await.unwrap();
     practice.admin().get(WEBHOOKS).await.expect(200).check_text("[]");
     practice.admin().get(&path("log")).await.refused(404, "webhook_not_found");
     practice.admin().delete(&path("log")).await.refused(404, "webhook_not_found");

@@ -15,6 +15,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use poem::listener::TcpAcceptor;
 use serde_json::{Value, json};
 
+use crate::by::by;
 use crate::caller::{Answer, Caller};
 
 /// How long receivers may take here.
@@ -82,10 +83,10 @@ impl Practice {
                 email: Email::new("some@example.com").unwrap(),
                 zone: None,
             };
-            self.store.put_user(&user).await.unwrap();
+            self.store.put_user(&user, by()).await.unwrap();
         }
         let (client, therapist) = (actor(Role::Client), actor(Role::Therapist));
-        self.store.relate(&client.id, &therapist.id).await.unwrap();
+        self.store.relate(&client.id, &therapist.id, by()).await.unwrap();
         let window = Window::new("00:00".parse().unwrap(), "24:00".parse().unwrap()).unwrap();
         for weekday in WEEKDAYS {
             let new = NewAvailability { weekday, window, notes: None };

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::practice::Practice;
 use super::receiver::{Received, Receiver, Reply};
+use crate::by::by;
 
 const OK: Reply = Reply::Status(200, "");
 
@@ -103,7 +104,7 @@ async fn a_secret_is_shown_once() {
         subscriber.is_active = true;
         subscriber.settings["secrets"] = json!([first]);
     };
-    practice.store.change_subscriber(&subscribers[0].id, &broken).await.unwrap();
+    practice.store.change_subscriber(&subscribers[0].id, &broken, by()).await.unwrap();
     practice.book(1).await;
     assert_eq!(practice.deliver().await, (0, 2));
     let listed = admin.get(&format!("{path}/deliveries")).await.expect(200);

@@ -30,6 +30,13 @@ async fn tables_of_version_1_are_brought_up_to_date() {
 }
 
 #[tokio::test]
+async fn tables_of_version_2_are_brought_up_to_date() {
+    let database = Database::blank();
+    sql(&database.url, include_str!("../old/postgres-0002.sql"));
+    old::check(harness(&database).await).await;
+}
+
+#[tokio::test]
 async fn tables_of_a_later_version_are_left_alone() {
     let database = Database::new();
     sql(&database.url, "INSERT INTO _sqlx_migrations VALUES (9999, 'later', now(), TRUE, '', 0)");

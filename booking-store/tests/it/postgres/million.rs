@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use booking_core::testing::World;
 use booking_core::testing::fixtures::{
-    as_client, as_therapist, client, hour, key, minute, now, start, therapist,
+    as_client, as_therapist, by, client, hour, key, minute, now, start, therapist,
 };
 use booking_core::{
-    Attempt, BookRequest, BookingError, Claim, Claimed, Deliveries, ExpectedVersion, MeetingFilter,
-    Outcome, Refusal, SessionDuration, Settled, Subscriber, SubscriberId,
+    Attempt, AuditQuery, BookRequest, BookingError, Claim, Claimed, Deliveries, ExpectedVersion,
+    MeetingFilter, Outcome, Refusal, SessionDuration, Settled, Subscriber, SubscriberId,
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
@@ -28,7 +28,7 @@ const MAX_ROWS: u64 = 200;
 const MAX_BLOCKS_OF_CALL: i64 = 250;
 
 /// Hot statements by a phrase that is in no other, and what they are asked.
-const HOT: [(&str, &str); 10] = [
+const HOT: [(&str, &str); 17] = [
     ("ORDER BY person_id FOR UPDATE", "ARRAY['client_123', 'therapist_456']"),
     (
         "has_earlier",
@@ -63,6 +63,32 @@ const HOT: [(&str, &str); 10] = [
     ("FROM directory_user", "ARRAY['client_123', 'therapist_456']"),
     ("FROM outbox WHERE position >", "999900, 100"),
     ("position IS NULL)", ""),
+    ("WHERE (at, id) <", "'-infinity', 'infinity', '00000000-0000-0000-0000-000000000000', 51"),
+    // From the midst, of who did much, of who did little, and of who did nothing since.
+    (
+        "(author_id, at, id)",
+        "'-infinity', '2023-06-01', '00000000-0000-0000-0000-000000000000', 51, 'admin_1'",
+    ),
+    (
+        "(author_id, at, id)",
+        "'2023-06-01', '2023-12-01', '00000000-0000-0000-0000-000000000000', 51, 'client_124'",
+    ),
+    (
+        "(author_id, at, id)",
+        "'2023-06-01', 'infinity', '00000000-0000-0000-0000-000000000000', 51, 'admin_1'",
+    ),
+    (
+        "(subject_id, at, id)",
+        "'-infinity', 'infinity', '00000000-0000-0000-0000-000000000000', 51, 'meeting_456789',
+         'client_6789', NULL",
+    ),
+    // In all three places.
+    (
+        "(person_1, at, id)",
+        "'-infinity', '2023-12-01', '00000000-0000-0000-0000-000000000000', 51, 'therapist_456',
+         NULL",
+    ),
+    ("DELETE FROM audit_entry", "'2023-06-01', 51"),
 ];
 
 /// A new meeting, a change of an old one, an event, and a record under a key.
@@ -75,7 +101,12 @@ const BOOKS: &str = "
     ARRAY[NULL, NULL], ARRAY[now(), now()], ARRAY[now(), now()],
     '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}',
     ARRAY[gen_random_uuid()], ARRAY[gen_random_uuid()], ARRAY[now()], ARRAY['{}'],
-    'client_123', 'a-key', decode(repeat('00', 32), 'hex'), '{}', '2024-01-01', '2024-01-02'";
+    'client_123', 'a-key', decode(repeat('00', 32), 'hex'), '{}', '2024-01-01', '2024-01-02',
+    ARRAY[now(), now()], ARRAY[gen_random_uuid(), gen_random_uuid()],
+    ARRAY['client_123', 'client_124'], ARRAY['client', 'client'],
+    ARRAY['meeting.created', 'meeting.updated'], ARRAY['meeting', 'meeting'],
+    ARRAY['meeting_1', 'meeting_2'], ARRAY['client_123', 'client_124'],
+    ARRAY['therapist_456', 'therapist_457'], ARRAY[NULL, 'therapist_458'], ARRAY['{}', '{}']";
 
 #[tokio::test]
 async fn a_million_meetings_are_as_quick_as_a_few() {
@@ -111,7 +142,10 @@ async fn explain(
     statement: &str,
     asked: &str,
 ) -> Value {
-    let prepare = format!("PREPARE hot AS {statement}; BEGIN; SET LOCAL plan_cache_mode = {plans}");
+    let prepare = format!(
+        "PREPARE hot AS {statement}; BEGIN; SET LOCAL plan_cache_mode = {plans};
+         SET LOCAL booking.forgets_audit = 'on'"
+    );
     sqlx::raw_sql(AssertSqlSafe(prepare)).execute(&mut *connection).await.unwrap();
     let explain = "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) EXECUTE hot";
     let asked = if asked.is_empty() { String::new() } else { format!("({asked})") };
@@ -142,7 +176,7 @@ async fn check_calls(database: &Database) {
     let (john, jane) = (as_client(&client()), as_therapist(&therapist()));
     let any = ExpectedVersion::Any;
     let store = open(database).await;
-    assert!(store.add_subscriber(&everything_for(crm())).await.unwrap());
+    assert!(store.add_subscriber(&everything_for(crm()), by()).await.unwrap());
     store.close().await;
     let filled = Looked::at(database).await;
     check_call(database, "booking", async |world, n| {
@@ -184,6 +218,12 @@ async fn check_calls(database: &Database) {
         let from = Some(hour(-40 * n));
         let filter = MeetingFilter { from, limit: 50, ..MeetingFilter::default() };
         assert_eq!(world.booking.meetings(&jane, &filter).await.unwrap().items.len(), 50);
+    })
+    .await;
+    check_call(database, "a page of the audit log", async |world, n| {
+        let to = Some(now() - TimeDelta::days(n));
+        let query = AuditQuery { person: Some(therapist()), to, ..AuditQuery::latest(50) };
+        assert_eq!(world.audit().entries(&query).await.unwrap().len(), 50);
     })
     .await;
     check_call(database, "delivery", async |world, n| {

@@ -6,6 +6,7 @@
 ALTER TABLE meeting SET (autovacuum_enabled = FALSE);
 ALTER TABLE busy SET (autovacuum_enabled = FALSE);
 ALTER TABLE outbox SET (autovacuum_enabled = FALSE);
+ALTER TABLE audit_entry SET (autovacuum_enabled = FALSE);
 ALTER TABLE idempotency_record SET (autovacuum_enabled = FALSE);
 
 -- What triggers and indexes do row by row comes afterwards, at once.
@@ -56,6 +57,33 @@ BEGIN
     END LOOP;
 END $$;
 ALTER TABLE meeting ENABLE TRIGGER USER;
+
+-- Each was booked by its client: an entry for each, and one for every user of the directory.
+DROP INDEX audit_entry_by_author, audit_entry_by_subject, audit_entry_by_person_1,
+    audit_entry_by_person_2, audit_entry_by_person_3;
+INSERT INTO audit_entry (
+    at, id, author_id, author_role, action, subject_kind, subject_id, person_1, person_2, fields
+)
+SELECT
+    timestamptz '2023-01-01T00:00Z' + n * interval '30 seconds', id, client_id, 'client',
+    'meeting.created', 'meeting', 'meeting_' || n, client_id, therapist_id,
+    '{"changes": [{"field": "status", "before": null, "after": "SCHEDULED"}], "withheld": []}'
+FROM meeting CROSS JOIN LATERAL (
+    SELECT ('x' || right(id::text, 8))::bit(32)::bigint AS n
+) AS numbered
+WHERE title <> '';
+INSERT INTO audit_entry (
+    at, id, author_id, author_role, action, subject_kind, subject_id, person_1, person_3, fields
+)
+SELECT
+    timestamptz '2022-12-31T00:00Z', gen_random_uuid(), 'admin_1', 'admin', 'user.created', 'user',
+    'client_' || n, 'client_' || n, 'therapist_' || n, '{"changes": [], "withheld": []}'
+FROM generate_series(0, 9999) AS n;
+CREATE INDEX audit_entry_by_author ON audit_entry (author_id, at, id);
+CREATE INDEX audit_entry_by_subject ON audit_entry (subject_id, at, id);
+CREATE INDEX audit_entry_by_person_1 ON audit_entry (person_1, at, id) WHERE person_1 IS NOT NULL;
+CREATE INDEX audit_entry_by_person_2 ON audit_entry (person_2, at, id) WHERE person_2 IS NOT NULL;
+CREATE INDEX audit_entry_by_person_3 ON audit_entry (person_3, at, id) WHERE person_3 IS NOT NULL;
 
 INSERT INTO busy (meeting_id, person_id, during)
 SELECT id, person_id, tstzrange(start_at, start_at + duration_minutes * interval '1 minute')

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use booking_core::testing::fixtures::{client, hour, meeting, therapist};
+use booking_core::testing::fixtures::{audited, client, hour, meeting, therapist};
 use booking_core::testing::race;
 use booking_core::{Change, ChangeError, Scope, Store, StoreError, Write};
 use booking_store::PostgresStore;
@@ -20,7 +20,7 @@ const BOUND: Duration = Duration::from_secs(12);
 
 async fn insert(store: &PostgresStore, n: i64) -> Result<Change, ChangeError> {
     let scope = Scope { people: [client(), therapist()].into(), ..Scope::default() };
-    let writes = vec![Write::InsertMeeting(meeting(&client(), &therapist(), hour(n)))];
+    let writes = vec![audited(Write::InsertMeeting(meeting(&client(), &therapist(), hour(n))))];
     let change = Change { writes, ..Change::default() };
     store.change(&scope, &|_| Ok(change.clone())).await
 }

@@ -158,8 +158,14 @@ async fn harness(way: Way) -> Harness {
     };
     let locks = PgPoolOptions::new().max_connections(32).connect(&direct).await.unwrap();
     let store = Faulty { inner: inner.clone(), locks, way, changes: AtomicU32::default() };
-    let (outbox, directory) = (Arc::new(inner.clone()), Arc::new(inner));
-    Harness { store: Arc::new(store), outbox, directory, keep: Box::new(()) }
+    let (outbox, directory) = (Arc::new(inner.clone()), Arc::new(inner.clone()));
+    Harness {
+        store: Arc::new(store),
+        outbox,
+        directory,
+        audit: Arc::new(inner),
+        keep: Box::new(()),
+    }
 }
 
 /// The way to a server on which transactions get another isolation level than they ask for.

@@ -2,7 +2,8 @@
 
 use booking_core::testing::World;
 use booking_core::testing::fixtures::{
-    client, hour, meeting, minute, other_client, other_therapist, slot, therapist, window,
+    audited, client, hour, meeting, minute, now, other_client, other_therapist, slot, therapist,
+    window,
 };
 use booking_core::{
     Change, ChangeError, Meeting, MeetingQuery, MeetingStatus, Scope, SessionDuration, StoreError,
@@ -14,6 +15,7 @@ use sqlx::{Connection, PgConnection};
 
 use super::server::{Database, sql};
 use super::{open, world};
+use crate::unaudited;
 
 async fn refused(database: &Database, statement: &'static str) -> Option<String> {
     let mut connection = PgConnection::connect(&database.url).await.unwrap();
@@ -27,7 +29,8 @@ async fn write(world: &World, write: Write) -> Result<Change, ChangeError> {
 
 async fn write_all(world: &World, writes: &[Write]) -> Result<Change, ChangeError> {
     let scope = Scope { people: [client(), therapist()].into(), ..Scope::default() };
-    let change = |_: &_| Ok(Change { writes: writes.to_vec(), ..Change::default() });
+    let writes: Vec<_> = writes.iter().cloned().map(audited).collect();
+    let change = |_: &_| Ok(Change { writes: writes.clone(), ..Change::default() });
     world.change(&scope, &change).await
 }
 
@@ -163,6 +166,45 @@ async fn the_walls_stand_for_everybody() {
     let copy = "BEGIN; CREATE TEMPORARY TABLE gone AS TABLE meeting; DELETE FROM meeting;
         INSERT INTO meeting TABLE gone; COMMIT";
     assert_eq!(refused(&database, copy).await, None);
+}
+
+/// Nobody mends what the audit log says, or takes anything out of it but what is too old.
+#[tokio::test]
+async fn entries_of_the_audit_log_stay() {
+    let database = Database::new();
+    let world = world(open(&database).await).await;
+    world.insert(&[meeting(&client(), &therapist(), hour(10))]).await;
+    let before = world.entries().await;
+    for statement in [
+        "UPDATE audit_entry SET author_id = 'somebody'",
+        "UPDATE audit_entry SET author_id = 'somebody' WHERE author_id = 'nobody'",
+        "DELETE FROM audit_entry",
+        "TRUNCATE audit_entry",
+        "SET booking.forgets_audit = 'on'; TRUNCATE audit_entry",
+    ] {
+        let told = refused(&database, statement).await.unwrap();
+        assert!(told.contains("stay as they are"), "{told}");
+    }
+    assert_eq!(world.entries().await, before);
+    let later = now() + chrono::TimeDelta::days(1);
+    let gone = world.audit().forget_audit(later, 1_000).await.unwrap();
+    assert_eq!(usize::try_from(gone).unwrap(), before.len());
+    // What is forgotten leaves no door open.
+    world.insert(&[meeting(&client(), &therapist(), hour(12))]).await;
+    assert!(refused(&database, "DELETE FROM audit_entry").await.is_some());
+}
+
+/// What has no entry does not happen, whoever changes it.
+#[tokio::test]
+async fn nothing_changes_without_its_entry() {
+    let database = Database::new();
+    let world = world(open(&database).await).await;
+    unaudited::prepare(&world).await;
+    let full = "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql
+            AS $$ BEGIN RAISE disk_full; END $$;
+        CREATE TRIGGER no_room BEFORE INSERT ON audit_entry EXECUTE FUNCTION no_room()";
+    sql(&database.url, full);
+    unaudited::assert_refused(&world).await;
 }
 
 #[tokio::test]

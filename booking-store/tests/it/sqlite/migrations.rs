@@ -36,6 +36,14 @@ async fn tables_of_version_1_are_brought_up_to_date() {
 }
 
 #[tokio::test]
+async fn tables_of_version_2_are_brought_up_to_date() {
+    let (_folder, path) = new_file();
+    std::fs::File::create(&path).unwrap();
+    run(&path, include_str!("../old/sqlite-0002.sql")).await;
+    old::check(harness(&path).await).await;
+}
+
+#[tokio::test]
 async fn tables_of_a_later_version_are_left_alone() {
     let (_folder, path) = new_file();
     open(&path).await.close().await;

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use booking_core::testing::fixtures::{
-    booked, client, hour, meeting, minute, other_client, other_therapist, slot, therapist, window,
+    audited, booked, client, hour, meeting, minute, now, other_client, other_therapist, slot,
+    therapist, window,
 };
 use booking_core::testing::{World, race};
 use booking_core::{Change, ChangeError, Meeting, MeetingStatus, Scope, StoreError, Write};
@@ -12,6 +13,7 @@ use chrono::Weekday;
 use sqlx::{Connection, SqliteConnection};
 
 use super::{connect, new_file, open, world};
+use crate::unaudited;
 
 async fn sql(connection: &mut SqliteConnection, statement: &'static str) -> Result<u64, String> {
     let result = sqlx::raw_sql(statement).execute(connection).await;
@@ -20,6 +22,7 @@ async fn sql(connection: &mut SqliteConnection, statement: &'static str) -> Resu
 
 async fn write(world: &World, write: Write) -> Result<Change, ChangeError> {
     let scope = Scope { people: [client(), therapist()].into(), ..Scope::default() };
+    let write = audited(write);
     let change = |_: &_| Ok(Change { writes: vec![write.clone()], ..Change::default() });
     world.change(&scope, &change).await
 }
@@ -118,6 +121,40 @@ async fn the_walls_stand_for_everybody() {
     }
 }
 
+/// Nobody mends what the audit log says, or takes anything out of it but what is too old.
+#[tokio::test]
+async fn entries_of_the_audit_log_stay() {
+    let (_folder, path) = new_file();
+    let world = world(open(&path).await).await;
+    let mut connection = connect(&path).await;
+    world.insert(&[meeting(&client(), &therapist(), hour(10))]).await;
+    let before = world.entries().await;
+    for statement in ["UPDATE audit_entry SET author_id = 'somebody'", "DELETE FROM audit_entry"] {
+        let told = sql(&mut connection, statement).await.unwrap_err();
+        assert!(told.contains("stay as they are"), "{told}");
+    }
+    assert_eq!(world.entries().await, before);
+    let later = now() + chrono::TimeDelta::days(1);
+    let gone = world.audit().forget_audit(later, 1_000).await.unwrap();
+    assert_eq!(usize::try_from(gone).unwrap(), before.len());
+    // What is forgotten leaves no door open.
+    world.insert(&[meeting(&client(), &therapist(), hour(12))]).await;
+    assert!(sql(&mut connection, "DELETE FROM audit_entry").await.is_err());
+}
+
+/// What has no entry does not happen, whoever changes it.
+#[tokio::test]
+async fn nothing_changes_without_its_entry() {
+    let (_folder, path) = new_file();
+    let world = world(open(&path).await).await;
+    let mut connection = connect(&path).await;
+    unaudited::prepare(&world).await;
+    let full = "CREATE TRIGGER full BEFORE INSERT ON audit_entry
+        BEGIN SELECT RAISE(ABORT, 'the disk is full'); END";
+    sql(&mut connection, full).await.unwrap();
+    unaudited::assert_refused(&world).await;
+}
+
 #[tokio::test]
 async fn what_should_not_be_there_is_an_error() {
     let (_folder, path) = new_file();
@@ -170,7 +207,7 @@ async fn a_transaction_that_sqlite_ends_leaves_the_writer_usable() {
     let before = world.everything().await;
     let meeting = meeting(&client(), &therapist(), hour(10));
     let change = Change {
-        writes: vec![Write::InsertMeeting(meeting.clone())],
+        writes: vec![audited(Write::InsertMeeting(meeting.clone()))],
         events: vec![booked(&meeting)],
         record: None,
     };

@@ -44,6 +44,8 @@ pub(crate) enum Fault {
     Undelivered,
     /// An event that came to somebody, and is not in the outbox.
     Uncommitted,
+    /// A change without its entry of the audit log, with two, or an entry without its change.
+    Unrecorded,
     /// A meeting's events that came, or joined the log, in another order than they were written.
     Disorder,
 }

@@ -1,0 +1,205 @@
+//! What every operation is asked for.
+
+use serde_json::{Value, json};
+
+use super::Who;
+use super::practice::Practice;
+
+/// What a request is about: what stands for the parameters of its path, its query and its body.
+#[derive(Debug, Default)]
+pub(super) struct Ask {
+    pub(super) path: Vec<(&'static str, String)>,
+    pub(super) query: String,
+    pub(super) body: Option<Value>,
+}
+
+/// In how many relations to what it is about everybody asks for each operation.
+pub(super) const RELATIONS: &[(&str, &[&str])] = &[
+    (
+        "createMeeting",
+        &["related", "unrelated", "for somebody else", "with somebody else", "unknown therapist"],
+    ),
+    ("listMeetings", &["own"]),
+    ("getMeeting", &["own", "other's", "unknown"]),
+    (
+        "updateMeeting",
+        &[
+            "own",
+            "own, the therapist's notes",
+            "own, another therapist",
+            "own, to an unrelated therapist",
+            "other's",
+            "unknown",
+        ],
+    ),
+    ("cancelMeeting", &["own", "other's", "unknown"]),
+    ("cancelMeetingWithReason", &["own", "other's", "unknown"]),
+    ("createAvailability", &["own"]),
+    ("listAvailability", &["own"]),
+    ("updateAvailability", &["own", "other's", "unknown"]),
+    ("deleteAvailability", &["own", "other's", "unknown"]),
+    ("listSlots", &["related", "unrelated", "unknown therapist"]),
+    ("streamSlots", &["related", "unrelated", "unknown therapist"]),
+    ("streamEvents", &["own"]),
+    ("putUser", &["oneself", "somebody else", "new"]),
+    ("getUser", &["oneself", "somebody else", "unknown"]),
+    ("putRelationship", &["own", "other's", "unknown"]),
+    ("deleteRelationship", &["own", "other's", "unknown"]),
+    ("listAuditEntries", &["all", "oneself", "somebody else"]),
+    ("createWebhook", &["new"]),
+    ("listWebhooks", &["all"]),
+    ("getWebhook", &["known", "unknown"]),
+    ("updateWebhook", &["known", "unknown"]),
+    ("deleteWebhook", &["known", "unknown"]),
+    ("rotateWebhookSecret", &["known", "unknown"]),
+    ("testWebhook", &["known", "unknown"]),
+    ("listWebhookDeliveries", &["known", "unknown"]),
+    ("replayWebhookDeliveries", &["known", "unknown"]),
+];
+
+impl Practice {
+    /// What `who` asks for, all of it fresh: no cell gets in the way of another.
+    pub(super) async fn ask(&self, operation: &str, relation: &str, who: Who) -> Ask {
+        self.relate().await;
+        match operation {
+            "createMeeting" => ask().body(self.booking(relation, who)),
+            "getMeeting" => self.of_meeting(relation).await,
+            "updateMeeting" => self.of_meeting(relation).await.body(changes(relation)),
+            "cancelMeeting" => self.of_meeting(relation).await,
+            "cancelMeetingWithReason" => {
+                self.of_meeting(relation).await.body(json!({"reason": "Ill"}))
+            }
+            "createAvailability" => ask().body(self.window()),
+            "updateAvailability" => {
+                self.of_slot(relation).await.body(json!({"isAvailable": false}))
+            }
+            "deleteAvailability" => self.of_slot(relation).await,
+            "listSlots" | "streamSlots" => {
+                let therapist = therapist(relation);
+                ask().query(format!("?therapistId={therapist}&date=2024-01-15"))
+            }
+            "putUser" => ask().path("id", somebody(relation, who)).body(user(who)),
+            "getUser" => ask().path("id", somebody(relation, who)),
+            "putRelationship" | "deleteRelationship" => {
+                let (client, therapist) = match relation {
+                    "own" => ("client_123", "therapist_456"),
+                    "other's" => ("client_124", "therapist_457"),
+                    _ => ("client_999", "therapist_999"),
+                };
+                ask().path("client_id", client).path("therapist_id", therapist)
+            }
+            "listAuditEntries" if relation != "all" => {
+                ask().query(format!("?person={}", somebody(relation, who)))
+            }
+            "createWebhook" => ask().body(json!({"url": "http://127.0.0.1:9/"})),
+            "updateWebhook" => self.of_webhook(relation).await.body(json!({"isActive": false})),
+            "replayWebhookDeliveries" => self.of_webhook(relation).await.body(json!({})),
+            "getWebhook"
+            | "deleteWebhook"
+            | "rotateWebhookSecret"
+            | "testWebhook"
+            | "listWebhookDeliveries" => self.of_webhook(relation).await,
+            _ => ask(),
+        }
+    }
+
+    fn booking(&self, relation: &str, who: Who) -> Value {
+        let with = |client: &str, therapist: &str| {
+            let start = self.fresh_start();
+            let mut body = json!({"startTime": start, "duration": 30, "therapistId": therapist});
+            if who == Who::Therapist || client != "client_123" {
+                body["clientId"] = json!(client);
+            }
+            body
+        };
+        match (relation, who) {
+            ("related", _) => with("client_123", "therapist_456"),
+            // Of each, the one whom the caller is not related to.
+            ("unrelated", Who::Therapist) => with("client_125", "therapist_456"),
+            ("unrelated", _) => with("client_123", "therapist_457"),
+            ("for somebody else", _) => with("client_124", "therapist_456"),
+            ("with somebody else", _) => with("client_124", "therapist_457"),
+            _ => with("client_123", "therapist_999"),
+        }
+    }
+
+    async fn of_meeting(&self, relation: &str) -> Ask {
+        let id = match relation.split(',').next() {
+            Some("own") => self.meeting("client_123", "therapist_456").await,
+            Some("other's") => self.meeting("client_124", "therapist_457").await,
+            _ => "meeting_01h455vb4pex5vsknk084sn02q".to_owned(),
+        };
+        ask().path("id", id)
+    }
+
+    async fn of_slot(&self, relation: &str) -> Ask {
+        let id = match relation {
+            "own" => self.slot("therapist_456").await,
+            "other's" => self.slot("therapist_457").await,
+            _ => "avail_01h455vb4pex5vsknk084sn02q".to_owned(),
+        };
+        ask().path("id", id)
+    }
+
+    async fn of_webhook(&self, relation: &str) -> Ask {
+        let id = match relation {
+            "known" => self.webhook().await,
+            _ => "webhook_01h455vb4pex5vsknk084sn02q".to_owned(),
+        };
+        ask().path("id", id)
+    }
+}
+
+fn ask() -> Ask {
+    Ask::default()
+}
+
+impl Ask {
+    fn path(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.path.push((name, value.into()));
+        self
+    }
+
+    fn query(self, query: String) -> Self {
+        Self { query, ..self }
+    }
+
+    fn body(self, body: Value) -> Self {
+        Self { body: Some(body), ..self }
+    }
+}
+
+/// What is to change about a meeting.
+fn changes(relation: &str) -> Value {
+    match relation {
+        "own, the therapist's notes" => json!({"sessionNotes": "Calm."}),
+        "own, another therapist" => json!({"therapistId": "therapist_458"}),
+        "own, to an unrelated therapist" => json!({"therapistId": "therapist_457"}),
+        _ => json!({"title": "Another"}),
+    }
+}
+
+fn therapist(relation: &str) -> &'static str {
+    match relation {
+        "related" => "therapist_456",
+        "unrelated" => "therapist_457",
+        _ => "therapist_999",
+    }
+}
+
+fn somebody(relation: &str, who: Who) -> &'static str {
+    match (relation, who) {
+        ("oneself", Who::Therapist) => "therapist_456",
+        ("oneself", Who::Admin) => "admin_1",
+        ("oneself", _) => "client_123",
+        ("somebody else", _) => "client_124",
+        ("new", _) => "client_998",
+        _ => "client_999",
+    }
+}
+
+/// As somebody would be who wanted to be more.
+fn user(who: Who) -> Value {
+    let role = if who == Who::Admin { "client" } else { "admin" };
+    json!({"role": role, "firstName": "A", "lastName": "B", "email": "a@example.com"})
+}

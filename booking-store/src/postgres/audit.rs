@@ -1,0 +1,165 @@
+//! The audit log.
+
+use async_trait::async_trait;
+use booking_core::{AuditEntry, AuditLog, AuditQuery, StoreError, UserId};
+use chrono::{DateTime, Utc};
+use sqlx::types::Json;
+use sqlx::{Connection, PgConnection};
+use uuid::Uuid;
+
+use super::read::bound;
+use super::{BEGIN, PostgresStore};
+use crate::audit_rows::{self, AuditFields, AuditRow};
+use crate::error::Failure;
+use crate::rows;
+
+#[async_trait]
+impl AuditLog for PostgresStore {
+    async fn entries(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, StoreError> {
+        self.readers.call(async |connection| entries(connection, query).await).await
+    }
+
+    async fn forget_audit(&self, before: DateTime<Utc>, limit: u32) -> Result<u32, StoreError> {
+        let call = || self.relays.call(async |one| forget(one, before, limit).await);
+        self.relays.persist(call).await
+    }
+}
+
+/// Entries to write, as columns.
+#[derive(Default)]
+pub(super) struct Entries {
+    pub(super) at: Vec<DateTime<Utc>>,
+    pub(super) id: Vec<Uuid>,
+    pub(super) author_id: Vec<String>,
+    pub(super) author_role: Vec<String>,
+    pub(super) action: Vec<String>,
+    pub(super) subject_kind: Vec<String>,
+    pub(super) subject_id: Vec<String>,
+    pub(super) people: [Vec<Option<String>>; 3],
+    pub(super) fields: Vec<String>,
+}
+
+impl Entries {
+    pub(super) fn push(&mut self, entry: &AuditEntry) -> Result<(), Failure> {
+        self.at.push(entry.at);
+        self.id.push(entry.id.uuid());
+        self.author_id.push(entry.author.id());
+        self.author_role.push(entry.author.role().to_owned());
+        self.action.push(entry.action.as_str().to_owned());
+        self.subject_kind.push(entry.subject.kind.as_str().to_owned());
+        self.subject_id.push(entry.subject.id.clone());
+        for (column, person) in self.people.iter_mut().zip(audit_rows::people(entry)?) {
+            column.push(person.map(str::to_owned));
+        }
+        self.fields.push(audit_rows::fields(entry)?);
+        Ok(())
+    }
+}
+
+/// Writes the entry of a change in its transaction, which is not one of `queries/apply.sql`; none
+/// where nothing changed.
+pub(super) async fn note(
+    connection: &mut PgConnection,
+    entry: Option<&AuditEntry>,
+) -> Result<(), Failure> {
+    let Some(entry) = entry else { return Ok(()) };
+    let [person_1, person_2, person_3] = audit_rows::people(entry)?;
+    let insert = sqlx::query!(
+        "INSERT INTO audit_entry (
+            at, id, author_id, author_role, action, subject_kind, subject_id, person_1, person_2,
+            person_3, fields
+         )
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::text::json)",
+        entry.at,
+        entry.id.uuid(),
+        entry.author.id(),
+        entry.author.role(),
+        entry.action.as_str(),
+        entry.subject.kind.as_str(),
+        entry.subject.id,
+        person_1,
+        person_2,
+        person_3,
+        audit_rows::fields(entry)?,
+    );
+    insert.execute(connection).await?;
+    Ok(())
+}
+
+async fn entries(
+    connection: &mut PgConnection,
+    query: &AuditQuery,
+) -> Result<Vec<AuditEntry>, Failure> {
+    let from = bound(query.from.unwrap_or(DateTime::<Utc>::MIN_UTC));
+    let (at, id) = audit_rows::end(query).unwrap_or((DateTime::<Utc>::MAX_UTC, Uuid::nil()));
+    let (at, limit) = (bound(at), i64::from(query.limit));
+    let author = query.author.as_ref().map(UserId::as_str);
+    let person = query.person.as_ref().map(UserId::as_str);
+    let rows = match (&query.subject, person, author) {
+        (Some(subject), ..) => {
+            let select = sqlx::query_file_as!(
+                AuditRow,
+                "queries/audit_of_subject.sql",
+                from,
+                at,
+                id,
+                limit,
+                subject,
+                author,
+                person,
+            );
+            select.fetch_all(connection).await?
+        }
+        (None, Some(person), _) => {
+            let select = sqlx::query_file_as!(
+                AuditRow,
+                "queries/audit_of_person.sql",
+                from,
+                at,
+                id,
+                limit,
+                person,
+                author,
+            );
+            select.fetch_all(connection).await?
+        }
+        (None, None, Some(author)) => {
+            let select = sqlx::query_file_as!(
+                AuditRow,
+                "queries/audit_of_author.sql",
+                from,
+                at,
+                id,
+                limit,
+                author,
+            );
+            select.fetch_all(connection).await?
+        }
+        (None, None, None) => {
+            let select = sqlx::query_file_as!(AuditRow, "queries/audit.sql", from, at, id, limit);
+            select.fetch_all(connection).await?
+        }
+    };
+    rows::all(rows)
+}
+
+async fn forget(
+    connection: &mut PgConnection,
+    before: DateTime<Utc>,
+    limit: u32,
+) -> Result<u32, Failure> {
+    let mut transaction = connection.begin_with(BEGIN).await?;
+    // A trigger keeps entries from whoever does not say so.
+    let say = sqlx::query!("SELECT set_config('booking.forgets_audit', 'on', TRUE)");
+    say.fetch_one(&mut *transaction).await?;
+    let delete = sqlx::query!(
+        "DELETE FROM audit_entry WHERE (at, id) IN (
+            SELECT at, id FROM audit_entry WHERE at < $1 ORDER BY at, id LIMIT $2
+        )",
+        bound(before),
+        i64::from(limit),
+    );
+    let gone = delete.execute(&mut *transaction).await?.rows_affected();
+    transaction.commit().await?;
+    Ok(u32::try_from(gone).unwrap_or(limit))
+}
