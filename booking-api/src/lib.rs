@@ -38,6 +38,8 @@ mod params;
 mod problem;
 mod spec;
 mod streams;
+#[cfg(any(feature = "jwks", feature = "webhooks"))]
+mod tls;
 mod told;
 #[cfg(feature = "webhooks")]
 mod webhooks;
@@ -64,7 +66,9 @@ use crate::http::{Cors, Metrics, Observe, Problems, Routes, Unread, mount_prefix
 use crate::spec::{Spec, answer};
 use crate::streams::{Seats, Streams};
 
-pub use auth::{AuthError, InvalidKey, JwtVerifier, Session, Verifier};
+pub use auth::{
+    AuthError, InvalidKey, JwtSetupError, JwtVerifier, JwtVerifierBuilder, Session, Verifier,
+};
 pub use http::PromptAcceptor;
 #[cfg(feature = "nats")]
 pub use nats::{NatsOptions, NatsSetupError, NatsSink};
@@ -216,7 +220,7 @@ impl Api {
         let metrics = Metrics::new(self.seats.gauge());
         let mut routes = Routes::from_spec(&spec.value, &self.base);
         let mut app = Route::new().nest(&self.base, operations);
-        for (path, endpoint) in pages(&spec, &self.base, &self.booking, &metrics) {
+        for (path, endpoint) in pages(&spec, &self.base, self.ready(), &metrics) {
             routes = routes.with(&path.replace(":code", "{code}"), "GET, HEAD");
             app = app.at(path, get(endpoint));
         }
@@ -231,6 +235,10 @@ impl Api {
             None => answered.boxed(),
         };
         answered.with(Unread).with(Observe { routes, metrics })
+    }
+
+    fn ready(&self) -> health::Ready {
+        health::Ready(self.booking.clone(), self.verifier.clone())
     }
 
     fn parts(&self) -> (Spec, BoxEndpoint<'static, Response>) {
@@ -275,7 +283,7 @@ impl Api {
 fn pages(
     spec: &Spec,
     base: &str,
-    booking: &Booking,
+    ready: health::Ready,
     metrics: &Metrics,
 ) -> Vec<(&'static str, BoxEndpoint<'static, Response>)> {
     // The spec says where the operations are, and an app may have mounted the API anywhere.
@@ -298,7 +306,7 @@ fn pages(
         ("/openapi.yaml", page("application/yaml", &spec.yaml(), "url: ")),
         ("/problems/:code", make_sync(health::problem).boxed()),
         ("/healthz", make_sync(|_| health::alive()).boxed()),
-        ("/readyz", health::Ready(booking.clone()).boxed()),
+        ("/readyz", ready.boxed()),
         ("/metrics", make_sync(move |_| metrics.text()).boxed()),
     ]
 }

@@ -12,6 +12,7 @@ use crate::meeting::Meeting;
 use crate::store::{
     Calendars, Change, ChangeError, Decide, MeetingQuery, Scope, Store, StoreError,
 };
+use crate::user_news::{NewsOutcome, UserNews};
 
 /// A store, or a directory, that tells a [`Hub`] whose calendars it has changed, once that is
 /// committed.
@@ -107,5 +108,13 @@ impl<T: DirectoryAdmin + ?Sized> DirectoryAdmin for Announced<T> {
 
     async fn unrelate(&self, client: &UserId, therapist: &UserId) -> Result<(), StoreError> {
         self.inner.unrelate(client, therapist).await
+    }
+
+    async fn take_news(&self, news: &UserNews) -> Result<NewsOutcome, StoreError> {
+        let outcome = self.inner.take_news(news).await?;
+        if outcome == NewsOutcome::Taken {
+            self.hub.changed([&news.user]);
+        }
+        Ok(outcome)
     }
 }

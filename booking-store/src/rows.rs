@@ -179,7 +179,7 @@ fn duration(minutes: i64) -> Result<SessionDuration, Malformed> {
 }
 
 /// One of an enum's words.
-fn word<T>(what: &'static str, word: &str) -> Result<T, Malformed>
+pub(crate) fn word<T>(what: &'static str, word: &str) -> Result<T, Malformed>
 where
     T: FromStr<Err = booking_core::UnknownWord>,
 {

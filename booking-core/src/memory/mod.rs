@@ -4,16 +4,17 @@
 //! the plainest way there is, so that the other stores can be read against it.
 
 mod events;
+mod people;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use self::events::Events;
+use self::people::People;
 use crate::availability::AvailabilitySlot;
-use crate::directory::{Directory, DirectoryAdmin, User};
 use crate::id::{AvailabilityId, MeetingId, UserId};
 use crate::idempotency::{IdempotencyKey, Record};
 use crate::meeting::{Meeting, MeetingStatus};
@@ -38,8 +39,7 @@ struct State {
     availability: BTreeMap<AvailabilityId, AvailabilitySlot>,
     records: HashMap<(UserId, IdempotencyKey), Record>,
     events: Events,
-    users: HashMap<UserId, User>,
-    relationships: HashSet<(UserId, UserId)>,
+    people: People,
 }
 
 impl MemoryStore {
@@ -169,38 +169,3 @@ impl State {
 
 /// One process alone has it.
 impl Signals for MemoryStore {}
-
-#[async_trait]
-impl Directory for MemoryStore {
-    async fn users(&self, ids: &BTreeSet<UserId>) -> Result<HashMap<UserId, User>, StoreError> {
-        let state = self.state();
-        let known = ids.iter().filter_map(|id| state.users.get(id));
-        Ok(known.map(|user| (user.id.clone(), user.clone())).collect())
-    }
-
-    async fn related(&self, client: &UserId, therapist: &UserId) -> Result<bool, StoreError> {
-        Ok(self.state().relationships.contains(&(client.clone(), therapist.clone())))
-    }
-}
-
-#[async_trait]
-impl DirectoryAdmin for MemoryStore {
-    async fn put_user(&self, user: &User) -> Result<(), StoreError> {
-        self.state().users.insert(user.id.clone(), user.clone());
-        Ok(())
-    }
-
-    async fn relate(&self, client: &UserId, therapist: &UserId) -> Result<(), StoreError> {
-        let mut state = self.state();
-        if [client, therapist].iter().any(|user| !state.users.contains_key(*user)) {
-            return Err(StoreError::Corrupt("a relationship joins known users".into()));
-        }
-        state.relationships.insert((client.clone(), therapist.clone()));
-        Ok(())
-    }
-
-    async fn unrelate(&self, client: &UserId, therapist: &UserId) -> Result<(), StoreError> {
-        self.state().relationships.remove(&(client.clone(), therapist.clone()));
-        Ok(())
-    }
-}

@@ -3,12 +3,14 @@
 use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
-use booking_core::{Directory, DirectoryAdmin, StoreError, User, UserId};
+use booking_core::{
+    Directory, DirectoryAdmin, NewsOutcome, StoreError, User, UserId, UserNews,
+};
 use chrono_tz::Tz;
 use sqlx::PgConnection;
 
-use super::PostgresStore;
 use super::read::names;
+use super::{PostgresStore, user_news};
 use crate::error::Failure;
 use crate::rows::{self, UserRow};
 
@@ -36,9 +38,14 @@ impl DirectoryAdmin for PostgresStore {
     async fn unrelate(&self, client: &UserId, therapist: &UserId) -> Result<(), StoreError> {
         self.writers.call(async |connection| unrelate(connection, client, therapist).await).await
     }
+
+    async fn take_news(&self, news: &UserNews) -> Result<NewsOutcome, StoreError> {
+        let take = || self.writers.call(async |connection| user_news::take(connection, news).await);
+        self.writers.persist(take).await
+    }
 }
 
-async fn users(
+pub(super) async fn users(
     connection: &mut PgConnection,
     ids: &BTreeSet<UserId>,
 ) -> Result<HashMap<UserId, User>, Failure> {
@@ -67,7 +74,7 @@ async fn related(
     Ok(select.fetch_one(connection).await?)
 }
 
-async fn put_user(connection: &mut PgConnection, user: &User) -> Result<(), Failure> {
+pub(super) async fn put_user(connection: &mut PgConnection, user: &User) -> Result<(), Failure> {
     let put = sqlx::query!(
         "INSERT INTO directory_user (id, role, first_name, last_name, email, zone)
          VALUES ($1, $2, $3, $4, $5, $6)

@@ -13,6 +13,7 @@ mod pool;
 mod read;
 mod signals;
 mod subscribers;
+mod user_news;
 
 use std::time::Duration;
 

@@ -3,8 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
-use booking_core::{Directory, DirectoryAdmin, StoreError, User, UserId};
+use booking_core::{
+    Directory, DirectoryAdmin, NewsOutcome, StoreError, User, UserId, UserNews,
+};
 use chrono_tz::Tz;
+use sqlx::SqliteConnection;
 
 use super::SqliteStore;
 use crate::error::Failure;
@@ -47,15 +50,8 @@ impl Directory for SqliteStore {
 #[async_trait]
 impl DirectoryAdmin for SqliteStore {
     async fn put_user(&self, user: &User) -> Result<(), StoreError> {
-        let put = sqlx::query(PUT_USER)
-            .bind(user.id.as_str())
-            .bind(user.role.as_str())
-            .bind(user.first_name.as_str())
-            .bind(user.last_name.as_str())
-            .bind(user.email.as_str())
-            .bind(user.zone.map(Tz::name));
-        put.execute(&self.writer).await.map_err(Failure::from)?;
-        Ok(())
+        let mut connection = self.writer.acquire().await.map_err(Failure::from)?;
+        Ok(put_user(&mut connection, user).await?)
     }
 
     async fn relate(&self, client: &UserId, therapist: &UserId) -> Result<(), StoreError> {
@@ -69,4 +65,31 @@ impl DirectoryAdmin for SqliteStore {
         unrelate.execute(&self.writer).await.map_err(Failure::from)?;
         Ok(())
     }
+
+    async fn take_news(&self, news: &UserNews) -> Result<NewsOutcome, StoreError> {
+        Ok(self.news(news).await?)
+    }
+}
+
+pub(super) async fn user(
+    connection: &mut SqliteConnection,
+    id: &UserId,
+) -> Result<Option<User>, Failure> {
+    let select = sqlx::query_as::<_, UserRow>(USERS).bind(rows::people([id])?);
+    rows::one(select.fetch_optional(connection).await?)
+}
+
+pub(super) async fn put_user(
+    connection: &mut SqliteConnection,
+    user: &User,
+) -> Result<(), Failure> {
+    let put = sqlx::query(PUT_USER)
+        .bind(user.id.as_str())
+        .bind(user.role.as_str())
+        .bind(user.first_name.as_str())
+        .bind(user.last_name.as_str())
+        .bind(user.email.as_str())
+        .bind(user.zone.map(Tz::name));
+    put.execute(connection).await?;
+    Ok(())
 }
