@@ -29,6 +29,8 @@
 mod api;
 mod auth;
 mod body;
+#[cfg(feature = "webhooks")]
+mod clerk;
 mod dto;
 mod health;
 mod http;
@@ -69,6 +71,8 @@ use crate::streams::{Seats, Streams};
 pub use auth::{
     AuthError, InvalidKey, JwtSetupError, JwtVerifier, JwtVerifierBuilder, Session, Verifier,
 };
+#[cfg(feature = "webhooks")]
+pub use clerk::{ClerkWebhook, InvalidClerkSecret};
 pub use http::PromptAcceptor;
 #[cfg(feature = "nats")]
 pub use nats::{NatsOptions, NatsSetupError, NatsSink};
@@ -142,6 +146,13 @@ impl Api {
         self
     }
 
+    /// Adds `POST /webhooks/clerk`, beside the operations: Clerk keeps the directory's users current.
+    #[cfg(feature = "webhooks")]
+    #[must_use]
+    pub fn with_clerk_webhook(self, webhook: ClerkWebhook) -> Self {
+        self.with_endpoint("/webhooks/clerk", "POST", poem::post(webhook).boxed())
+    }
+
     /// Adds the streams: events and slots as they change. Let the server have a [`PromptAcceptor`],
     /// and say when it stops: see [`Self::closing_with`].
     #[must_use]
@@ -188,7 +199,7 @@ impl Api {
     }
 
     /// Adds an address beside the operations, with the methods that it has.
-    #[cfg(feature = "command")]
+    #[cfg(feature = "webhooks")]
     pub(crate) fn with_endpoint(
         mut self,
         path: &'static str,

@@ -85,7 +85,11 @@ impl DirectoryApi {
             let error = FieldError::at("therapistId", "is not a therapist");
             return Err(Problem::invalid(vec![error]));
         }
-        self.0.relate(&client, &therapist).await?;
+        if let Err(error) = self.0.relate(&client, &therapist).await {
+            // Somebody may have gone meanwhile, as their identity provider says.
+            let users = self.0.users(&BTreeSet::from([client, therapist])).await?;
+            return Err(if users.len() < 2 { no_such_user() } else { error.into() });
+        }
         Ok(Done::NoContent)
     }
 

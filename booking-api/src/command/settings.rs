@@ -7,9 +7,10 @@ use std::path::Path;
 use super::Failure;
 use super::cli::{EventsArgs, ServeArgs};
 use super::mistakes::Mistakes;
-use crate::auth::{JwtSetupError, is_safe_issuer};
-use crate::users::ClerkSecret;
-use crate::{InvalidKey, JwtVerifier, JwtVerifierBuilder};
+use crate::auth::is_safe_issuer;
+use crate::clerk::read_secret;
+use crate::webhooks::Secret;
+use crate::{InvalidKey, JwtSetupError, JwtVerifier, JwtVerifierBuilder};
 
 pub(super) const DATABASE_URL: &str = "--database-url (BOOKING_DATABASE_URL)";
 const ISSUER: &str = "--issuer (BOOKING_ISSUER)";
@@ -28,7 +29,7 @@ pub(super) struct Settings {
     pub(super) database_url: String,
     /// With everything but the directory.
     pub(super) verifier: JwtVerifierBuilder,
-    pub(super) clerk_webhook_secret: Option<ClerkSecret>,
+    pub(super) clerk_webhook_secret: Option<Secret>,
     pub(super) events: EventsArgs,
 }
 
@@ -56,7 +57,7 @@ impl Settings {
         }
         check_verifier(&verifier, &mut mistakes);
         let clerk_webhook_secret = args.clerk_webhook_secret.and_then(|text| {
-            ClerkSecret::new(&text).map_err(|why| mistakes.note(WEBHOOK_SECRET, why)).ok()
+            read_secret(&text).map_err(|why| mistakes.note(WEBHOOK_SECRET, why)).ok()
         });
         check_events(&args.events, &mut mistakes);
         mistakes.none()?;

@@ -28,6 +28,7 @@ pub mod dropped;
 pub mod fixtures;
 pub mod lists;
 pub mod log;
+pub mod news;
 pub mod people;
 pub mod published;
 pub mod races;
@@ -106,6 +107,7 @@ macro_rules! conformance {
         $crate::conformance_deliveries!($make);
         $crate::conformance_delivery_races!($make);
         $crate::conformance_people!($make);
+        $crate::conformance_news!($make);
     };
 }
 
