@@ -128,7 +128,11 @@ mod tests {
             (&default, json!({"metadata": {"role": "client"}}), Ok(Some(Role::Client))),
             (&default, json!({"public_metadata": {"role": "admin"}}), Ok(Some(Role::Admin))),
             (&default, json!({"role": "therapist"}), Ok(Some(Role::Therapist))),
-            (&default, json!({"metadata": {"role": "client"}, "role": "admin"}), Ok(Some(Role::Client))),
+            (
+                &default,
+                json!({"metadata": {"role": "client"}, "role": "admin"}),
+                Ok(Some(Role::Client)),
+            ),
             (&default, json!({"metadata": {"role": null}, "role": "admin"}), Ok(Some(Role::Admin))),
             (&default, json!({"metadata": {}}), Ok(None)),
             (&default, json!({"metadata": null}), Ok(None)),

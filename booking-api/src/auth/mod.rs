@@ -88,7 +88,9 @@ impl From<AuthError> for Problem {
                 tracing::debug!(reason, "token rejected");
                 Self::new(Code::Unauthenticated, "the bearer token is not valid")
             }
-            AuthError::NoRole => Self::new(Code::RoleRequired, "the signed-in user has no role here"),
+            AuthError::NoRole => {
+                Self::new(Code::RoleRequired, "the signed-in user has no role here")
+            }
             AuthError::Unavailable(_) => Self::unavailable("tokens cannot be checked", error),
         }
     }

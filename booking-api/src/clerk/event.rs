@@ -50,12 +50,14 @@ pub(super) fn read(
     message: &str,
     received_at: DateTime<Utc>,
 ) -> Result<Option<UserNews>, &'static str> {
-    let event: Event = serde_json::from_slice(body).map_err(|_| "the body is no event of Clerk's")?;
+    let event: Event =
+        serde_json::from_slice(body).map_err(|_| "the body is no event of Clerk's")?;
     let instant = |millis: Option<i64>| millis.and_then(DateTime::from_timestamp_millis);
     let told_at = instant(event.timestamp).unwrap_or(received_at);
     let (id, changed_at, change) = match event.kind.as_str() {
         "user.created" | "user.updated" => {
-            let user = ClerkUser::deserialize(&event.data).map_err(|_| "the user cannot be read")?;
+            let user =
+                ClerkUser::deserialize(&event.data).map_err(|_| "the user cannot be read")?;
             let changed_at = instant(user.updated_at).unwrap_or(told_at);
             (user.id.clone(), changed_at, UserChange::Is(profile(user)))
         }

@@ -43,9 +43,8 @@ impl fmt::Display for Mistakes {
             [only] => write!(f, "{} {}", only.setting, only.wrong),
             all => {
                 write!(f, "{} settings are not as they must be:", all.len())?;
-                all.iter().try_for_each(|Mistake { setting, wrong }| {
-                    write!(f, "\n  {setting} {wrong}")
-                })
+                all.iter()
+                    .try_for_each(|Mistake { setting, wrong }| write!(f, "\n  {setting} {wrong}"))
             }
         }
     }
@@ -112,7 +111,9 @@ fn bad_value(command: &Command, line: &[OsString], error: &clap::Error) -> Optio
     let Some(ContextValue::String(shown)) = error.get(ContextKind::InvalidArg) else { return None };
     let named = |word: &OsString| command.find_subcommand(word.to_str()?);
     let sub = line.iter().skip(1).find_map(named)?;
-    let arg = sub.get_arguments().find(|arg| arg.to_string() == *shown)?;
+    // `--flag <VALUE>`
+    let long = shown.split_whitespace().next()?.strip_prefix("--")?;
+    let arg = sub.get_arguments().find(|arg| arg.get_long() == Some(long))?;
     Some((sub.get_name().to_owned(), arg.clone()))
 }
 

@@ -30,9 +30,8 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// Runs the command line that this process was started with.
 pub async fn run() -> ExitCode {
     let parsed = mistakes::parse(Cli::command(), std::env::args_os().collect());
-    let parsed = parsed.and_then(|(matches, mistakes)| {
-        Ok((Cli::from_arg_matches(&matches)?.command, mistakes))
-    });
+    let parsed = parsed
+        .and_then(|(matches, mistakes)| Ok((Cli::from_arg_matches(&matches)?.command, mistakes)));
     let (command, mistakes) = match parsed {
         Ok(parsed) => parsed,
         // Help too is told this way.

@@ -44,18 +44,21 @@ impl Settings {
         let mut verifier = JwtVerifier::builder(args.issuer.unwrap_or_default())
             .role_claims(args.role_claim)
             .authorized_parties(parties(&args.authorized_party, &args.listen, &mut mistakes));
-        if let Some(file) = &args.issuer_key {
-            if let Some(pem) = read(ISSUER_KEY, file, &mut mistakes) {
-                verifier = verifier.public_key_pem(pem);
-            }
-            if args.jwks_url.is_some() {
-                mistakes.note(JWKS_URL, "is given beside --issuer-key: which of them is it?");
-            }
+        if args.issuer_key.is_some() && args.jwks_url.is_some() {
+            mistakes.note(JWKS_URL, "is given beside --issuer-key: which of them is it?");
         }
         if let Some(url) = args.jwks_url {
             verifier = verifier.jwks_url(url);
         }
-        check_verifier(&verifier, &mut mistakes);
+        match &args.issuer_key {
+            None => check_verifier(&verifier, &mut mistakes),
+            Some(file) => {
+                if let Some(pem) = read(ISSUER_KEY, file, &mut mistakes) {
+                    verifier = verifier.public_key_pem(pem);
+                    check_verifier(&verifier, &mut mistakes);
+                }
+            }
+        }
         let clerk_webhook_secret = args.clerk_webhook_secret.and_then(|text| {
             read_secret(&text).map_err(|why| mistakes.note(WEBHOOK_SECRET, why)).ok()
         });

@@ -105,28 +105,35 @@ mod tests {
 
     use super::*;
 
-    /// Those of another implementation; the file says which.
+    /// Those of other implementations; the files say which.
     #[test]
     fn signatures_are_as_others_make_them() {
-        let file: Value = serde_json::from_str(include_str!("vectors.json")).unwrap();
-        let vectors = file["vectors"].as_array().unwrap();
-        assert_eq!(vectors.len(), 5);
-        for vector in vectors {
-            let text = |name: &str| vector[name].as_str().unwrap();
-            let secret = Secret::try_from(text("secret").to_owned()).unwrap();
-            let timestamp = vector["timestamp"].as_i64().unwrap();
-            let signature = secret.sign(text("id"), timestamp, text("body").as_bytes());
-            assert_eq!(signature, text("signature"));
-            assert_eq!(secret.reveal(), text("secret"));
-            let verifies = |signatures: &str| {
-                secret.verifies(text("id"), timestamp, text("body").as_bytes(), signatures)
-            };
-            assert!(verifies(&signature) && verifies(&format!("v1a,x v1,eA== {signature}")));
-            assert!(!verifies(&signature[3..]) && !verifies(&format!("v2{}", &signature[2..])));
-            assert!(!verifies("") && !verifies(&signature[..signature.len() - 4]));
-            let too_late = ["v1,eA=="; MAX_SIGNATURES].join(" ") + " " + &signature;
-            assert!(!verifies(&too_late));
+        for file in [include_str!("vectors.json"), include_str!("svix.json")] {
+            let file: Value = serde_json::from_str(file).unwrap();
+            let vectors = file["vectors"].as_array().unwrap();
+            assert_eq!(vectors.len(), 5);
+            vectors.iter().for_each(check);
         }
+    }
+
+    fn check(vector: &Value) {
+        let text = |name: &str| vector[name].as_str().unwrap();
+        let secret = Secret::try_from(text("secret").to_owned()).unwrap();
+        let (id, timestamp) = (text("id"), vector["timestamp"].as_i64().unwrap());
+        let body = text("body").as_bytes();
+        let signature = secret.sign(id, timestamp, body);
+        assert_eq!(signature, text("signature"));
+        assert_eq!(secret.reveal(), text("secret"));
+
+        let verifies = |signatures: &str| secret.verifies(id, timestamp, body, signatures);
+        assert!(verifies(&signature) && verifies(&format!("v1a,x v1,eA== {signature}")));
+        assert!(!verifies(&signature[3..]) && !verifies(&format!("v2{}", &signature[2..])));
+        assert!(!verifies("") && !verifies(&signature[..signature.len() - 4]));
+        let too_late = ["v1,eA=="; MAX_SIGNATURES].join(" ") + " " + &signature;
+        assert!(!verifies(&too_late));
+        assert!(!secret.verifies(id, timestamp + 1, body, &signature));
+        assert!(!secret.verifies("msg_other", timestamp, body, &signature));
+        assert!(!secret.verifies(id, timestamp, b"another", &signature));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod access;
 mod caller;
+mod clerk_webhook;
 mod commands;
 mod directory;
 mod faults;
@@ -9,6 +10,8 @@ mod flow;
 mod hostile;
 mod hostile_raw;
 mod idempotency;
+mod issuer;
+mod key_sets;
 mod kill;
 mod logs;
 mod migrations;
@@ -24,6 +27,9 @@ mod races;
 mod raw;
 mod same_answers;
 mod server;
+mod serving;
+mod session_tokens;
+mod settings;
 mod signing;
 mod slots;
 mod sse;

@@ -3,9 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
-use booking_core::{
-    Directory, DirectoryAdmin, NewsOutcome, StoreError, User, UserId, UserNews,
-};
+use booking_core::{Directory, DirectoryAdmin, NewsOutcome, StoreError, User, UserId, UserNews};
 use chrono_tz::Tz;
 use sqlx::PgConnection;
 

@@ -90,7 +90,8 @@ async fn lock(connection: &mut PgConnection, user: &UserId) -> Result<Option<Las
 /// finds it gone.
 async fn remove(connection: &mut PgConnection, user: &UserId) -> Result<(), Failure> {
     let id = user.as_str();
-    let lock = sqlx::query!(r#"SELECT 1 AS "one!" FROM directory_user WHERE id = $1 FOR UPDATE"#, id);
+    let lock =
+        sqlx::query!(r#"SELECT 1 AS "one!" FROM directory_user WHERE id = $1 FOR UPDATE"#, id);
     lock.fetch_optional(&mut *connection).await?;
     let relationships =
         sqlx::query!("DELETE FROM relationship WHERE client_id = $1 OR therapist_id = $1", id);
