@@ -218,6 +218,9 @@ async fn what_is_odd_or_of_no_interest_is_taken_calmly() {
     world.user("user_x").await.expect(200);
 }
 
+/// What is wrong with it, its headers and body, and the answer.
+type Forgery<'a> = (&'a str, Vec<(&'static str, String)>, String, u16);
+
 #[tokio::test]
 async fn only_what_clerk_signed_now_is_believed() {
     let world = World::new().await;
@@ -225,7 +228,7 @@ async fn only_what_clerk_signed_now_is_believed() {
     let now = unix_now();
     let at = |seconds: i64| (i64::try_from(now).unwrap() + seconds).to_string();
     let good = |timestamp: &str| sign(KEY, "msg_1", timestamp, &body);
-    let cases: Vec<(&str, Vec<(&'static str, String)>, String, u16)> = {
+    let cases: Vec<Forgery<'_>> = {
         let headers = |id: &str, timestamp: String, signature: String| {
             vec![
                 ("svix-id", id.to_owned()),

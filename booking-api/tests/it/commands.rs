@@ -90,7 +90,7 @@ async fn serve_names_all_that_is_missing_at_once() {
         (
             &["serve", "--issuer", "x", "--issuer-key", "/nowhere"],
             &["--database-url"],
-            &["--issuer"],
+            &["--issuer (BOOKING_ISSUER)"],
         ),
         (&["migrate"], &["--database-url"], &[]),
     ] {

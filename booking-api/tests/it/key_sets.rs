@@ -21,7 +21,8 @@ impl World {
     async fn new(answers: Answers) -> Self {
         let issuer = Issuer::start(answers).await;
         let clock = Arc::new(ManualClock::new(SystemClock.now()));
-        let verifier = JwtVerifier::builder(&issuer.url).clock(clock.clone()).build().unwrap();
+        let verifier = JwtVerifier::builder(&issuer.url).clock(clock.clone()).build();
+        let verifier = verifier.expect("a loopback address is safe");
         Self { issuer, clock, verifier }
     }
 
@@ -245,6 +246,5 @@ async fn a_token_is_verified_once() {
         *took = began.elapsed() / 300;
     }
     let [anew, again] = took;
-    println!("verified anew in {anew:?}, again in {again:?}");
     assert!(again * 2 < anew, "anew {anew:?}, again {again:?}");
 }

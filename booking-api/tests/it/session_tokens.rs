@@ -17,6 +17,9 @@ const APP: &str = "https://app.example.com";
 /// What is done to a good token.
 type Change = fn(&Issuer, &mut Value, &mut Value);
 
+/// Makes a token of a good one.
+type Forge = fn(&Issuer) -> String;
+
 /// Changes to the head and the claims of a good token, and what becomes of it. The server's leeway
 /// is 5 seconds.
 #[rustfmt::skip]
@@ -26,7 +29,7 @@ const TOKENS: &[(&str, u16, Change)] = &[
     ("version 2, another party of ours", 200, |_, _, c| c["azp"] = json!("https://admin.example.com")),
     ("version 1",                       200, |issuer, _, c| *c = version_1(issuer)),
     ("version 1, role at the top",      200, |issuer, _, c| { *c = version_1(issuer); c["public_metadata"] = json!(null); c["role"] = json!("client") }),
-    ("no typ",                          200, |_, h, _| drop(h.as_object_mut().unwrap().remove("typ"))),
+    ("no typ",                          200, |_, h, _| remove(h, "typ")),
 
     ("expired",                         401, |_, _, c| c["exp"] = json!(unix_now() - 60)),
     ("expired within the leeway",       200, |_, _, c| c["exp"] = json!(unix_now() - 2)),
@@ -52,7 +55,7 @@ const TOKENS: &[(&str, u16, Change)] = &[
     ("a token of another kind",         401, |_, h, _| h["typ"] = json!("at+jwt")),
     ("crit",                            401, |_, h, _| { h["crit"] = json!(["exp"]); h["exp"] = json!(1) }),
     ("crit, empty",                     401, |_, h, _| h["crit"] = json!([])),
-    ("no kid",                          401, |_, h, _| drop(h.as_object_mut().unwrap().remove("kid"))),
+    ("no kid",                          401, |_, h, _| remove(h, "kid")),
     ("an unknown kid",                  401, |_, h, _| h["kid"] = json!("ins_unknown")),
     ("the kid of a key of another kind", 401, |_, h, _| h["kid"] = json!("ins_encryption")),
     ("the kid of another key",          401, |_, h, _| h["kid"] = json!("ins_other")),
@@ -76,7 +79,7 @@ const TOKENS: &[(&str, u16, Change)] = &[
 
 /// A good token, as text, made bad; all of them 401.
 #[rustfmt::skip]
-const FORGERIES: &[(&str, fn(&Issuer) -> String)] = &[
+const FORGERIES: &[(&str, Forge)] = &[
     ("nothing",                      |_| String::new()),
     ("alg none, without signature",  |issuer| unsigned(&json!({"alg": "none", "kid": "ins_1"}), &version_2(issuer)) + "."),
     ("alg NONE, without signature",  |issuer| unsigned(&json!({"alg": "NONE", "kid": "ins_1"}), &version_2(issuer)) + "."),
@@ -250,6 +253,10 @@ fn keys() -> Value {
     ])
 }
 
+fn remove(object: &mut Value, name: &str) {
+    object.as_object_mut().expect("an object").remove(name);
+}
+
 fn head() -> Value {
     json!({"alg": "RS256", "cat": "cl_B7d4PD111AAA", "kid": "ins_1", "typ": "JWT"})
 }
@@ -292,7 +299,7 @@ fn hs256(issuer: &Issuer, secret: &[u8]) -> String {
 fn tampered(issuer: &Issuer, part: usize) -> String {
     let token = good(issuer);
     let mut parts: Vec<String> = token.split('.').map(str::to_owned).collect();
-    let mut bytes = BASE64_URL_SAFE_NO_PAD.decode(&parts[part]).unwrap();
+    let mut bytes = BASE64_URL_SAFE_NO_PAD.decode(&parts[part]).expect("base64");
     // In the middle of a text that nobody reads, or of the signature.
     let place = bytes.windows(4).position(|w| w == b"sess" || w == b"cl_B").unwrap_or(100);
     bytes[place] ^= 1;
