@@ -215,7 +215,11 @@ fn check_content_type(request: &Request) -> Result<(), Problem> {
     }
 }
 
-async fn read_bytes(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>, Problem> {
+/// A body of at most [`MAX_BYTES`], however it is sent.
+pub(crate) async fn read_bytes(
+    request: &Request,
+    body: &mut RequestBody,
+) -> Result<Vec<u8>, Problem> {
     let too_large = || Problem::new(Code::PayloadTooLarge, "the body may have at most 64 KiB");
     if promised_length(request).is_some_and(|length| length > MAX_BYTES as u64) {
         return Err(too_large());

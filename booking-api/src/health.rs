@@ -1,8 +1,11 @@
 //! Whether the process is up, whether its store answers, and what a problem means.
 
+use std::sync::Arc;
+
 use booking_core::Booking;
 use poem::{Endpoint, Request, Response, Result};
 
+use crate::auth::Verifier;
 use crate::problem::{Code, Problem};
 use crate::spec::answer;
 
@@ -11,13 +14,14 @@ pub(crate) fn alive() -> Response {
     answer("application/json", r#"{"status":"ok"}"#.to_owned())
 }
 
-/// `/readyz`: the store answers.
-pub(crate) struct Ready(pub(crate) Booking);
+/// `/readyz`: the store answers, and tokens can be checked.
+pub(crate) struct Ready(pub(crate) Booking, pub(crate) Arc<dyn Verifier>);
 
 impl Endpoint for Ready {
     type Output = Response;
 
     async fn call(&self, _: Request) -> Result<Response> {
+        self.1.ready().map_err(Problem::from)?;
         self.0.ready().await.map_err(Problem::from)?;
         Ok(alive())
     }

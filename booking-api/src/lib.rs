@@ -29,6 +29,8 @@
 mod api;
 mod auth;
 mod body;
+#[cfg(feature = "webhooks")]
+mod clerk;
 mod dto;
 mod health;
 mod http;
@@ -38,6 +40,8 @@ mod params;
 mod problem;
 mod spec;
 mod streams;
+#[cfg(any(feature = "jwks", feature = "webhooks"))]
+mod tls;
 mod told;
 #[cfg(feature = "webhooks")]
 mod webhooks;
@@ -65,7 +69,11 @@ use crate::http::{Cors, Metrics, Observe, Problems, Routes, Unread, mount_prefix
 use crate::spec::{Spec, answer};
 use crate::streams::{Seats, Streams};
 
-pub use auth::{AuthError, InvalidKey, JwtVerifier, Session, Verifier};
+pub use auth::{
+    AuthError, InvalidKey, JwtSetupError, JwtVerifier, JwtVerifierBuilder, Session, Verifier,
+};
+#[cfg(feature = "webhooks")]
+pub use clerk::{ClerkWebhook, InvalidClerkSecret};
 pub use http::PromptAcceptor;
 #[cfg(feature = "nats")]
 pub use nats::{NatsOptions, NatsSetupError, NatsSink};
@@ -154,6 +162,13 @@ impl Api {
         self
     }
 
+    /// Adds `POST /webhooks/clerk`, beside the operations: Clerk keeps the directory's users current.
+    #[cfg(feature = "webhooks")]
+    #[must_use]
+    pub fn with_clerk_webhook(self, webhook: ClerkWebhook) -> Self {
+        self.with_endpoint("/webhooks/clerk", "POST", poem::post(webhook).boxed())
+    }
+
     /// Adds the streams: events and slots as they change. Let the server have a [`PromptAcceptor`],
     /// and say when it stops: see [`Self::closing_with`].
     #[must_use]
@@ -200,7 +215,7 @@ impl Api {
     }
 
     /// Adds an address beside the operations, with the methods that it has.
-    #[cfg(feature = "command")]
+    #[cfg(feature = "webhooks")]
     pub(crate) fn with_endpoint(
         mut self,
         path: &'static str,
@@ -232,7 +247,7 @@ impl Api {
         let metrics = Metrics::new(self.seats.gauge());
         let mut routes = Routes::from_spec(&spec.value, &self.base);
         let mut app = Route::new().nest(&self.base, operations);
-        for (path, endpoint) in pages(&spec, &self.base, &self.booking, &metrics) {
+        for (path, endpoint) in pages(&spec, &self.base, self.ready(), &metrics) {
             routes = routes.with(&path.replace(":code", "{code}"), "GET, HEAD");
             app = app.at(path, get(endpoint));
         }
@@ -247,6 +262,10 @@ impl Api {
             None => answered.boxed(),
         };
         answered.with(Unread).with(Observe { routes, metrics })
+    }
+
+    fn ready(&self) -> health::Ready {
+        health::Ready(self.booking.clone(), self.verifier.clone())
     }
 
     fn parts(&self) -> (Spec, BoxEndpoint<'static, Response>) {
@@ -304,7 +323,7 @@ impl Api {
 fn pages(
     spec: &Spec,
     base: &str,
-    booking: &Booking,
+    ready: health::Ready,
     metrics: &Metrics,
 ) -> Vec<(&'static str, BoxEndpoint<'static, Response>)> {
     // The spec says where the operations are, and an app may have mounted the API anywhere.
@@ -327,7 +346,7 @@ fn pages(
         ("/openapi.yaml", page("application/yaml", &spec.yaml(), "url: ")),
         ("/problems/:code", make_sync(health::problem).boxed()),
         ("/healthz", make_sync(|_| health::alive()).boxed()),
-        ("/readyz", health::Ready(booking.clone()).boxed()),
+        ("/readyz", ready.boxed()),
         ("/metrics", make_sync(move |_| metrics.text()).boxed()),
     ]
 }

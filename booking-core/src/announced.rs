@@ -13,6 +13,7 @@ use crate::meeting::Meeting;
 use crate::store::{
     Calendars, Change, ChangeError, Decide, MeetingQuery, Scope, Store, StoreError,
 };
+use crate::user_news::{NewsOutcome, UserNews};
 
 /// A store, or a directory, that tells a [`Hub`] whose calendars it has changed, once that is
 /// committed.
@@ -113,5 +114,13 @@ impl<T: DirectoryAdmin + ?Sized> DirectoryAdmin for Announced<T> {
         by: By,
     ) -> Result<(), StoreError> {
         self.inner.unrelate(client, therapist, by).await
+    }
+
+    async fn take_news(&self, news: &UserNews, by: By) -> Result<NewsOutcome, StoreError> {
+        let outcome = self.inner.take_news(news, by).await?;
+        if outcome == NewsOutcome::Taken {
+            self.hub.changed([&news.user]);
+        }
+        Ok(outcome)
     }
 }

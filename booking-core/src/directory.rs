@@ -15,6 +15,7 @@ use crate::audit::By;
 use crate::id::UserId;
 use crate::store::StoreError;
 use crate::text::Name;
+use crate::user_news::{NewsOutcome, UserNews};
 
 /// A user, as far as booking cares.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,4 +127,15 @@ pub trait DirectoryAdmin: Directory {
     /// Ends the relationship, if there is one. Booked meetings stay.
     async fn unrelate(&self, client: &UserId, therapist: &UserId, by: By)
     -> Result<(), StoreError>;
+
+    /// Takes what an identity provider tells of a user, as [`UserNews::decide`] says.
+    ///
+    /// # What an implementation promises
+    /// - A message is taken once within [`UserNews::REMEMBERED`], also when its repeats come at the
+    ///   same time.
+    /// - News of one user are taken one after the other.
+    /// - That a message was taken, the user's standing and their entry commit together or not at
+    ///   all.
+    /// - Messages are forgotten some time after that, a few at a time; deleted users are not.
+    async fn take_news(&self, news: &UserNews, by: By) -> Result<NewsOutcome, StoreError>;
 }

@@ -97,6 +97,7 @@ mod request;
 mod slot;
 mod span;
 mod text;
+mod user_news;
 mod zone;
 
 // Ports: traits, and the values that cross them.
@@ -174,4 +175,7 @@ pub use store::{
 };
 pub use text::{
     Description, InvalidUrl, MeetingUrl, Name, Notes, Reason, SessionNotes, Text, TextError, Title,
+};
+pub use user_news::{
+    DirectoryEntry, LastNews, NewsOutcome, UserChange, UserNews, UserProfile, UserStanding,
 };

@@ -62,6 +62,12 @@ impl<const MAX: usize> Text<MAX> {
         }
     }
 
+    /// No text at all.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self(String::new())
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {

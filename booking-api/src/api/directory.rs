@@ -92,7 +92,12 @@ impl DirectoryApi {
             let error = FieldError::at("therapistId", "is not a therapist");
             return Err(Problem::invalid(vec![error]));
         }
-        self.directory.relate(&client, &therapist, self.booking.by(&caller.actor)).await?;
+        let by = self.booking.by(&caller.actor);
+        if let Err(error) = self.directory.relate(&client, &therapist, by).await {
+            // Somebody may have gone meanwhile, as their identity provider says.
+            let users = self.directory.users(&BTreeSet::from([client, therapist])).await?;
+            return Err(if users.len() < 2 { no_such_user() } else { error.into() });
+        }
         Ok(Done::NoContent)
     }
 

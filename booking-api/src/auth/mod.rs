@@ -1,15 +1,20 @@
 //! Who is asking: bearer tokens, and which roles an operation takes.
 
+mod claims;
 #[cfg(feature = "command")]
 mod issue;
+#[cfg(feature = "jwks")]
+mod jwks;
 mod jwt;
+mod keys;
+mod recent;
 mod ring;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use booking_core::{Actor, Operation};
+use booking_core::{Actor, Operation, Refusal};
 use chrono::{DateTime, Utc};
 use poem::http::header;
 use poem::{Request, RequestBody, Result};
@@ -20,7 +25,10 @@ use crate::problem::{Code, Problem};
 
 #[cfg(feature = "command")]
 pub(crate) use issue::sign;
-pub use jwt::{InvalidKey, JwtVerifier};
+#[cfg(feature = "command")]
+pub(crate) use jwks::is_safe_issuer;
+pub use jwt::{JwtSetupError, JwtVerifier, JwtVerifierBuilder};
+pub use keys::InvalidKey;
 
 /// Tells from a bearer token who is asking. Plug in your own identity provider here.
 #[async_trait]
@@ -31,6 +39,15 @@ pub trait Verifier: Send + Sync {
     /// [`AuthError::Rejected`] for any token that is not good; [`AuthError::Unavailable`] when
     /// that cannot be told right now.
     async fn verify(&self, token: &str) -> Result<Session, AuthError>;
+
+    /// Whether tokens can be checked, which `/readyz` tells; without waiting for anything. Always,
+    /// unless said otherwise.
+    ///
+    /// # Errors
+    /// [`AuthError::Unavailable`] when not.
+    fn ready(&self) -> Result<(), AuthError> {
+        Ok(())
+    }
 }
 
 /// What a token is good for.
@@ -56,6 +73,9 @@ pub enum AuthError {
     /// The token is not good; the reason is for logs, not for callers.
     #[error("the token was rejected: {0}")]
     Rejected(String),
+    /// The token is good, but neither it nor the directory says what the user is.
+    #[error("the user has no role")]
+    NoRole,
     /// The identity provider cannot be asked.
     #[error("tokens cannot be checked right now")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -67,6 +87,9 @@ impl From<AuthError> for Problem {
             AuthError::Rejected(reason) => {
                 tracing::debug!(reason, "token rejected");
                 Self::new(Code::Unauthenticated, "the bearer token is not valid")
+            }
+            AuthError::NoRole => {
+                Self::new(Code::RoleRequired, "the signed-in user has no role here")
             }
             AuthError::Unavailable(_) => Self::unavailable("tokens cannot be checked", error),
         }
@@ -134,7 +157,11 @@ impl<'a, Op: For + 'static> ApiExtractor<'a> for SignedIn<Op> {
     ) -> Result<Self> {
         let verifier = request.data::<Arc<dyn Verifier>>();
         let verifier = verifier.ok_or_else(|| Problem::internal("no verifier is set up"))?;
-        let session = verifier.verify(bearer_token(request)?).await.map_err(Problem::from)?;
+        let session = verifier.verify(bearer_token(request)?).await;
+        let session = session.map_err(|error| match error {
+            AuthError::NoRole => Refusal::RoleRequired { operation: Op::OPERATION }.into(),
+            error => Problem::from(error),
+        })?;
         let Session { actor, expires_at } = session;
         actor.may(Op::OPERATION).map_err(Problem::from)?;
         Ok(Self { actor, expires_at, operation: PhantomData })

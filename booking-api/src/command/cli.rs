@@ -125,12 +125,34 @@ pub(super) struct ServeArgs {
     /// Whose tokens are accepted: their `iss` claim
     #[arg(long, env = "BOOKING_ISSUER")]
     pub(super) issuer: Option<String>,
-    /// Whose tokens of that issuer are accepted: their `azp` claim; any when left out
-    #[arg(long, env = "BOOKING_AUTHORIZED_PARTIES", value_delimiter = ',')]
+    /// Whose tokens of that issuer are accepted: their `azp` claim, with Clerk the origin of the page,
+    /// such as `https://app.example.com`; * for any. May be left out only while listening on this
+    /// machine alone
+    #[arg(long, env = "BOOKING_AUTHORIZED_PARTIES", value_delimiter = ',', value_name = "ORIGIN")]
     pub(super) authorized_party: Vec<String>,
-    /// A file with the issuer's RSA public key in PEM
-    #[arg(long, env = "BOOKING_ISSUER_KEY")]
+    /// A file with the issuer's RSA public key in PEM, instead of the keys that it publishes
+    #[arg(long, env = "BOOKING_ISSUER_KEY", value_name = "FILE")]
     pub(super) issuer_key: Option<String>,
+    /// Where the issuer publishes its keys; `/.well-known/jwks.json` under the issuer when left out
+    #[arg(long, env = "BOOKING_JWKS_URL", value_name = "URL")]
+    pub(super) jwks_url: Option<String>,
+    /// Where tokens have the role: the first of these that is there, else the directory
+    #[arg(
+        long,
+        env = "BOOKING_ROLE_CLAIMS",
+        value_delimiter = ',',
+        value_name = "PATH",
+        default_value = "metadata.role,public_metadata.role,role"
+    )]
+    pub(super) role_claim: Vec<String>,
+    /// The signing secret of Clerk's webhook, `whsec_…`: users come and go by `POST /webhooks/clerk`
+    #[arg(
+        long,
+        env = "BOOKING_CLERK_WEBHOOK_SECRET",
+        hide_env_values = true,
+        value_name = "SECRET"
+    )]
+    pub(super) clerk_webhook_secret: Option<String>,
     #[command(flatten)]
     pub(super) events: EventsArgs,
 }

@@ -46,7 +46,10 @@ impl DevIssuer {
     pub(super) fn verifier(&self) -> Result<JwtVerifier, Failure> {
         let private_key = RsaPrivateKey::from_pkcs8_pem(&self.private_key_pem)?;
         let public_key = RsaPublicKey::from(&private_key).to_public_key_pem(LineEnding::LF)?;
-        Ok(JwtVerifier::new(ISSUER, public_key.as_bytes(), 0)?)
+        Ok(JwtVerifier::builder(ISSUER)
+            .public_key_pem(public_key)
+            .leeway(Duration::ZERO)
+            .build()?)
     }
 
     /// A token that is valid from now, by the machine's clock, for `lifetime`.

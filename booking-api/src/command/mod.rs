@@ -9,15 +9,18 @@ mod demo;
 mod dev;
 mod issuer;
 mod logs;
+mod mistakes;
 mod serve;
 mod server;
 mod service;
+mod settings;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 use cli::{Cli, Command};
+use mistakes::Mistakes;
 
 use crate::told::with_causes;
 
@@ -26,19 +29,40 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Runs the command line that this process was started with.
 pub async fn run() -> ExitCode {
-    let done = match Cli::parse().command {
-        Command::Dev(args) => dev::run(args).await,
-        Command::Serve(args) => serve::run(args).await,
-        Command::Token(args) => issuer::print_token(&args),
-        Command::Migrate(args) => serve::migrate(args).await,
-        Command::ForgetNats(args) => serve::forget_nats(args).await,
-        Command::Openapi(args) => serve::print_openapi(&args),
+    let parsed = mistakes::parse(Cli::command(), std::env::args_os().collect());
+    let parsed = parsed
+        .and_then(|(matches, mistakes)| Ok((Cli::from_arg_matches(&matches)?.command, mistakes)));
+    let (command, mistakes) = match parsed {
+        Ok(parsed) => parsed,
+        // Help too is told this way.
+        Err(error) => error.exit(),
     };
-    match done {
+    match perform(command, mistakes).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("booking-api: {}", with_causes(failure.as_ref()));
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// `mistakes` are those in values; `serve` looks for more before it gives up.
+async fn perform(command: Command, mistakes: Mistakes) -> Result<(), Failure> {
+    match command {
+        Command::Serve(args) => serve::run(args, mistakes).await,
+        Command::Migrate(args) => serve::migrate(args, mistakes).await,
+        Command::ForgetNats(args) => serve::forget_nats(args, mistakes).await,
+        Command::Dev(args) => {
+            mistakes.none()?;
+            dev::run(args).await
+        }
+        Command::Token(args) => {
+            mistakes.none()?;
+            issuer::print_token(&args)
+        }
+        Command::Openapi(args) => {
+            mistakes.none()?;
+            serve::print_openapi(&args)
         }
     }
 }

@@ -1,8 +1,6 @@
 //! `booking-api serve`, `migrate` and `openapi`.
 
-use std::fs;
 use std::io::{ErrorKind, Write};
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use booking_core::{
@@ -10,30 +8,30 @@ use booking_core::{
 };
 
 use super::backend::Backend;
-use super::cli::{EventsArgs, MigrateArgs, OpenapiArgs, ServeArgs};
+use super::cli::{MigrateArgs, OpenapiArgs, ServeArgs};
+use super::mistakes::Mistakes;
 use super::service::{NATS, Service};
+use super::settings::{self, Settings};
 use super::{Failure, logs, server};
-use crate::{Api, AuthError, JwtVerifier, Session, Verifier, WebhookOptions, WebhookSinks};
+use crate::{Api, AuthError, Session, Verifier, WebhookOptions, WebhookSinks};
 
 /// Whom the audit log names for what this command changes.
 const FORGET_NATS: SystemName = SystemName::of("forget-nats");
-/// How far the issuer's clock may be from ours.
-const LEEWAY_SECONDS: u64 = 5;
 
-pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
-    let settings = Settings::of(args)?;
-    if settings.database_url == "memory:" {
-        return Err("memory: forgets every booking; serve needs a database".into());
-    }
+pub(super) async fn run(args: ServeArgs, mistakes: Mistakes) -> Result<(), Failure> {
+    let settings = Settings::of(args, mistakes)?;
     logs::start();
-    let key = fs::read(&settings.issuer_key)
-        .map_err(|error| format!("cannot read --issuer-key {}: {error}", settings.issuer_key))?;
-    let verifier = JwtVerifier::new(&settings.issuer, &key, LEEWAY_SECONDS)?
-        .for_parties(settings.authorized_parties);
     let acceptor = server::listen(settings.listen).await?;
     let backend = Backend::open(&settings.database_url).await?;
+    let verifier = settings.verifier.directory(backend.directory.clone()).build()?;
+    // Asks for the issuer's keys, and waits for nobody: a server that is restarted while the issuer
+    // is away is there again as soon as the issuer is. Until then it is not ready.
+    let _ready_later = verifier.ready().is_err();
     let service = Service::start(backend, Arc::new(SystemClock), settings.events).await?;
-    let api = service.api(Arc::new(verifier));
+    let mut api = service.api(Arc::new(verifier));
+    if let Some(secret) = settings.clerk_webhook_secret {
+        api = api.with_clerk_webhook(service.clerk_webhook(secret));
+    }
 
     tracing::info!(address = %settings.listen, "listening");
     let served = server::serve(acceptor, api.routes(), service.stopping.clone()).await;
@@ -41,14 +39,14 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
     served
 }
 
-pub(super) async fn migrate(args: MigrateArgs) -> Result<(), Failure> {
-    database(args).await?.close().await;
+pub(super) async fn migrate(args: MigrateArgs, mistakes: Mistakes) -> Result<(), Failure> {
+    database(args, mistakes).await?.close().await;
     println!("the tables are up to date");
     Ok(())
 }
 
-pub(super) async fn forget_nats(args: MigrateArgs) -> Result<(), Failure> {
-    let backend = database(args).await?;
+pub(super) async fn forget_nats(args: MigrateArgs, mistakes: Mistakes) -> Result<(), Failure> {
+    let backend = database(args, mistakes).await?;
     let by = By::system(FORGET_NATS, SystemClock.now(), &RandomIds);
     let was_there = backend.events.remove_subscriber(&SubscriberId::new(NATS)?, by).await?;
     backend.close().await;
@@ -56,10 +54,9 @@ pub(super) async fn forget_nats(args: MigrateArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn database(args: MigrateArgs) -> Result<Backend, Failure> {
-    let mut missing = Vec::new();
-    let url = required(args.database_url, "--database-url (BOOKING_DATABASE_URL)", &mut missing);
-    complete(&missing)?;
+async fn database(args: MigrateArgs, mut mistakes: Mistakes) -> Result<Backend, Failure> {
+    let url = settings::database_url(args.database_url, &mut mistakes);
+    mistakes.none()?;
     Backend::open(&url).await
 }
 
@@ -80,49 +77,6 @@ pub(super) fn print_openapi(args: &OpenapiArgs) -> Result<(), Failure> {
         // Whoever reads has seen enough: `booking-api openapi | head`.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
-    }
-}
-
-struct Settings {
-    listen: SocketAddr,
-    database_url: String,
-    issuer: String,
-    issuer_key: String,
-    authorized_parties: Vec<String>,
-    events: EventsArgs,
-}
-
-impl Settings {
-    /// All that is missing is said at once.
-    fn of(args: ServeArgs) -> Result<Self, Failure> {
-        let mut missing = Vec::new();
-        let mut required = |value, name| required(value, name, &mut missing);
-        let settings = Self {
-            listen: args.listen,
-            database_url: required(args.database_url, "--database-url (BOOKING_DATABASE_URL)"),
-            issuer: required(args.issuer, "--issuer (BOOKING_ISSUER)"),
-            issuer_key: required(args.issuer_key, "--issuer-key (BOOKING_ISSUER_KEY)"),
-            authorized_parties: args.authorized_party,
-            events: args.events,
-        };
-        complete(&missing)?;
-        Ok(settings)
-    }
-}
-
-/// Notes the setting's name where it has no value; an empty one is none.
-fn required(value: Option<String>, name: &'static str, missing: &mut Vec<&'static str>) -> String {
-    value.filter(|value| !value.is_empty()).unwrap_or_else(|| {
-        missing.push(name);
-        String::new()
-    })
-}
-
-fn complete(missing: &[&str]) -> Result<(), Failure> {
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(format!("missing settings: {}", missing.join(", ")).into())
     }
 }
 

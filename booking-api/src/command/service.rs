@@ -15,7 +15,10 @@ use tokio_util::sync::CancellationToken;
 use super::Failure;
 use super::backend::Backend;
 use super::cli::EventsArgs;
-use crate::{Api, NatsOptions, NatsSink, StreamLimits, Verifier, WebhookOptions, WebhookSinks};
+use crate::webhooks::Secret;
+use crate::{
+    Api, ClerkWebhook, NatsOptions, NatsSink, StreamLimits, Verifier, WebhookOptions, WebhookSinks,
+};
 
 /// How long deliveries under way may take once the process is told to stop.
 const LAST_DELIVERIES: Duration = Duration::from_secs(10);
@@ -81,6 +84,11 @@ impl Service {
             .event_source(&self.event_source)
             .closing_with(self.stopping.clone())
             .with_webhooks(self.backend.events.clone(), self.hub.clone(), self.webhooks.clone())
+    }
+
+    /// Clerk's webhook, for the directory of this service.
+    pub(super) fn clerk_webhook(&self, secret: Secret) -> ClerkWebhook {
+        ClerkWebhook::with(secret, self.directory.clone())
     }
 
     /// Delivers what can be delivered soon, waits for calls under way, and closes the store. What

@@ -1,19 +1,17 @@
 //! One request to a receiver, and what its answer means.
 
 use std::error::Error;
-use std::sync::Arc;
 use std::time::Duration;
 
 use booking_core::{CLOUD_EVENTS_JSON, SinkError, Then};
 use chrono::{DateTime, Utc};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode, redirect, retry};
-use rustls::{ClientConfig, RootCertStore};
-use rustls_platform_verifier::BuilderVerifierExt;
 use url::Url;
 
 use super::WebhookSetupError;
 use super::guard::{Guard, NotPublic};
+use crate::tls;
 
 const USER_AGENT: &str = concat!("booking-api/", env!("CARGO_PKG_VERSION"));
 
@@ -47,7 +45,7 @@ pub(super) struct Message {
 impl Client {
     pub(super) fn new(guard: Guard, timeout: Duration) -> Result<Self, WebhookSetupError> {
         let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls()?)
+            .tls_backend_preconfigured(tls::client().map_err(WebhookSetupError::of)?)
             .dns_resolver(guard.clone())
             .redirect(redirect::Policy::none())
             .retry(retry::never())
@@ -95,20 +93,6 @@ impl Client {
             format!("the connection broke off: {}", root_cause(error))
         })
     }
-}
-
-/// By ring, and by the authorities that the machine trusts; by Mozilla's where it has none.
-fn tls() -> Result<ClientConfig, WebhookSetupError> {
-    let builder =
-        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(WebhookSetupError::of)?;
-    let mozilla = || RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let builder = match builder.clone().with_platform_verifier() {
-        Ok(verified) => verified,
-        Err(_) => builder.with_root_certificates(mozilla()),
-    };
-    Ok(builder.with_no_client_auth())
 }
 
 fn judge(status: StatusCode, headers: &HeaderMap, now: DateTime<Utc>) -> Result<u16, SinkError> {

@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use ring::rand::SystemRandom;
-use ring::signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
+use ring::signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair, RsaPublicKeyComponents};
 use serde_json::{Value, json};
 
 /// The `iss` that the `dev` server wants.
@@ -73,6 +73,12 @@ impl IssuerKey {
             "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
             BASE64_STANDARD.encode(der)
         )
+    }
+
+    /// Modulus and exponent, big-endian.
+    pub(crate) fn components(&self) -> (Vec<u8>, Vec<u8>) {
+        let RsaPublicKeyComponents { n, e } = self.pair.public().into();
+        (n, e)
     }
 
     /// A token with exactly these claims.

@@ -5,8 +5,9 @@
 
 mod audit;
 mod events;
+mod people;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -14,9 +15,9 @@ use chrono::{DateTime, Utc};
 
 use self::audit::Entries;
 use self::events::Events;
-use crate::audit::{AuditEntry, By};
+use self::people::People;
+use crate::audit::AuditEntry;
 use crate::availability::AvailabilitySlot;
-use crate::directory::{Directory, DirectoryAdmin, User};
 use crate::id::{AvailabilityId, MeetingId, UserId};
 use crate::idempotency::{IdempotencyKey, Record};
 use crate::meeting::{Meeting, MeetingStatus};
@@ -42,24 +43,24 @@ struct State {
     records: HashMap<(UserId, IdempotencyKey), Record>,
     events: Events,
     audit: Entries,
-    users: HashMap<UserId, User>,
-    relationships: HashSet<(UserId, UserId)>,
+    people: People,
 }
 
 impl MemoryStore {
     /// Forgets everything.
     ///
     /// ```
-    /// use booking_core::{Directory, DirectoryAdmin, MemoryStore, UserId};
+    /// use booking_core::{By, Directory, DirectoryAdmin, MemoryStore, UserId};
     ///
     /// # tokio::runtime::Runtime::new()?.block_on(async {
-    /// # use booking_core::{Email, Name, Role, User};
+    /// # use booking_core::{Clock, Email, Name, RandomIds, Role, SystemClock, SystemName, User};
+    /// # let by = By::system(SystemName::of("example"), SystemClock.now(), &RandomIds);
     /// # let user = User {
     /// #     id: UserId::new("client_123")?, role: Role::Client, first_name: Name::new("John")?,
     /// #     last_name: Name::new("Doe")?, email: Email::new("john@example.com")?, zone: None,
     /// # };
     /// let store = MemoryStore::default();
-    /// store.put_user(&user).await?;
+    /// store.put_user(&user, by).await?;
     /// store.clear();
     /// assert_eq!(store.user(&user.id).await?, None);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -204,50 +205,3 @@ impl State {
 
 /// One process alone has it.
 impl Signals for MemoryStore {}
-
-#[async_trait]
-impl Directory for MemoryStore {
-    async fn users(&self, ids: &BTreeSet<UserId>) -> Result<HashMap<UserId, User>, StoreError> {
-        let state = self.state();
-        let known = ids.iter().filter_map(|id| state.users.get(id));
-        Ok(known.map(|user| (user.id.clone(), user.clone())).collect())
-    }
-
-    async fn related(&self, client: &UserId, therapist: &UserId) -> Result<bool, StoreError> {
-        Ok(self.state().relationships.contains(&(client.clone(), therapist.clone())))
-    }
-}
-
-#[async_trait]
-impl DirectoryAdmin for MemoryStore {
-    async fn put_user(&self, user: &User, by: By) -> Result<(), StoreError> {
-        let mut state = self.state();
-        let before = state.users.insert(user.id.clone(), user.clone());
-        state.note(AuditEntry::of_user(by, before.as_ref(), Some(user)));
-        Ok(())
-    }
-
-    async fn relate(&self, client: &UserId, therapist: &UserId, by: By) -> Result<(), StoreError> {
-        let mut state = self.state();
-        if [client, therapist].iter().any(|user| !state.users.contains_key(*user)) {
-            return Err(StoreError::Corrupt("a relationship joins known users".into()));
-        }
-        if state.relationships.insert((client.clone(), therapist.clone())) {
-            state.audit.append(AuditEntry::of_new_relationship(by, client, therapist));
-        }
-        Ok(())
-    }
-
-    async fn unrelate(
-        &self,
-        client: &UserId,
-        therapist: &UserId,
-        by: By,
-    ) -> Result<(), StoreError> {
-        let mut state = self.state();
-        if state.relationships.remove(&(client.clone(), therapist.clone())) {
-            state.audit.append(AuditEntry::of_ended_relationship(by, client, therapist));
-        }
-        Ok(())
-    }
-}

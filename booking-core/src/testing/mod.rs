@@ -30,6 +30,7 @@ pub mod dropped;
 pub mod fixtures;
 pub mod lists;
 pub mod log;
+pub mod news;
 pub mod people;
 pub mod published;
 pub mod races;
@@ -118,6 +119,7 @@ macro_rules! conformance {
         $crate::conformance_people!($make);
         $crate::conformance_audit!($make);
         $crate::conformance_audit_pages!($make);
+        $crate::conformance_news!($make);
     };
 }
 

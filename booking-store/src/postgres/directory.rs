@@ -3,12 +3,14 @@
 use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
-use booking_core::{AuditEntry, By, Directory, DirectoryAdmin, StoreError, User, UserId};
+use booking_core::{
+    AuditEntry, By, Directory, DirectoryAdmin, NewsOutcome, StoreError, User, UserId, UserNews,
+};
 use chrono_tz::Tz;
 use sqlx::{Connection, PgConnection};
 
 use super::read::names;
-use super::{BEGIN, PostgresStore, audit};
+use super::{BEGIN, PostgresStore, audit, user_news};
 use crate::error::Failure;
 use crate::rows::{self, UserRow};
 
@@ -41,6 +43,11 @@ impl DirectoryAdmin for PostgresStore {
     ) -> Result<(), StoreError> {
         let call = async |one: &mut PgConnection| unrelate(one, client, therapist, by).await;
         self.writers.call(call).await
+    }
+
+    async fn take_news(&self, news: &UserNews, by: By) -> Result<NewsOutcome, StoreError> {
+        let take = || self.writers.call(async |one| user_news::take(one, news, by.clone()).await);
+        self.writers.persist(take).await
     }
 }
 
@@ -75,16 +82,31 @@ async fn related(
 
 async fn put_user(connection: &mut PgConnection, user: &User, by: By) -> Result<(), Failure> {
     let mut transaction = connection.begin_with(BEGIN).await?;
-    // Whoever puts the same user at the same time, there already or not, sees this one afterwards.
-    let lock = sqlx::query!(
-        "SELECT pg_advisory_xact_lock(hashtextextended('directory_user ' || $1, 0))",
-        user.id.as_str(),
-    );
-    lock.fetch_one(&mut *transaction).await?;
-    let before = users(&mut transaction, &BTreeSet::from([user.id.clone()])).await?;
-    let Some(entry) = AuditEntry::of_user(by, before.get(&user.id), Some(user)) else {
+    let before = lock(&mut transaction, &user.id).await?;
+    let Some(entry) = AuditEntry::of_user(by, before.as_ref(), Some(user)) else {
         return Ok(());
     };
+    put(&mut transaction, user).await?;
+    audit::note(&mut transaction, Some(&entry)).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// The user as they are: until the end of the transaction, nobody else changes them, whether they
+/// are there or not.
+pub(super) async fn lock(
+    connection: &mut PgConnection,
+    id: &UserId,
+) -> Result<Option<User>, Failure> {
+    let lock = sqlx::query!(
+        "SELECT pg_advisory_xact_lock(hashtextextended('directory_user ' || $1, 0))",
+        id.as_str(),
+    );
+    lock.fetch_one(&mut *connection).await?;
+    Ok(users(connection, &BTreeSet::from([id.clone()])).await?.remove(id))
+}
+
+pub(super) async fn put(connection: &mut PgConnection, user: &User) -> Result<(), Failure> {
     let put = sqlx::query!(
         "INSERT INTO directory_user (id, role, first_name, last_name, email, zone)
          VALUES ($1, $2, $3, $4, $5, $6)
@@ -98,9 +120,7 @@ async fn put_user(connection: &mut PgConnection, user: &User, by: By) -> Result<
         user.email.as_str(),
         user.zone.map(Tz::name),
     );
-    put.execute(&mut *transaction).await?;
-    audit::note(&mut transaction, Some(&entry)).await?;
-    transaction.commit().await?;
+    put.execute(connection).await?;
     Ok(())
 }
 

@@ -14,6 +14,7 @@ mod pool;
 mod read;
 mod signals;
 mod subscribers;
+mod user_news;
 
 use std::time::Duration;
 

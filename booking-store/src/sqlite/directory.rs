@@ -3,8 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
-use booking_core::{AuditEntry, By, Directory, DirectoryAdmin, StoreError, User, UserId};
+use booking_core::{
+    AuditEntry, By, Directory, DirectoryAdmin, NewsOutcome, StoreError, User, UserId, UserNews,
+};
 use chrono_tz::Tz;
+use sqlx::SqliteConnection;
 
 use super::{SqliteStore, audit};
 use crate::error::Failure;
@@ -64,24 +67,20 @@ impl DirectoryAdmin for SqliteStore {
         let entry = AuditEntry::of_ended_relationship(by, client, therapist);
         Ok(self.change_relationship(UNRELATE, client, therapist, &entry).await?)
     }
+
+    async fn take_news(&self, news: &UserNews, by: By) -> Result<NewsOutcome, StoreError> {
+        Ok(self.news(news, by).await?)
+    }
 }
 
 impl SqliteStore {
     async fn put(&self, user: &User, by: By) -> Result<(), Failure> {
         let mut transaction = self.begin_write().await?;
-        let select = sqlx::query_as::<_, UserRow>(USERS).bind(rows::people([&user.id])?);
-        let before = rows::one(select.fetch_optional(&mut *transaction).await?)?;
+        let before = self::user(&mut transaction, &user.id).await?;
         let Some(entry) = AuditEntry::of_user(by, before.as_ref(), Some(user)) else {
             return Ok(());
         };
-        let put = sqlx::query(PUT_USER)
-            .bind(user.id.as_str())
-            .bind(user.role.as_str())
-            .bind(user.first_name.as_str())
-            .bind(user.last_name.as_str())
-            .bind(user.email.as_str())
-            .bind(user.zone.map(Tz::name));
-        put.execute(&mut *transaction).await?;
+        put_user(&mut transaction, user).await?;
         audit::note(&mut transaction, Some(&entry)).await?;
         transaction.commit().await?;
         Ok(())
@@ -103,4 +102,27 @@ impl SqliteStore {
         transaction.commit().await?;
         Ok(())
     }
+}
+
+pub(super) async fn user(
+    connection: &mut SqliteConnection,
+    id: &UserId,
+) -> Result<Option<User>, Failure> {
+    let select = sqlx::query_as::<_, UserRow>(USERS).bind(rows::people([id])?);
+    rows::one(select.fetch_optional(connection).await?)
+}
+
+pub(super) async fn put_user(
+    connection: &mut SqliteConnection,
+    user: &User,
+) -> Result<(), Failure> {
+    let put = sqlx::query(PUT_USER)
+        .bind(user.id.as_str())
+        .bind(user.role.as_str())
+        .bind(user.first_name.as_str())
+        .bind(user.last_name.as_str())
+        .bind(user.email.as_str())
+        .bind(user.zone.map(Tz::name));
+    put.execute(connection).await?;
+    Ok(())
 }

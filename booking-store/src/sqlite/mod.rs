@@ -16,6 +16,7 @@ mod outbox;
 mod plans;
 mod read;
 mod subscribers;
+mod user_news;
 
 use std::path::PathBuf;
 use std::time::Duration;

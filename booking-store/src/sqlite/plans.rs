@@ -3,7 +3,7 @@
 
 use sqlx::Row;
 
-use super::{SqliteStore, audit, change, directory, read};
+use super::{SqliteStore, audit, change, directory, read, user_news};
 
 pub(super) async fn new_store() -> (tempfile::TempDir, SqliteStore) {
     let folder = tempfile::tempdir().unwrap();
@@ -44,6 +44,10 @@ async fn no_statement_scans_a_table() {
         audit::FORGET,
         audit::BEGIN_TO_FORGET,
         audit::END_TO_FORGET,
+        user_news::FORGET,
+        user_news::LAST,
+        user_news::REMOVE_RELATIONSHIPS,
+        user_news::REMOVE_USER,
     ];
     for statement in statements {
         for step in plan(&store, statement).await {

@@ -1,0 +1,108 @@
+//! The directory.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::MemoryStore;
+use crate::audit::{AuditEntry, By};
+use crate::directory::{Directory, DirectoryAdmin, User};
+use crate::id::UserId;
+use crate::store::StoreError;
+use crate::user_news::{DirectoryEntry, LastNews, NewsOutcome, UserNews};
+
+#[derive(Debug, Default)]
+pub(super) struct People {
+    users: HashMap<UserId, User>,
+    relationships: HashSet<(UserId, UserId)>,
+    last_news: HashMap<UserId, LastNews>,
+    /// When each message came in.
+    messages: HashMap<String, DateTime<Utc>>,
+}
+
+impl People {
+    /// With the entry of the audit log.
+    fn take(&mut self, news: &UserNews, by: By) -> (NewsOutcome, Option<AuditEntry>) {
+        self.messages.retain(|_, at| *at >= news.received_at - UserNews::REMEMBERED);
+        if self.messages.contains_key(&news.message) {
+            return (NewsOutcome::Repeated, None);
+        }
+        self.messages.insert(news.message.clone(), news.received_at);
+        let last = self.last_news.get(&news.user).copied();
+        let Some((last, entry)) = news.decide(last, self.users.get(&news.user)) else {
+            return (NewsOutcome::Outdated, None);
+        };
+        self.last_news.insert(news.user.clone(), last);
+        let noted = match entry {
+            DirectoryEntry::Keep => None,
+            DirectoryEntry::Put(user) => self.put(&user, by),
+            DirectoryEntry::Remove => {
+                let before = self.users.remove(&news.user);
+                self.relationships
+                    .retain(|(client, therapist)| ![client, therapist].contains(&&news.user));
+                AuditEntry::of_user(by, before.as_ref(), None)
+            }
+        };
+        (NewsOutcome::Taken, noted)
+    }
+
+    fn put(&mut self, user: &User, by: By) -> Option<AuditEntry> {
+        let before = self.users.insert(user.id.clone(), user.clone());
+        AuditEntry::of_user(by, before.as_ref(), Some(user))
+    }
+}
+
+#[async_trait]
+impl Directory for MemoryStore {
+    async fn users(&self, ids: &BTreeSet<UserId>) -> Result<HashMap<UserId, User>, StoreError> {
+        let state = self.state();
+        let known = ids.iter().filter_map(|id| state.people.users.get(id));
+        Ok(known.map(|user| (user.id.clone(), user.clone())).collect())
+    }
+
+    async fn related(&self, client: &UserId, therapist: &UserId) -> Result<bool, StoreError> {
+        Ok(self.state().people.relationships.contains(&(client.clone(), therapist.clone())))
+    }
+}
+
+#[async_trait]
+impl DirectoryAdmin for MemoryStore {
+    async fn put_user(&self, user: &User, by: By) -> Result<(), StoreError> {
+        let mut state = self.state();
+        let entry = state.people.put(user, by);
+        state.note(entry);
+        Ok(())
+    }
+
+    async fn relate(&self, client: &UserId, therapist: &UserId, by: By) -> Result<(), StoreError> {
+        let mut state = self.state();
+        if [client, therapist].iter().any(|user| !state.people.users.contains_key(*user)) {
+            return Err(StoreError::Corrupt("a relationship joins known users".into()));
+        }
+        if state.people.relationships.insert((client.clone(), therapist.clone())) {
+            state.audit.append(AuditEntry::of_new_relationship(by, client, therapist));
+        }
+        Ok(())
+    }
+
+    async fn unrelate(
+        &self,
+        client: &UserId,
+        therapist: &UserId,
+        by: By,
+    ) -> Result<(), StoreError> {
+        let mut state = self.state();
+        if state.people.relationships.remove(&(client.clone(), therapist.clone())) {
+            state.audit.append(AuditEntry::of_ended_relationship(by, client, therapist));
+        }
+        Ok(())
+    }
+
+    async fn take_news(&self, news: &UserNews, by: By) -> Result<NewsOutcome, StoreError> {
+        let mut state = self.state();
+        let (outcome, entry) = state.people.take(news, by);
+        state.note(entry);
+        Ok(outcome)
+    }
+}

@@ -1,0 +1,19 @@
+-- What an identity provider has said of users. Its messages come at least once, and in any order.
+
+-- What it said last of each; of a deleted user for ever, so that no late message brings them back.
+CREATE TABLE user_news (
+    user_id TEXT NOT NULL PRIMARY KEY,
+    changed_ms INTEGER NOT NULL,
+    standing TEXT NOT NULL CHECK (standing IN ('role', 'no_role', 'deleted'))
+) STRICT;
+
+-- Messages that were taken, for as long as repeats may come.
+CREATE TABLE user_news_message (
+    id TEXT NOT NULL PRIMARY KEY,
+    received_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX user_news_message_by_age ON user_news_message (received_ms);
+
+-- All relationships of somebody who goes; by client they are found by the primary key.
+CREATE INDEX relationship_by_therapist ON relationship (therapist_id);
