@@ -277,7 +277,7 @@ const fn is_system_name(name: &str) -> bool {
         }
         place += 1;
     }
-    0 < bytes.len() && bytes.len() <= SystemName::MAX_CHARS
+    !bytes.is_empty() && bytes.len() <= SystemName::MAX_CHARS
 }
 
 /// Which entries to read: the latest first.

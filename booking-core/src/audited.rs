@@ -19,6 +19,7 @@ use crate::id::{UserId, WebhookId};
 use crate::instant::format_instant;
 use crate::meeting::{Meeting, MeetingStatus};
 use crate::store::Write;
+use crate::text::{MeetingUrl, Text};
 
 /// A row to write, and the entry that goes with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -273,10 +274,10 @@ fn meeting_fields(meeting: &Meeting) -> Fields<'_> {
     fields.show("status", Some(status.to_string()));
     fields.show("meetingType", Some(meeting_type.to_string()));
     fields.withhold("title", Some(title.as_str()));
-    fields.withhold("description", description.as_ref().map(|text| text.as_str()));
+    fields.withhold("description", description.as_ref().map(Text::as_str));
     // Whoever has it may join.
-    fields.withhold("meetingUrl", meeting_url.as_ref().map(|url| url.as_str()));
-    fields.withhold("sessionNotes", session_notes.as_ref().map(|text| text.as_str()));
+    fields.withhold("meetingUrl", meeting_url.as_ref().map(MeetingUrl::as_str));
+    fields.withhold("sessionNotes", session_notes.as_ref().map(Text::as_str));
     fields
 }
 
@@ -309,7 +310,7 @@ fn slot_fields(slot: &AvailabilitySlot) -> Fields<'_> {
     fields.show("startTime", Some(window.start().to_string()));
     fields.show("endTime", Some(window.end().to_string()));
     fields.show("isAvailable", Some(is_available.to_string()));
-    fields.withhold("notes", notes.as_ref().map(|text| text.as_str()));
+    fields.withhold("notes", notes.as_ref().map(Text::as_str));
     fields
 }
 

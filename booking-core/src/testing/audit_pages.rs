@@ -93,7 +93,7 @@ async fn many(world: &World) -> Vec<AuditEntry> {
         let write = if n % 7 == 0 {
             // About three people.
             let before = Meeting { therapist: other_therapist(), ..meeting.clone() };
-            world.insert(&[before.clone()]).await;
+            world.insert(std::slice::from_ref(&before)).await;
             Audited::update_meeting(by, &before, meeting)
         } else {
             Audited::insert_meeting(by, meeting)

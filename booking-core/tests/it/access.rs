@@ -34,7 +34,7 @@ fn without_words(refusal: Refusal) -> Refusal {
 fn what_each_role_may_do_at_all() {
     use Operation::{
         Book, ListMeetings, ListSlots, ManageAvailability, ManageDirectory, ManageWebhooks,
-        UseMeeting,
+        ReadAudit, UseMeeting,
     };
     // Client, therapist, admin. What concerns one meeting depends on who takes part in it.
     let table = [
@@ -45,6 +45,7 @@ fn what_each_role_may_do_at_all() {
         (ListSlots, [true, true, true]),
         (ManageDirectory, [false, false, true]),
         (ManageWebhooks, [false, false, true]),
+        (ReadAudit, [false, false, true]),
     ];
     for (operation, allowed) in table {
         for (by, allowed) in [john(), jane(), admin()].into_iter().zip(allowed) {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod access;
+mod audit_teeth;
 mod conformance;
 mod conformance_teeth;
 mod delivery_teeth;

@@ -63,9 +63,8 @@ impl Practice {
         self.relate().await;
         match operation {
             "createMeeting" => ask().body(self.booking(relation, who)),
-            "getMeeting" => self.of_meeting(relation).await,
             "updateMeeting" => self.of_meeting(relation).await.body(changes(relation)),
-            "cancelMeeting" => self.of_meeting(relation).await,
+            "getMeeting" | "cancelMeeting" => self.of_meeting(relation).await,
             "cancelMeetingWithReason" => {
                 self.of_meeting(relation).await.body(json!({"reason": "Ill"}))
             }
