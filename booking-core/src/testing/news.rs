@@ -127,6 +127,30 @@ cases! {
         assert_eq!(find(&world, &mary).await, Some(named(&mary, "Mary 15", Role::Client)));
     }
 
+    /// Whoever is made somebody's client while they go is not in the end, and goes all the same.
+    async fn a_relationship_does_not_outlive_its_people(world: World) {
+        let directory = world.directory();
+        for n in 0..20 {
+            let mary = id(&format!("user_{n}"));
+            directory.put_user(&named(&mary, "Mary", Role::Client)).await.expect("a user");
+            let goes = {
+                let (directory, news) =
+                    (directory.clone(), news(&format!("{n}"), &mary, 1, UserChange::Deleted));
+                tokio::spawn(async move { directory.take_news(&news).await })
+            };
+            let comes = {
+                let (directory, mary) = (directory.clone(), mary.clone());
+                tokio::spawn(async move { directory.relate(&mary, &therapist()).await })
+            };
+            assert_eq!(goes.await.expect("no panic").expect("the directory takes news"), TAKEN);
+            // She was there or not: whoever relates them has to look again.
+            let _came_in_time = comes.await.expect("no panic").is_ok();
+            assert_eq!(find(&world, &mary).await, None);
+            let related = directory.related(&mary, &therapist()).await;
+            assert!(!related.expect("the directory answers"), "{n}");
+        }
+    }
+
     /// A message is remembered for a while; what repeats it after that is outdated, not new.
     async fn messages_are_forgotten(world: World) {
         let mary = id("user_mary");
