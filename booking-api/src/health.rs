@@ -2,6 +2,7 @@
 
 use booking_core::Booking;
 use poem::{Endpoint, Request, Response, Result};
+use tokio_util::sync::CancellationToken;
 
 use crate::problem::{Code, Problem};
 use crate::spec::answer;
@@ -11,14 +12,20 @@ pub(crate) fn alive() -> Response {
     answer("application/json", r#"{"status":"ok"}"#.to_owned())
 }
 
-/// `/readyz`: the store answers.
-pub(crate) struct Ready(pub(crate) Booking);
+/// `/readyz`: the store answers, and the server is not about to stop.
+pub(crate) struct Ready {
+    pub(crate) booking: Booking,
+    pub(crate) draining: CancellationToken,
+}
 
 impl Endpoint for Ready {
     type Output = Response;
 
     async fn call(&self, _: Request) -> Result<Response> {
-        self.0.ready().await.map_err(Problem::from)?;
+        if self.draining.is_cancelled() {
+            return Err(Problem::new(Code::Unavailable, "the server is about to stop").into());
+        }
+        self.booking.ready().await.map_err(Problem::from)?;
         Ok(alive())
     }
 }

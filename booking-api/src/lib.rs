@@ -36,6 +36,7 @@ mod http;
 mod nats;
 mod params;
 mod problem;
+mod server;
 mod spec;
 mod streams;
 mod told;
@@ -60,15 +61,18 @@ use tokio_util::sync::CancellationToken;
 #[cfg(feature = "webhooks")]
 use crate::api::WebhooksApi;
 use crate::api::{AvailabilityApi, DirectoryApi, MeetingsApi, SlotsApi, StreamsApi};
-use crate::http::{Cors, Metrics, Observe, Problems, Routes, Unread, mount_prefix};
+use crate::http::{Cors, Limiter, Metrics, page_policy, Observe, Problems, Routes, Unread, mount_prefix};
 use crate::spec::{Spec, answer};
 use crate::streams::{Seats, Streams};
 
 pub use auth::{AuthError, InvalidKey, JwtVerifier, Session, Verifier};
-pub use http::PromptAcceptor;
+pub use http::{ForwardedHeader, Limits, Quota, TrustedProxies};
 #[cfg(feature = "nats")]
 pub use nats::{NatsOptions, NatsSetupError, NatsSink};
 pub use problem::{Code, FieldError, Problem, ProblemBody};
+pub use server::{ConnectionCounts, ConnectionLimits, Server, Stopping};
+#[cfg(feature = "tls")]
+pub use server::{InvalidCertificate, Tls};
 pub use streams::StreamLimits;
 #[cfg(feature = "webhooks")]
 pub use webhooks::{WebhookOptions, WebhookSetupError, WebhookSinks};
@@ -89,6 +93,8 @@ pub struct Api {
     live: Option<Live>,
     seats: Seats,
     closing: CancellationToken,
+    draining: CancellationToken,
+    limits: Limits,
     event_source: String,
     base: String,
     cors: Option<Cors>,
@@ -109,6 +115,8 @@ impl Api {
             live: None,
             seats: Seats::new(),
             closing: CancellationToken::new(),
+            draining: CancellationToken::new(),
+            limits: Limits::default(),
             event_source: DEFAULT_EVENT_SOURCE.to_owned(),
             base: DEFAULT_BASE.to_owned(),
             cors: None,
@@ -138,8 +146,8 @@ impl Api {
         self
     }
 
-    /// Adds the streams: events and slots as they change. Let the server have a [`PromptAcceptor`],
-    /// and say when it stops: see [`Self::closing_with`].
+    /// Adds the streams: events and slots as they change. Serve them with [`Server`], and say when it
+    /// stops: see [`Self::closing_with`].
     #[must_use]
     pub fn with_live(mut self, live: Live) -> Self {
         self.live = Some(live);
@@ -161,6 +169,20 @@ impl Api {
         self
     }
 
+    /// Makes `/readyz` fail once the token is cancelled, so that load balancers go elsewhere.
+    #[must_use]
+    pub fn draining_with(mut self, token: CancellationToken) -> Self {
+        self.draining = token;
+        self
+    }
+
+    /// How much callers may ask for.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
     /// Whose events these are, for those who get several services': the `source` of each, a URI
     /// reference. `/booking` unless said otherwise.
     #[must_use]
@@ -178,8 +200,11 @@ impl Api {
 
     /// Lets pages of other origins call the API, where `allows` says yes to their `Origin`.
     #[must_use]
-    pub fn allow_origins(mut self, allows: fn(&str) -> bool) -> Self {
-        self.cors = Some(Cors { allows });
+    pub fn allow_origins(
+        mut self,
+        allows: impl Fn(&str) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.cors = Some(Cors { allows: Arc::new(allows) });
         self
     }
 
@@ -213,10 +238,12 @@ impl Api {
     #[must_use]
     pub fn routes(self) -> impl Endpoint<Output = Response> + 'static {
         let (spec, operations) = self.parts();
-        let metrics = Metrics::new(self.seats.gauge());
+        let limiter = Limiter::new(self.limits);
+        let metrics = Metrics::new(self.seats.gauge(), limiter.counts());
         let mut routes = Routes::from_spec(&spec.value, &self.base);
+        let ready = health::Ready { booking: self.booking, draining: self.draining };
         let mut app = Route::new().nest(&self.base, operations);
-        for (path, endpoint) in pages(&spec, &self.base, &self.booking, &metrics) {
+        for (path, endpoint) in pages(&spec, &self.base, ready, &metrics) {
             routes = routes.with(&path.replace(":code", "{code}"), "GET, HEAD");
             app = app.at(path, get(endpoint));
         }
@@ -225,7 +252,8 @@ impl Api {
             app = app.at(path, endpoint);
         }
         let answered =
-            app.data(self.verifier).map_to_response().with(Problems { routes: routes.clone() });
+            app.data(self.verifier).data(limiter.clone()).map_to_response();
+        let answered = answered.with(Problems { routes: routes.clone() }).with(limiter);
         let answered = match self.cors {
             Some(cors) => answered.with(cors).boxed(),
             None => answered.boxed(),
@@ -275,7 +303,7 @@ impl Api {
 fn pages(
     spec: &Spec,
     base: &str,
-    booking: &Booking,
+    ready: health::Ready,
     metrics: &Metrics,
 ) -> Vec<(&'static str, BoxEndpoint<'static, Response>)> {
     // The spec says where the operations are, and an app may have mounted the API anywhere.
@@ -293,12 +321,12 @@ fn pages(
     };
     let metrics = metrics.clone();
     vec![
-        ("/docs", page("text/html; charset=utf-8", &spec.html, "\"url\": \"")),
+        ("/docs", page("text/html; charset=utf-8", &spec.html, "\"url\": \"").after(page_policy).boxed()),
         ("/openapi.json", page("application/json", &spec.json, "\"url\": \"")),
         ("/openapi.yaml", page("application/yaml", &spec.yaml(), "url: ")),
         ("/problems/:code", make_sync(health::problem).boxed()),
         ("/healthz", make_sync(|_| health::alive()).boxed()),
-        ("/readyz", health::Ready(booking.clone()).boxed()),
+        ("/readyz", ready.boxed()),
         ("/metrics", make_sync(move |_| metrics.text()).boxed()),
     ]
 }

@@ -10,6 +10,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
 
+use super::exposure::{LimitsArgs, ReachArgs, StopArgs};
 use crate::StreamLimits;
 
 /// Books therapy sessions that never collide, over HTTP.
@@ -32,6 +33,8 @@ pub(super) enum Command {
     Migrate(MigrateArgs),
     /// Keep no more events for NATS, and drop those that wait: after --nats-url was taken away
     ForgetNats(MigrateArgs),
+    /// Ask a server on this machine whether it is ready; fails if it is not
+    Health(HealthArgs),
     /// Print the OpenAPI document
     Openapi(OpenapiArgs),
 }
@@ -52,6 +55,10 @@ pub(super) struct DevArgs {
     pub(super) now: Option<DateTime<Utc>>,
     #[command(flatten)]
     pub(super) events: EventsArgs,
+    #[command(flatten)]
+    pub(super) limits: LimitsArgs,
+    #[command(flatten)]
+    pub(super) stop: StopArgs,
 }
 
 /// What `dev` and `serve` do with events.
@@ -129,6 +136,12 @@ pub(super) struct ServeArgs {
     pub(super) issuer_key: Option<String>,
     #[command(flatten)]
     pub(super) events: EventsArgs,
+    #[command(flatten)]
+    pub(super) reach: ReachArgs,
+    #[command(flatten)]
+    pub(super) limits: LimitsArgs,
+    #[command(flatten)]
+    pub(super) stop: StopArgs,
 }
 
 #[derive(Debug, Args)]
@@ -154,6 +167,16 @@ pub(super) struct MigrateArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct HealthArgs {
+    /// Where the server listens
+    #[arg(long, env = "BOOKING_LISTEN", default_value = "127.0.0.1:5000")]
+    pub(super) listen: SocketAddr,
+    /// Whether it speaks TLS: then it is only asked whether it lets us in
+    #[arg(long, env = "BOOKING_TLS_CERTIFICATE", value_name = "FILE")]
+    pub(super) tls_certificate: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct OpenapiArgs {
     /// YAML instead of JSON
     #[arg(long)]
@@ -168,7 +191,7 @@ fn retention(text: &str) -> Result<Duration, String> {
     if kept < LEAST_RETENTION { Err("at least 7d".to_owned()) } else { Ok(kept) }
 }
 
-fn network(text: &str) -> Result<IpNet, &'static str> {
+pub(super) fn network(text: &str) -> Result<IpNet, &'static str> {
     text.parse().map_err(|_| "not a network, such as 10.1.0.0/16")
 }
 

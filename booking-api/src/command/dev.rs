@@ -14,9 +14,11 @@ use poem::{EndpointExt, Response, get};
 use super::backend::Backend;
 use super::cli::DevArgs;
 use super::clock::{ClockEndpoint, settable};
+use super::exposure::Unsaid;
 use super::issuer::DevIssuer;
 use super::service::Service;
 use super::{Failure, demo, logs, server};
+use crate::Server;
 
 /// How long the printed tokens are valid.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
@@ -36,11 +38,15 @@ pub(super) async fn run(args: DevArgs) -> Result<(), Failure> {
     if let Some(now) = args.now {
         clock.set(settable(now)?);
     }
-    let (acceptor, port) = server::listen_on_loopback(args.port).await?;
+    let (listeners, port) = server::listen_on_loopback(args.port).await?;
     let mut events = args.events;
     events.webhook_allow_network.extend(this_machine());
     let service = Service::start(backend, clock.clone(), events).await?;
-    let api = service.api(Arc::new(issuer.verifier()?)).allow_origins(is_local_page).with_endpoint(
+    let api = service
+        .api(Arc::new(issuer.verifier()?))
+        .allow_origins(is_local_page)
+        .limits(args.limits.of_requests(Unsaid::Unlimited))
+        .with_endpoint(
         "/dev/clock",
         "GET, PUT",
         clock_route(&clock, &service.hub),
@@ -48,7 +54,11 @@ pub(super) async fn run(args: DevArgs) -> Result<(), Failure> {
 
     greet(port, &database_url, clock.as_ref(), &issuer)?;
     tokio::spawn(log_events(service.live.clone()));
-    let served = server::serve(acceptor, api.routes(), service.stopping.clone()).await;
+    let served = {
+        let connections = args.limits.of_connections(Unsaid::Unlimited);
+        let server = Server::new(listeners).limits(connections);
+        server::serve(server, api.routes(), &service.stopping, &args.stop).await
+    };
     service.stop().await;
     served
 }

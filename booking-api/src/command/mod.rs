@@ -7,6 +7,8 @@ mod cli;
 mod clock;
 mod demo;
 mod dev;
+mod exposure;
+mod health;
 mod issuer;
 mod logs;
 mod serve;
@@ -32,6 +34,7 @@ pub async fn run() -> ExitCode {
         Command::Token(args) => issuer::print_token(&args),
         Command::Migrate(args) => serve::migrate(args).await,
         Command::ForgetNats(args) => serve::forget_nats(args).await,
+        Command::Health(args) => health::ask(args).await,
         Command::Openapi(args) => serve::print_openapi(&args),
     };
     match done {

@@ -9,15 +9,18 @@ use booking_core::{Booking, Hub, Live, MemoryStore, RandomIds, SubscriberId, Sys
 
 use super::backend::Backend;
 use super::cli::{EventsArgs, MigrateArgs, OpenapiArgs, ServeArgs};
+use super::exposure::{LimitsArgs, ReachArgs, StopArgs, Unsaid};
 use super::service::{NATS, Service};
 use super::{Failure, logs, server};
-use crate::{Api, AuthError, JwtVerifier, Session, Verifier, WebhookOptions, WebhookSinks};
+use crate::{
+    Api, AuthError, JwtVerifier, Server, Session, Verifier, WebhookOptions, WebhookSinks,
+};
 
 /// How far the issuer's clock may be from ours.
 const LEEWAY_SECONDS: u64 = 5;
 
 pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
-    let settings = Settings::of(args)?;
+    let (settings, exposure) = Settings::of(args)?;
     if settings.database_url == "memory:" {
         return Err("memory: forgets every booking; serve needs a database".into());
     }
@@ -26,13 +29,25 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
         .map_err(|error| format!("cannot read --issuer-key {}: {error}", settings.issuer_key))?;
     let verifier = JwtVerifier::new(&settings.issuer, &key, LEEWAY_SECONDS)?
         .for_parties(settings.authorized_parties);
-    let acceptor = server::listen(settings.listen).await?;
+    let tls = exposure.reach.tls()?;
+    let listeners = vec![server::listen(settings.listen).await?];
     let backend = Backend::open(&settings.database_url).await?;
     let service = Service::start(backend, Arc::new(SystemClock), settings.events).await?;
-    let api = service.api(Arc::new(verifier));
+    let mut api =
+        service.api(Arc::new(verifier)).limits(exposure.limits.of_requests(Unsaid::Limited));
+    let origins = exposure.reach.allow_origin.clone();
+    if !origins.is_empty() {
+        api = api.allow_origins(move |origin| origins.iter().any(|allowed| allowed == origin));
+    }
+    let connections = exposure.limits.of_connections(Unsaid::Limited);
+    let mut server = Server::new(listeners).limits(connections);
+    if let Some(tls) = tls {
+        server = server.with_tls(tls.clone());
+        tokio::spawn(exposure.reach.keep_current(tls));
+    }
 
     tracing::info!(address = %settings.listen, "listening");
-    let served = server::serve(acceptor, api.routes(), service.stopping.clone()).await;
+    let served = server::serve(server, api.routes(), &service.stopping, &exposure.stop).await;
     service.stop().await;
     served
 }
@@ -77,6 +92,13 @@ pub(super) fn print_openapi(args: &OpenapiArgs) -> Result<(), Failure> {
     }
 }
 
+/// What goes to the server, as it was given.
+struct Exposure {
+    reach: ReachArgs,
+    limits: LimitsArgs,
+    stop: StopArgs,
+}
+
 struct Settings {
     listen: SocketAddr,
     database_url: String,
@@ -88,7 +110,7 @@ struct Settings {
 
 impl Settings {
     /// All that is missing is said at once.
-    fn of(args: ServeArgs) -> Result<Self, Failure> {
+    fn of(args: ServeArgs) -> Result<(Self, Exposure), Failure> {
         let mut missing = Vec::new();
         let mut required = |value, name| required(value, name, &mut missing);
         let settings = Self {
@@ -100,7 +122,8 @@ impl Settings {
             events: args.events,
         };
         complete(&missing)?;
-        Ok(settings)
+        let ServeArgs { reach, limits, stop, .. } = args;
+        Ok((settings, Exposure { reach, limits, stop }))
     }
 }
 

@@ -15,7 +15,9 @@ use tokio_util::sync::CancellationToken;
 use super::Failure;
 use super::backend::Backend;
 use super::cli::EventsArgs;
-use crate::{Api, NatsOptions, NatsSink, StreamLimits, Verifier, WebhookOptions, WebhookSinks};
+use crate::{
+    Api, NatsOptions, NatsSink, Stopping, StreamLimits, Verifier, WebhookOptions, WebhookSinks,
+};
 
 /// How long deliveries under way may take once the process is told to stop.
 const LAST_DELIVERIES: Duration = Duration::from_secs(10);
@@ -25,8 +27,8 @@ pub(super) const NATS: &str = "nats";
 pub(super) struct Service {
     pub(super) live: Live,
     pub(super) hub: Hub,
-    /// Cancelled when the process is told to stop.
-    pub(super) stopping: CancellationToken,
+    /// How far the process is with stopping.
+    pub(super) stopping: Stopping,
     /// Cancelled once there will be no more changes: what they publish is delivered too.
     no_more_changes: CancellationToken,
     booking: Booking,
@@ -68,7 +70,7 @@ impl Service {
             },
             relay: tokio::spawn(relay.run(no_more_changes.clone().cancelled_owned())),
             no_more_changes,
-            stopping: CancellationToken::new(),
+            stopping: Stopping::default(),
         })
     }
 
@@ -78,13 +80,19 @@ impl Service {
             .with_live(self.live.clone())
             .stream_limits(self.stream_limits)
             .event_source(&self.event_source)
-            .closing_with(self.stopping.clone())
+            .draining_with(self.stopping.draining.clone())
+            .closing_with(self.stopping.closing.clone())
             .with_webhooks(self.backend.events.clone(), self.hub.clone(), self.webhooks.clone())
     }
 
     /// Delivers what can be delivered soon, waits for calls under way, and closes the store. What
-    /// is left in the outbox stays there.
+    /// is left in the outbox stays there. Nothing of that once the process is to stop at once.
     pub(super) async fn stop(self) {
+        let at_once = self.stopping.at_once.clone();
+        at_once.run_until_cancelled(self.finish()).await;
+    }
+
+    async fn finish(self) {
         self.no_more_changes.cancel();
         if tokio::time::timeout(LAST_DELIVERIES, self.relay).await.is_err() {
             tracing::warn!("some deliveries did not end in time; they come again");

@@ -8,6 +8,7 @@ use prometheus::{
     HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TEXT_FORMAT, TextEncoder,
 };
 
+use crate::http::limits::LimitCounts;
 use crate::http::routes::Address;
 use crate::problem::Problem;
 use crate::spec::answer;
@@ -22,12 +23,12 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     /// With a registry of their own: an embedding service may have several APIs.
-    pub(crate) fn new(open_streams: &IntGauge) -> Self {
-        Self::try_new(open_streams)
+    pub(crate) fn new(open_streams: &IntGauge, limits: &LimitCounts) -> Self {
+        Self::try_new(open_streams, limits)
             .unwrap_or_else(|error| unreachable!("constant names and labels: {error}"))
     }
 
-    fn try_new(open_streams: &IntGauge) -> Result<Self, prometheus::Error> {
+    fn try_new(open_streams: &IntGauge, limits: &LimitCounts) -> Result<Self, prometheus::Error> {
         let requests = IntCounterVec::new(
             Opts::new("booking_http_requests_total", "Requests answered"),
             &["method", "route", "status"],
@@ -40,6 +41,9 @@ impl Metrics {
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(seconds.clone()))?;
         registry.register(Box::new(open_streams.clone()))?;
+        registry.register(Box::new(limits.in_flight.clone()))?;
+        registry.register(Box::new(limits.shed.clone()))?;
+        registry.register(Box::new(limits.limited.clone()))?;
         Ok(Self { registry, requests, seconds })
     }
 

@@ -56,6 +56,8 @@ impl<E: Endpoint<Output = Response>> Endpoint for ObserveEndpoint<E> {
         }
         // Appointments are nothing for a shared browser or a proxy to keep.
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        // What is JSON is never taken for a page.
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         let (status, took) = (response.status(), begun.elapsed());
         self.metrics.record(&method, address, status, took);
         // The address and never the path, query, headers or bodies: those hold tokens, names, what
