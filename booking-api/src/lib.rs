@@ -52,16 +52,16 @@ use std::sync::Arc;
 use booking_core::{Booking, DirectoryAdmin, Live};
 #[cfg(feature = "webhooks")]
 use booking_core::{EventStore, Hub};
-use poem::endpoint::{BoxEndpoint, make_sync};
+use poem::endpoint::{BoxEndpoint, make, make_sync};
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Request, Response, Route, get};
 use poem_openapi::{OpenApi, OpenApiService};
-
+use prometheus::Registry;
 use tokio_util::sync::CancellationToken;
 
 #[cfg(feature = "webhooks")]
 use crate::api::WebhooksApi;
 use crate::api::{AvailabilityApi, DirectoryApi, MeetingsApi, SlotsApi, StreamsApi};
-use crate::http::{Cors, Limiter, Metrics, page_policy, Observe, Problems, Routes, Unread, mount_prefix};
+use crate::http::{Cors, Limiter, Metrics, Observe, Probe, Problems, page_policy, Routes, Unread, mount_prefix};
 use crate::spec::{Spec, answer};
 use crate::streams::{Seats, Streams};
 
@@ -99,6 +99,7 @@ pub struct Api {
     base: String,
     cors: Option<Cors>,
     extra: Vec<(&'static str, &'static str, Arc<BoxEndpoint<'static, Response>>)>,
+    more_metrics: (Registry, Vec<Arc<dyn Probe>>),
 }
 
 impl Api {
@@ -121,6 +122,7 @@ impl Api {
             base: DEFAULT_BASE.to_owned(),
             cors: None,
             extra: Vec::new(),
+            more_metrics: Default::default(),
         }
     }
 
@@ -220,6 +222,13 @@ impl Api {
         self
     }
 
+    /// Adds what `/metrics` has to tell beside requests.
+    #[cfg(feature = "command")]
+    pub(crate) fn with_metrics(mut self, more: Registry, probes: Vec<Arc<dyn Probe>>) -> Self {
+        self.more_metrics = (more, probes);
+        self
+    }
+
     /// The OpenAPI document, as JSON.
     #[must_use]
     pub fn openapi_json(&self) -> String {
@@ -240,6 +249,8 @@ impl Api {
         let (spec, operations) = self.parts();
         let limiter = Limiter::new(self.limits);
         let metrics = Metrics::new(self.seats.gauge(), limiter.counts());
+        let (more, probes) = self.more_metrics;
+        let metrics = metrics.and(more, probes);
         let mut routes = Routes::from_spec(&spec.value, &self.base);
         let ready = health::Ready { booking: self.booking, draining: self.draining };
         let mut app = Route::new().nest(&self.base, operations);
@@ -327,6 +338,10 @@ fn pages(
         ("/problems/:code", make_sync(health::problem).boxed()),
         ("/healthz", make_sync(|_| health::alive()).boxed()),
         ("/readyz", ready.boxed()),
-        ("/metrics", make_sync(move |_| metrics.text()).boxed()),
+        ("/metrics", make(move |_| {
+            let metrics = metrics.clone();
+            async move { metrics.text().await }
+        })
+        .boxed()),
     ]
 }

@@ -16,10 +16,12 @@ mod event_rows;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod pool_state;
 mod rows;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
+pub use pool_state::PoolState;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
 #[cfg(feature = "sqlite")]

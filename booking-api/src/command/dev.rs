@@ -41,7 +41,10 @@ pub(super) async fn run(args: DevArgs) -> Result<(), Failure> {
     let (listeners, port) = server::listen_on_loopback(args.port).await?;
     let mut events = args.events;
     events.webhook_allow_network.extend(this_machine());
-    let service = Service::start(backend, clock.clone(), events).await?;
+    let mut service = Service::start(backend, clock.clone(), events).await?;
+    let connections = args.limits.of_connections(Unsaid::Unlimited);
+    let server = Server::new(listeners).limits(connections);
+    service.watch(server.counts())?;
     let api = service
         .api(Arc::new(issuer.verifier()?))
         .allow_origins(is_local_page)
@@ -54,11 +57,7 @@ pub(super) async fn run(args: DevArgs) -> Result<(), Failure> {
 
     greet(port, &database_url, clock.as_ref(), &issuer)?;
     tokio::spawn(log_events(service.live.clone()));
-    let served = {
-        let connections = args.limits.of_connections(Unsaid::Unlimited);
-        let server = Server::new(listeners).limits(connections);
-        server::serve(server, api.routes(), &service.stopping, &args.stop).await
-    };
+    let served = server::serve(server, api.routes(), &service.stopping, &args.stop).await;
     service.stop().await;
     served
 }

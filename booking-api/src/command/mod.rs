@@ -11,6 +11,7 @@ mod exposure;
 mod health;
 mod issuer;
 mod logs;
+mod probes;
 mod serve;
 mod server;
 mod service;

@@ -32,18 +32,19 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let tls = exposure.reach.tls()?;
     let listeners = vec![server::listen(settings.listen).await?];
     let backend = Backend::open(&settings.database_url).await?;
-    let service = Service::start(backend, Arc::new(SystemClock), settings.events).await?;
-    let mut api =
-        service.api(Arc::new(verifier)).limits(exposure.limits.of_requests(Unsaid::Limited));
+    let mut service = Service::start(backend, Arc::new(SystemClock), settings.events).await?;
     let origins = exposure.reach.allow_origin.clone();
-    if !origins.is_empty() {
-        api = api.allow_origins(move |origin| origins.iter().any(|allowed| allowed == origin));
-    }
     let connections = exposure.limits.of_connections(Unsaid::Limited);
     let mut server = Server::new(listeners).limits(connections);
     if let Some(tls) = tls {
         server = server.with_tls(tls.clone());
         tokio::spawn(exposure.reach.keep_current(tls));
+    }
+    service.watch(server.counts())?;
+    let mut api =
+        service.api(Arc::new(verifier)).limits(exposure.limits.of_requests(Unsaid::Limited));
+    if !origins.is_empty() {
+        api = api.allow_origins(move |origin| origins.iter().any(|allowed| allowed == origin));
     }
 
     tracing::info!(address = %settings.listen, "listening");

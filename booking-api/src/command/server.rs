@@ -10,6 +10,21 @@ use super::Failure;
 use super::exposure::StopArgs;
 use crate::{Server, Stopping};
 
+/// Lets this process have as many connections as the machine allows: what is allowed at first is
+/// about a thousand files on many machines, for the sake of programs of long ago.
+#[cfg(unix)]
+fn allow_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let allowed = getrlimit(Resource::Nofile).maximum;
+    let limit = Rlimit { current: allowed, maximum: allowed };
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the number of open files stays as it is");
+    }
+}
+
+#[cfg(not(unix))]
+const fn allow_many_files() {}
+
 /// 127.0.0.1 and, where the machine has it, `[::1]`; returns the port too.
 pub(super) async fn listen_on_loopback(
     port: u16,
@@ -46,6 +61,7 @@ pub(super) async fn serve(
     stopping: &Stopping,
     args: &StopArgs,
 ) -> Result<(), Failure> {
+    allow_many_files();
     let mut signals = Signals::listen()?;
     let (drain, steps) = (args.drain, stopping.clone());
     tokio::spawn(async move {

@@ -9,14 +9,17 @@ use booking_core::{
     SystemClock,
 };
 use ipnet::IpNet;
+use prometheus::Registry;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Failure;
 use super::backend::Backend;
 use super::cli::EventsArgs;
+use super::probes;
+use crate::http::Probe;
 use crate::{
-    Api, NatsOptions, NatsSink, Stopping, StreamLimits, Verifier, WebhookOptions, WebhookSinks,
+    Api, ConnectionCounts, NatsOptions, NatsSink, Stopping, StreamLimits, Verifier, WebhookOptions, WebhookSinks,
 };
 
 /// How long deliveries under way may take once the process is told to stop.
@@ -38,6 +41,8 @@ pub(super) struct Service {
     event_source: String,
     stream_limits: StreamLimits,
     relay: JoinHandle<()>,
+    metrics: Registry,
+    probes: Vec<Arc<dyn Probe>>,
 }
 
 impl Service {
@@ -56,6 +61,8 @@ impl Service {
         let webhooks = webhooks(&settings)?;
         let relay = relay(&backend, &hub, &webhooks, &settings).await?;
         let no_more_changes = CancellationToken::new();
+        let metrics = probes::registry()?;
+        let probes = probes::of_store(&metrics, &backend)?;
         Ok(Self {
             live,
             hub,
@@ -70,8 +77,16 @@ impl Service {
             },
             relay: tokio::spawn(relay.run(no_more_changes.clone().cancelled_owned())),
             no_more_changes,
+            metrics,
+            probes,
             stopping: Stopping::default(),
         })
+    }
+
+    /// Tells of the server's connections too.
+    pub(super) fn watch(&mut self, connections: ConnectionCounts) -> Result<(), Failure> {
+        self.probes.push(probes::of_connections(&self.metrics, connections)?);
+        Ok(())
     }
 
     pub(super) fn api(&self, verifier: Arc<dyn Verifier>) -> Api {
@@ -82,6 +97,7 @@ impl Service {
             .event_source(&self.event_source)
             .draining_with(self.stopping.draining.clone())
             .closing_with(self.stopping.closing.clone())
+            .with_metrics(self.metrics.clone(), self.probes.clone())
             .with_webhooks(self.backend.events.clone(), self.hub.clone(), self.webhooks.clone())
     }
 

@@ -20,7 +20,7 @@ pub use address::{ForwardedHeader, TrustedProxies};
 pub(crate) use cors::Cors;
 pub(crate) use limits::Limiter;
 pub use limits::Limits;
-pub(crate) use metrics::Metrics;
+pub(crate) use metrics::{Metrics, Probe};
 pub(crate) use observe::{Observe, RequestId};
 pub(crate) use problems::Problems;
 pub use rates::Quota;
