@@ -100,7 +100,7 @@ async fn serve_says_what_is_wrong_with_tls_and_origins() {
         (vec!["--tls-certificate", &one], "go together"),
         (vec!["--tls-certificate", &one, "--tls-key", &other], "certificate and key"),
         (vec!["--tls-certificate", &none, "--tls-key", &own], "cannot read"),
-        (vec!["--tls-certificate", &own, "--tls-key", &own], "cannot read"),
+        (vec!["--tls-certificate", &own, "--tls-key", &own], "certificate and key"),
         (vec!["--allow-origin", "app.example.com"], "--allow-origin"),
         (vec!["--allow-origin", "https://app.example.com/"], "write https://app.example.com"),
         (vec!["--allow-origin", "*"], "--allow-origin"),
