@@ -61,7 +61,9 @@ use tokio_util::sync::CancellationToken;
 #[cfg(feature = "webhooks")]
 use crate::api::WebhooksApi;
 use crate::api::{AvailabilityApi, DirectoryApi, MeetingsApi, SlotsApi, StreamsApi};
-use crate::http::{Cors, Limiter, Metrics, Observe, Probe, Problems, page_policy, Routes, Unread, mount_prefix};
+use crate::http::{
+    Cors, Limiter, Metrics, Observe, Probe, Problems, Routes, Unread, mount_prefix, page_policy,
+};
 use crate::spec::{Spec, answer};
 use crate::streams::{Seats, Streams};
 
@@ -202,10 +204,7 @@ impl Api {
 
     /// Lets pages of other origins call the API, where `allows` says yes to their `Origin`.
     #[must_use]
-    pub fn allow_origins(
-        mut self,
-        allows: impl Fn(&str) -> bool + Send + Sync + 'static,
-    ) -> Self {
+    pub fn allow_origins(mut self, allows: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
         self.cors = Some(Cors { allows: Arc::new(allows) });
         self
     }
@@ -262,8 +261,7 @@ impl Api {
             routes = routes.with(path, methods);
             app = app.at(path, endpoint);
         }
-        let answered =
-            app.data(self.verifier).data(limiter.clone()).map_to_response();
+        let answered = app.data(self.verifier).data(limiter.clone()).map_to_response();
         let answered = answered.with(Problems { routes: routes.clone() }).with(limiter);
         let answered = match self.cors {
             Some(cors) => answered.with(cors).boxed(),
@@ -332,16 +330,22 @@ fn pages(
     };
     let metrics = metrics.clone();
     vec![
-        ("/docs", page("text/html; charset=utf-8", &spec.html, "\"url\": \"").after(page_policy).boxed()),
+        (
+            "/docs",
+            page("text/html; charset=utf-8", &spec.html, "\"url\": \"").after(page_policy).boxed(),
+        ),
         ("/openapi.json", page("application/json", &spec.json, "\"url\": \"")),
         ("/openapi.yaml", page("application/yaml", &spec.yaml(), "url: ")),
         ("/problems/:code", make_sync(health::problem).boxed()),
         ("/healthz", make_sync(|_| health::alive()).boxed()),
         ("/readyz", ready.boxed()),
-        ("/metrics", make(move |_| {
-            let metrics = metrics.clone();
-            async move { metrics.text().await }
-        })
-        .boxed()),
+        (
+            "/metrics",
+            make(move |_| {
+                let metrics = metrics.clone();
+                async move { metrics.text().await }
+            })
+            .boxed(),
+        ),
     ]
 }

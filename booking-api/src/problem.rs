@@ -364,10 +364,16 @@ impl ApiResponse for Problem {
             (414, "The address is longer than 8 KiB."),
             (415, "The body is not JSON."),
             (422, "This Idempotency-Key came with a different request before."),
-            (429, "This user, or this address, has asked too often, or has as many streams open as a user may."),
+            (
+                429,
+                "This user, or this address, has asked too often, or has as many streams open as a user may.",
+            ),
             (431, "The headers are larger than 16 KiB."),
             (500, "Something went wrong on the server."),
-            (503, "The store cannot be reached, or there is too much to do; try again after the seconds in Retry-After."),
+            (
+                503,
+                "The store cannot be reached, or there is too much to do; try again after the seconds in Retry-After.",
+            ),
         ];
         let response = |(status, description)| MetaResponse {
             description,

@@ -13,10 +13,10 @@
 mod error;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod event_rows;
-#[cfg(feature = "postgres")]
-mod postgres;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod pool_state;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod rows;
 #[cfg(feature = "sqlite")]
 mod sqlite;

@@ -83,11 +83,6 @@ impl Backend {
 
     fn of<S: Store + DirectoryAdmin + EventStore + Kept + 'static>(store: S) -> Self {
         let store = Arc::new(store);
-        Self {
-            store: store.clone(),
-            directory: store.clone(),
-            events: store.clone(),
-            kept: store,
-        }
+        Self { store: store.clone(), directory: store.clone(), events: store.clone(), kept: store }
     }
 }

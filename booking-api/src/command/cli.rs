@@ -10,7 +10,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
 
-use super::exposure::{LimitsArgs, ReachArgs, StopArgs};
+use super::exposure::{LimitsArgs, ReachArgs, StopArgs, TraceArgs};
 use crate::StreamLimits;
 
 /// Books therapy sessions that never collide, over HTTP.
@@ -59,6 +59,8 @@ pub(super) struct DevArgs {
     pub(super) limits: LimitsArgs,
     #[command(flatten)]
     pub(super) stop: StopArgs,
+    #[command(flatten)]
+    pub(super) traces: TraceArgs,
 }
 
 /// What `dev` and `serve` do with events.
@@ -142,6 +144,8 @@ pub(super) struct ServeArgs {
     pub(super) limits: LimitsArgs,
     #[command(flatten)]
     pub(super) stop: StopArgs,
+    #[command(flatten)]
+    pub(super) traces: TraceArgs,
 }
 
 #[derive(Debug, Args)]

@@ -17,6 +17,7 @@ use super::clock::{ClockEndpoint, settable};
 use super::exposure::Unsaid;
 use super::issuer::DevIssuer;
 use super::service::Service;
+use super::traces::Traces;
 use super::{Failure, demo, logs, server};
 use crate::Server;
 
@@ -26,7 +27,8 @@ const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(args: DevArgs) -> Result<(), Failure> {
-    logs::start();
+    let traces = Traces::start(&args.traces)?;
+    logs::start(traces.as_ref());
     fs::create_dir_all(&args.data.data_dir)?;
     let default_url = || format!("sqlite:{}", args.data.data_dir.join("booking.db").display());
     let database_url = args.database_url.unwrap_or_else(default_url);
@@ -49,16 +51,15 @@ pub(super) async fn run(args: DevArgs) -> Result<(), Failure> {
         .api(Arc::new(issuer.verifier()?))
         .allow_origins(is_local_page)
         .limits(args.limits.of_requests(Unsaid::Unlimited))
-        .with_endpoint(
-        "/dev/clock",
-        "GET, PUT",
-        clock_route(&clock, &service.hub),
-    );
+        .with_endpoint("/dev/clock", "GET, PUT", clock_route(&clock, &service.hub));
 
     greet(port, &database_url, clock.as_ref(), &issuer)?;
     tokio::spawn(log_events(service.live.clone()));
     let served = server::serve(server, api.routes(), &service.stopping, &args.stop).await;
     service.stop().await;
+    if let Some(traces) = traces {
+        traces.stop().await;
+    }
     served
 }
 

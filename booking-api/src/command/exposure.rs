@@ -122,6 +122,17 @@ pub(super) struct StopArgs {
     pub(super) drain: Duration,
 }
 
+/// Where traces go.
+#[derive(Debug, Args)]
+pub(super) struct TraceArgs {
+    /// Send traces to this OpenTelemetry collector, by OTLP over HTTP: such as http://127.0.0.1:4318
+    #[arg(long, env = "BOOKING_OTLP_ENDPOINT", value_name = "URL", value_parser = collector)]
+    pub(super) otlp_endpoint: Option<Url>,
+    /// Which part of them, between 0 and 1
+    #[arg(long, env = "BOOKING_TRACE_RATIO", default_value_t = 1.0, value_parser = ratio)]
+    pub(super) trace_ratio: f64,
+}
+
 /// How a server is reached.
 #[derive(Debug, Args)]
 pub(super) struct ReachArgs {
@@ -186,9 +197,24 @@ impl ReachArgs {
     pub(super) async fn keep_current(self, _: Tls) {}
 }
 
+fn collector(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    if matches!(url.scheme(), "http" | "https") {
+        Ok(url)
+    } else {
+        Err("neither http nor https".to_owned())
+    }
+}
+
+fn ratio(text: &str) -> Result<f64, &'static str> {
+    let ratio = text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
+    ratio.ok_or("not a number between 0 and 1")
+}
+
 /// As browsers write it: scheme, host, and a port that is not the scheme's own.
 fn origin(text: &str) -> Result<String, String> {
-    let wrong = |why: &dyn Display| format!("not an origin, such as https://app.example.com: {why}");
+    let wrong =
+        |why: &dyn Display| format!("not an origin, such as https://app.example.com: {why}");
     let url = Url::parse(text).map_err(|error| wrong(&error))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(wrong(&"neither http nor https"));

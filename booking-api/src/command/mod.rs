@@ -15,6 +15,7 @@ mod probes;
 mod serve;
 mod server;
 mod service;
+mod traces;
 
 use std::process::ExitCode;
 

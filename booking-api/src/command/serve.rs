@@ -9,12 +9,11 @@ use booking_core::{Booking, Hub, Live, MemoryStore, RandomIds, SubscriberId, Sys
 
 use super::backend::Backend;
 use super::cli::{EventsArgs, MigrateArgs, OpenapiArgs, ServeArgs};
-use super::exposure::{LimitsArgs, ReachArgs, StopArgs, Unsaid};
+use super::exposure::{LimitsArgs, ReachArgs, StopArgs, TraceArgs, Unsaid};
 use super::service::{NATS, Service};
+use super::traces::Traces;
 use super::{Failure, logs, server};
-use crate::{
-    Api, AuthError, JwtVerifier, Server, Session, Verifier, WebhookOptions, WebhookSinks,
-};
+use crate::{Api, AuthError, JwtVerifier, Server, Session, Verifier, WebhookOptions, WebhookSinks};
 
 /// How far the issuer's clock may be from ours.
 const LEEWAY_SECONDS: u64 = 5;
@@ -24,7 +23,8 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
     if settings.database_url == "memory:" {
         return Err("memory: forgets every booking; serve needs a database".into());
     }
-    logs::start();
+    let traces = Traces::start(&exposure.traces)?;
+    logs::start(traces.as_ref());
     let key = fs::read(&settings.issuer_key)
         .map_err(|error| format!("cannot read --issuer-key {}: {error}", settings.issuer_key))?;
     let verifier = JwtVerifier::new(&settings.issuer, &key, LEEWAY_SECONDS)?
@@ -50,6 +50,9 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
     tracing::info!(address = %settings.listen, "listening");
     let served = server::serve(server, api.routes(), &service.stopping, &exposure.stop).await;
     service.stop().await;
+    if let Some(traces) = traces {
+        traces.stop().await;
+    }
     served
 }
 
@@ -98,6 +101,7 @@ struct Exposure {
     reach: ReachArgs,
     limits: LimitsArgs,
     stop: StopArgs,
+    traces: TraceArgs,
 }
 
 struct Settings {
@@ -123,8 +127,8 @@ impl Settings {
             events: args.events,
         };
         complete(&missing)?;
-        let ServeArgs { reach, limits, stop, .. } = args;
-        Ok((settings, Exposure { reach, limits, stop }))
+        let ServeArgs { reach, limits, stop, traces, .. } = args;
+        Ok((settings, Exposure { reach, limits, stop, traces }))
     }
 }
 

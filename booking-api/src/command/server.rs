@@ -26,9 +26,7 @@ fn allow_many_files() {
 const fn allow_many_files() {}
 
 /// 127.0.0.1 and, where the machine has it, `[::1]`; returns the port too.
-pub(super) async fn listen_on_loopback(
-    port: u16,
-) -> Result<(Vec<TcpListener>, u16), Failure> {
+pub(super) async fn listen_on_loopback(port: u16) -> Result<(Vec<TcpListener>, u16), Failure> {
     let v4 = bind((Ipv4Addr::LOCALHOST, port).into()).await;
     let v4 = v4.map_err(|error| format!("{error}; --port chooses another"))?;
     let port = v4.local_addr()?.port();

@@ -17,9 +17,11 @@ use super::Failure;
 use super::backend::Backend;
 use super::cli::EventsArgs;
 use super::probes;
+use super::traces::Traced;
 use crate::http::Probe;
 use crate::{
-    Api, ConnectionCounts, NatsOptions, NatsSink, Stopping, StreamLimits, Verifier, WebhookOptions, WebhookSinks,
+    Api, ConnectionCounts, NatsOptions, NatsSink, Stopping, StreamLimits, Verifier, WebhookOptions,
+    WebhookSinks,
 };
 
 /// How long deliveries under way may take once the process is told to stop.
@@ -54,8 +56,9 @@ impl Service {
         settings: EventsArgs,
     ) -> Result<Self, Failure> {
         let hub = Hub::default();
-        let store = Arc::new(Announced::new(backend.store.clone(), hub.clone()));
-        let directory = Arc::new(Announced::new(backend.directory.clone(), hub.clone()));
+        let store = Arc::new(Announced::new(Arc::new(Traced(backend.store.clone())), hub.clone()));
+        let directory =
+            Arc::new(Announced::new(Arc::new(Traced(backend.directory.clone())), hub.clone()));
         let booking = Booking::new(store, directory.clone(), clock, Arc::new(RandomIds));
         let live = Live::new(booking.clone(), backend.events.clone(), hub.clone());
         let webhooks = webhooks(&settings)?;

@@ -18,8 +18,7 @@ pub(crate) type Allows = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 const METHODS: &str = "GET, POST, PUT, DELETE";
 const REQUEST_HEADERS: &str =
     "authorization, content-type, idempotency-key, if-match, last-event-id, x-request-id";
-const RESPONSE_HEADERS: &str =
-    "etag, idempotency-replayed, link, location, ratelimit, ratelimit-policy, retry-after, \
+const RESPONSE_HEADERS: &str = "etag, idempotency-replayed, link, location, ratelimit, ratelimit-policy, retry-after, \
      x-request-id";
 const PREFLIGHT_SECONDS: &str = "600";
 
@@ -41,7 +40,8 @@ impl<E: Endpoint<Output = Response>> Endpoint for CorsEndpoint<E> {
 
     async fn call(&self, request: Request) -> Result<Response> {
         let origin = request.headers().get(header::ORIGIN).cloned();
-        let Some(origin) = origin.filter(|o| o.to_str().is_ok_and(|origin| (self.allows)(origin))) else {
+        let Some(origin) = origin.filter(|o| o.to_str().is_ok_and(|origin| (self.allows)(origin)))
+        else {
             return self.inner.call(request).await;
         };
         let is_preflight = request.method() == Method::OPTIONS

@@ -182,9 +182,13 @@ impl LimitCounts {
     }
 
     fn try_new() -> Result<Self, prometheus::Error> {
-        let limited = Opts::new("booking_http_limited_total", "Requests refused to who asked too often");
+        let limited =
+            Opts::new("booking_http_limited_total", "Requests refused to who asked too often");
         Ok(Self {
-            in_flight: IntGauge::new("booking_http_in_flight", "Requests that are not answered yet")?,
+            in_flight: IntGauge::new(
+                "booking_http_in_flight",
+                "Requests that are not answered yet",
+            )?,
             shed: IntCounter::new(
                 "booking_http_shed_total",
                 "Requests refused since too many were under way",

@@ -11,6 +11,7 @@ mod problems;
 mod rates;
 mod routes;
 mod security;
+mod spans;
 mod unread;
 
 use poem::Request;
@@ -26,6 +27,8 @@ pub(crate) use problems::Problems;
 pub use rates::Quota;
 pub(crate) use routes::Routes;
 pub(crate) use security::page_policy;
+#[cfg(feature = "command")]
+pub(crate) use spans::TARGET as SPANS;
 pub(crate) use unread::Unread;
 
 /// The path under which an app has mounted the API: empty, or such as `/scheduling`.

@@ -139,9 +139,8 @@ mod tests {
         assert!(rates.take_at("a", SECOND - 1).refused_for.is_some());
         assert_eq!(rates.take_at("a", SECOND).refused_for, None);
         assert!(rates.take_at("a", SECOND).refused_for.is_some());
-        let got = (0..1_000).filter(|tenth| {
-            rates.take_at("a", SECOND + tenth * SECOND / 10).refused_for.is_none()
-        });
+        let got = (0..1_000)
+            .filter(|tenth| rates.take_at("a", SECOND + tenth * SECOND / 10).refused_for.is_none());
         assert_eq!(got.count(), 99, "one a second");
         assert_eq!(rates.take_at("a", 500 * SECOND).requests, 9, "whole again");
     }

@@ -20,10 +20,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
-use super::prompt::Prompt;
-use super::{ConnectionCounts, Guest, Stopping};
 #[cfg(feature = "tls")]
 use super::Tls;
+use super::prompt::Prompt;
+use super::{ConnectionCounts, Guest, Stopping};
 
 /// How long the head of a request, or a TLS handshake, may take to arrive.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -139,11 +139,7 @@ impl<E: Endpoint<Output = poem::Response> + 'static> Connection<E> {
 fn builder() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     // Heads have their time by `Pulse`: hyper counts the time between two requests as the head's.
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(None)
-        .max_buf_size(MAX_HEAD_BYTES);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(MAX_HEAD_BYTES);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -16,7 +16,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use ipnet::IpNet;
 use poem::{Endpoint, Response};
-use tokio::net::{TcpListener};
+use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
@@ -214,10 +214,7 @@ async fn accept<E: Endpoint<Output = Response> + 'static>(
 
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
-    )
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
 /// Who may come in.
@@ -280,4 +277,3 @@ impl Drop for Guest {
         }
     }
 }
-

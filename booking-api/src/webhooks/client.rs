@@ -98,7 +98,7 @@ impl Client {
 }
 
 /// By ring, and by the authorities that the machine trusts; by Mozilla's where it has none.
-fn tls() -> Result<ClientConfig, WebhookSetupError> {
+pub(crate) fn tls() -> Result<ClientConfig, WebhookSetupError> {
     let builder =
         ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()

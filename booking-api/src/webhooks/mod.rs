@@ -26,6 +26,8 @@ use self::client::{Client, Message};
 use self::endpoint::UnreadableSettings;
 use self::guard::Guard;
 
+#[cfg(feature = "command")]
+pub(crate) use client::tls as trusting_the_machine;
 pub(crate) use documented::document_events;
 pub(crate) use endpoint::{Endpoint, WebhookDescription, WebhookUrl, webhook_id};
 pub(crate) use guard::NotPublic;

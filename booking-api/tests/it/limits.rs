@@ -90,7 +90,8 @@ async fn an_untrusted_header_is_nobodys_address() {
         ("by=10.0.0.1;For=\"[2001:db8::1]:4711\"", 200),
         ("for=192.0.2.60, for=203.0.113.1", 429),
     ] {
-        let caller = server.client().with("forwarded", forwarded).with("x-forwarded-for", "1.1.1.1");
+        let caller =
+            server.client().with("forwarded", forwarded).with("x-forwarded-for", "1.1.1.1");
         assert_eq!(caller.get(LIST).await.status, status, "{forwarded}");
     }
 }

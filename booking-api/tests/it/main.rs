@@ -36,6 +36,7 @@ mod streams_resumed;
 mod text;
 mod tls;
 mod tokens;
+mod traces;
 mod unavailable;
 mod updates;
 mod validation;

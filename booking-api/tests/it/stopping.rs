@@ -101,9 +101,8 @@ async fn under_load_nobody_is_hung_up_on_and_nothing_is_lost() {
             book(client.with_token(&token), lane, load.clone())
         })
         .collect();
-    let mut others: JoinSet<()> = (0..LISTING)
-        .map(|_| ask_anew(server.origin().to_owned(), load.clone()))
-        .collect();
+    let mut others: JoinSet<()> =
+        (0..LISTING).map(|_| ask_anew(server.origin().to_owned(), load.clone())).collect();
     others.spawn(balance(server.anonymous(), load.clone()));
     let mut stream = server.client().events_after(0).await;
     let enough = async {

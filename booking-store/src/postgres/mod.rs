@@ -139,7 +139,8 @@ impl PostgresStore {
     /// How the connections are used, kind by kind.
     #[must_use]
     pub fn pools(&self) -> Vec<PoolState> {
-        let pools = [("readers", &self.readers), ("writers", &self.writers), ("relays", &self.relays)];
+        let pools =
+            [("readers", &self.readers), ("writers", &self.writers), ("relays", &self.relays)];
         pools.map(|(name, pool)| pool.state(name)).into()
     }
 

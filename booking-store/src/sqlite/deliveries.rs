@@ -215,7 +215,8 @@ impl Deliveries for SqliteStore {
     }
 
     async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
-        let select = sqlx::query_as::<_, BacklogRow>(BACKLOG).bind(Backlog::MOST).fetch_all(&self.readers);
+        let select =
+            sqlx::query_as::<_, BacklogRow>(BACKLOG).bind(Backlog::MOST).fetch_all(&self.readers);
         Ok(rows::all(select.await.map_err(Failure::from)?)?)
     }
 }
