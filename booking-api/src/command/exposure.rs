@@ -125,7 +125,7 @@ pub(super) struct StopArgs {
 /// Where traces go.
 #[derive(Debug, Args)]
 pub(super) struct TraceArgs {
-    /// Send traces to this OpenTelemetry collector, by OTLP over HTTP: such as http://127.0.0.1:4318
+    /// Send traces to this OpenTelemetry collector, by OTLP over HTTP: such as `http://127.0.0.1:4318`
     #[arg(long, env = "BOOKING_OTLP_ENDPOINT", value_name = "URL", value_parser = collector)]
     pub(super) otlp_endpoint: Option<Url>,
     /// Which part of them, between 0 and 1
@@ -143,7 +143,7 @@ pub(super) struct ReachArgs {
     /// A file with its private key in PEM
     #[arg(long, env = "BOOKING_TLS_KEY", value_name = "FILE")]
     tls_key: Option<PathBuf>,
-    /// Pages of these origins may call the API, such as https://app.example.com
+    /// Pages of these origins may call the API, such as `https://app.example.com`
     #[arg(
         long,
         env = "BOOKING_ALLOW_ORIGINS",

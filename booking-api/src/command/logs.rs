@@ -17,7 +17,7 @@ pub(super) fn start(traces: Option<&Traces>) {
     let lines = fmt::layer().json().flatten_event(true).with_current_span(false);
     let lines = lines.with_span_list(false).with_writer(std::io::stderr);
     // Spans are for traces, and lines for the log; neither is in the other.
-    let lines = lines.with_filter(filter.and(filter_fn(|of| of.is_event())));
+    let lines = lines.with_filter(filter.and(filter_fn(|of| !of.is_span())));
     let spans = traces.map(|traces| {
         let layer = tracing_opentelemetry::layer().with_tracer(traces.tracer());
         let layer = layer.with_location(false).with_threads(false);

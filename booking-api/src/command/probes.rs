@@ -33,9 +33,10 @@ pub(super) fn of_store(
     registry: &Registry,
     backend: &Backend,
 ) -> Result<Vec<Arc<dyn Probe>>, Failure> {
-    let gauge = |name, help| Ok::<_, Failure>(added(registry, IntGauge::new(name, help)?)?);
-    let gauges = |name, help, labels: &[&str]| {
-        Ok::<_, Failure>(added(registry, IntGaugeVec::new(Opts::new(name, help), labels)?)?)
+    let gauge =
+        |name, help| -> Result<IntGauge, Failure> { added(registry, IntGauge::new(name, help)?) };
+    let gauges = |name, help, labels: &[&str]| -> Result<IntGaugeVec, Failure> {
+        added(registry, IntGaugeVec::new(Opts::new(name, help), labels)?)
     };
     let pools = Pools {
         backend: backend.clone(),
@@ -77,7 +78,9 @@ pub(super) fn of_connections(
     registry: &Registry,
     counts: ConnectionCounts,
 ) -> Result<Arc<dyn Probe>, Failure> {
-    let counter = |name, help| Ok::<_, Failure>(added(registry, IntCounter::new(name, help)?)?);
+    let counter = |name, help| -> Result<IntCounter, Failure> {
+        added(registry, IntCounter::new(name, help)?)
+    };
     let open = IntGauge::new("booking_http_connections", "Connections that are open")?;
     Ok(Arc::new(Connections {
         open: added(registry, open)?,
@@ -202,7 +205,7 @@ impl Probe for Process {
 }
 
 /// Where the time in user mode stands behind the program's name, and behind that the kernel's
-/// (proc_pid_stat(5)).
+/// (`proc_pid_stat(5)`).
 const USER_TICKS: usize = 11;
 /// The same on every Linux of today.
 const TICKS_PER_SECOND: f64 = 100.0;

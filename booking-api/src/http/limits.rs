@@ -3,11 +3,13 @@
 use std::fmt::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use booking_core::UserId;
-use poem::http::{HeaderName, HeaderValue};
+use poem::http::{HeaderName, HeaderValue, StatusCode};
 use poem::{Endpoint, Middleware, Request, Response, Result};
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts};
+use tokio::time::sleep;
 
 use crate::http::address::{TrustedProxies, network_of};
 use crate::http::rates::{Left, Quota, Rates};
@@ -37,6 +39,10 @@ pub struct Limits {
 /// headers together, in bytes.
 const MAX_URI_BYTES: usize = 8 * 1024;
 const MAX_HEADER_BYTES: usize = 16 * 1024;
+
+/// How long who asked too often waits to hear it. Who asks again at once, over as many connections as
+/// they may have, costs others next to nothing then.
+const REFUSAL_TAKES: Duration = Duration::from_millis(250);
 
 const UNLIMITED: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -231,12 +237,20 @@ impl<E: Endpoint<Output = Response>> Endpoint for LimiterEndpoint<E> {
                 problem.into_response(&id, mount_prefix(&request))
             }
         };
+        if response.status() == StatusCode::TOO_MANY_REQUESTS {
+            used.free();
+            sleep(REFUSAL_TAKES).await;
+        }
         used.tell(&mut response);
         Ok(response)
     }
 }
 
 impl Used {
+    fn free(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).seat = None;
+    }
+
     /// draft-ietf-httpapi-ratelimit-headers-11.
     fn tell(&self, response: &mut Response) {
         let mut parts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
