@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use booking_core::Booking;
 use poem::{Endpoint, Request, Response, Result};
+use tokio_util::sync::CancellationToken;
 
 use crate::auth::Verifier;
 use crate::problem::{Code, Problem};
@@ -14,15 +15,22 @@ pub(crate) fn alive() -> Response {
     answer("application/json", r#"{"status":"ok"}"#.to_owned())
 }
 
-/// `/readyz`: the store answers, and tokens can be checked.
-pub(crate) struct Ready(pub(crate) Booking, pub(crate) Arc<dyn Verifier>);
+/// `/readyz`: the store answers, tokens can be checked, and the server is not about to stop.
+pub(crate) struct Ready {
+    pub(crate) booking: Booking,
+    pub(crate) verifier: Arc<dyn Verifier>,
+    pub(crate) draining: CancellationToken,
+}
 
 impl Endpoint for Ready {
     type Output = Response;
 
     async fn call(&self, _: Request) -> Result<Response> {
-        self.1.ready().map_err(Problem::from)?;
-        self.0.ready().await.map_err(Problem::from)?;
+        if self.draining.is_cancelled() {
+            return Err(Problem::new(Code::Unavailable, "the server is about to stop").into());
+        }
+        self.verifier.ready().map_err(Problem::from)?;
+        self.booking.ready().await.map_err(Problem::from)?;
         Ok(alive())
     }
 }

@@ -38,6 +38,7 @@ mod http;
 mod nats;
 mod params;
 mod problem;
+mod server;
 mod spec;
 mod streams;
 #[cfg(any(feature = "jwks", feature = "webhooks"))]
@@ -55,17 +56,19 @@ use std::sync::Arc;
 use booking_core::{AuditLog, Booking, DirectoryAdmin, Live};
 #[cfg(feature = "webhooks")]
 use booking_core::{EventStore, Hub};
-use poem::endpoint::{BoxEndpoint, make_sync};
+use poem::endpoint::{BoxEndpoint, make, make_sync};
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Request, Response, Route, get};
 use poem_openapi::{LicenseObject, OpenApi, OpenApiService};
+use prometheus::Registry;
 use serde_json::Value;
-
 use tokio_util::sync::CancellationToken;
 
 #[cfg(feature = "webhooks")]
 use crate::api::WebhooksApi;
 use crate::api::{AuditApi, AvailabilityApi, DirectoryApi, MeetingsApi, SlotsApi, StreamsApi};
-use crate::http::{Cors, Metrics, Observe, Problems, Routes, Unread, mount_prefix};
+use crate::http::{
+    Cors, Limiter, Metrics, Observe, Probe, Problems, Routes, Unread, mount_prefix, page_policy,
+};
 use crate::spec::{Spec, answer};
 use crate::streams::{Seats, Streams};
 
@@ -74,10 +77,13 @@ pub use auth::{
 };
 #[cfg(feature = "webhooks")]
 pub use clerk::{ClerkWebhook, InvalidClerkSecret};
-pub use http::PromptAcceptor;
+pub use http::{ForwardedHeader, Limits, Quota, TrustedProxies};
 #[cfg(feature = "nats")]
 pub use nats::{NatsOptions, NatsSetupError, NatsSink};
 pub use problem::{Code, FieldError, Problem, ProblemBody};
+pub use server::{ConnectionCounts, ConnectionLimits, Server, Stopping};
+#[cfg(feature = "tls")]
+pub use server::{InvalidCertificate, Tls};
 pub use streams::StreamLimits;
 #[cfg(feature = "webhooks")]
 pub use webhooks::{WebhookOptions, WebhookSetupError, WebhookSinks};
@@ -105,10 +111,13 @@ pub struct Api {
     live: Option<Live>,
     seats: Seats,
     closing: CancellationToken,
+    draining: CancellationToken,
+    limits: Limits,
     event_source: String,
     base: String,
     cors: Option<Cors>,
     extra: Vec<(&'static str, &'static str, Arc<BoxEndpoint<'static, Response>>)>,
+    more_metrics: (Registry, Vec<Arc<dyn Probe>>),
 }
 
 impl Api {
@@ -126,10 +135,13 @@ impl Api {
             live: None,
             seats: Seats::new(),
             closing: CancellationToken::new(),
+            draining: CancellationToken::new(),
+            limits: Limits::default(),
             event_source: DEFAULT_EVENT_SOURCE.to_owned(),
             base: DEFAULT_BASE.to_owned(),
             cors: None,
             extra: Vec::new(),
+            more_metrics: Default::default(),
         }
     }
 
@@ -169,8 +181,8 @@ impl Api {
         self.with_endpoint("/webhooks/clerk", "POST", poem::post(webhook).boxed())
     }
 
-    /// Adds the streams: events and slots as they change. Let the server have a [`PromptAcceptor`],
-    /// and say when it stops: see [`Self::closing_with`].
+    /// Adds the streams: events and slots as they change. Serve them with [`Server`], and say when it
+    /// stops: see [`Self::closing_with`].
     #[must_use]
     pub fn with_live(mut self, live: Live) -> Self {
         self.live = Some(live);
@@ -192,6 +204,20 @@ impl Api {
         self
     }
 
+    /// Makes `/readyz` fail once the token is cancelled, so that load balancers go elsewhere.
+    #[must_use]
+    pub fn draining_with(mut self, token: CancellationToken) -> Self {
+        self.draining = token;
+        self
+    }
+
+    /// How much callers may ask for.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
     /// Whose events these are, for those who get several services': the `source` of each, a URI
     /// reference. `/booking` unless said otherwise.
     #[must_use]
@@ -209,8 +235,8 @@ impl Api {
 
     /// Lets pages of other origins call the API, where `allows` says yes to their `Origin`.
     #[must_use]
-    pub fn allow_origins(mut self, allows: fn(&str) -> bool) -> Self {
-        self.cors = Some(Cors { allows });
+    pub fn allow_origins(mut self, allows: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        self.cors = Some(Cors { allows: Arc::new(allows) });
         self
     }
 
@@ -223,6 +249,13 @@ impl Api {
         endpoint: BoxEndpoint<'static, Response>,
     ) -> Self {
         self.extra.push((path, methods, Arc::new(endpoint)));
+        self
+    }
+
+    /// Adds what `/metrics` has to tell beside requests.
+    #[cfg(feature = "command")]
+    pub(crate) fn with_metrics(mut self, more: Registry, probes: Vec<Arc<dyn Probe>>) -> Self {
+        self.more_metrics = (more, probes);
         self
     }
 
@@ -244,10 +277,18 @@ impl Api {
     #[must_use]
     pub fn routes(self) -> impl Endpoint<Output = Response> + 'static {
         let (spec, operations) = self.parts();
-        let metrics = Metrics::new(self.seats.gauge());
+        let limiter = Limiter::new(self.limits);
+        let metrics = Metrics::new(self.seats.gauge(), limiter.counts());
+        let (more, probes) = self.more_metrics;
+        let metrics = metrics.and(more, probes);
         let mut routes = Routes::from_spec(&spec.value, &self.base);
+        let ready = health::Ready {
+            booking: self.booking,
+            verifier: self.verifier.clone(),
+            draining: self.draining,
+        };
         let mut app = Route::new().nest(&self.base, operations);
-        for (path, endpoint) in pages(&spec, &self.base, self.ready(), &metrics) {
+        for (path, endpoint) in pages(&spec, &self.base, ready, &metrics) {
             routes = routes.with(&path.replace(":code", "{code}"), "GET, HEAD");
             app = app.at(path, get(endpoint));
         }
@@ -255,17 +296,13 @@ impl Api {
             routes = routes.with(path, methods);
             app = app.at(path, endpoint);
         }
-        let answered =
-            app.data(self.verifier).map_to_response().with(Problems { routes: routes.clone() });
+        let answered = app.data(self.verifier).data(limiter.clone()).map_to_response();
+        let answered = answered.with(Problems { routes: routes.clone() }).with(limiter);
         let answered = match self.cors {
             Some(cors) => answered.with(cors).boxed(),
             None => answered.boxed(),
         };
         answered.with(Unread).with(Observe { routes, metrics })
-    }
-
-    fn ready(&self) -> health::Ready {
-        health::Ready(self.booking.clone(), self.verifier.clone())
     }
 
     fn parts(&self) -> (Spec, BoxEndpoint<'static, Response>) {
@@ -341,12 +378,22 @@ fn pages(
     };
     let metrics = metrics.clone();
     vec![
-        ("/docs", page("text/html; charset=utf-8", &spec.html, "\"url\": \"")),
+        (
+            "/docs",
+            page("text/html; charset=utf-8", &spec.html, "\"url\": \"").after(page_policy).boxed(),
+        ),
         ("/openapi.json", page("application/json", &spec.json, "\"url\": \"")),
         ("/openapi.yaml", page("application/yaml", &spec.yaml(), "url: ")),
         ("/problems/:code", make_sync(health::problem).boxed()),
         ("/healthz", make_sync(|_| health::alive()).boxed()),
         ("/readyz", ready.boxed()),
-        ("/metrics", make_sync(move |_| metrics.text()).boxed()),
+        (
+            "/metrics",
+            make(move |_| {
+                let metrics = metrics.clone();
+                async move { metrics.text().await }
+            })
+            .boxed(),
+        ),
     ]
 }

@@ -3,6 +3,7 @@
 //! This is the one place that turns refusals and failures into statuses.
 
 use std::fmt;
+use std::time::Duration;
 
 use booking_core::{BookingError, Operation, Refusal, StoreError};
 use poem::http::{HeaderValue, StatusCode, header};
@@ -108,17 +109,23 @@ codes! {
         "This Idempotency-Key came with a different request before. Keys are for repeats of one request.";
     TooManyStreams = "too_many_streams", TOO_MANY_REQUESTS, "Too many streams",
         "This user has as many streams open as a user may. Close one, and try again.";
+    RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests",
+        "This user, or this address, has asked too often. Try again after the seconds in Retry-After; `RateLimit` says how much is left.";
+    UriTooLong = "uri_too_long", URI_TOO_LONG, "Address too long",
+        "The address of a request may have at most 8 KiB, with its query.";
+    HeadersTooLarge = "headers_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE, "Headers too large",
+        "The headers of a request may have at most 16 KiB together.";
     Internal = "internal", INTERNAL_SERVER_ERROR, "Our mistake",
         "Something went wrong on the server. Quote the request id when you report it.";
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "Unavailable",
-        "The store cannot be reached or is overloaded, or the server has as many open streams as it takes. Try again after the seconds in Retry-After.";
+        "The store cannot be reached or is overloaded, the server has as many open streams or requests under way as it takes, or it is about to stop. Try again after the seconds in Retry-After.";
 }
 
 /// The media type of problems.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 
 /// Seconds after which a caller should try again what was unavailable.
-const RETRY_AFTER_SECONDS: u32 = 1;
+const RETRY_AFTER_SECONDS: u64 = 1;
 
 /// An error on its way out.
 #[derive(Debug)]
@@ -127,6 +134,8 @@ pub struct Problem {
     status: StatusCode,
     detail: String,
     errors: Vec<FieldError>,
+    /// Seconds, for what may go well later.
+    retry_after: u64,
     /// For the log; never sent.
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -175,7 +184,14 @@ pub struct ProblemBody {
 impl Problem {
     /// A problem with what happened this time.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, status: code.status(), detail: detail.into(), errors: Vec::new(), cause: None }
+        Self {
+            code,
+            status: code.status(),
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after: RETRY_AFTER_SECONDS,
+            cause: None,
+        }
     }
 
     /// Input that is not as it must be.
@@ -186,6 +202,12 @@ impl Problem {
             several => format!("{} fields are not as they must be", several.len()),
         };
         Self { errors, ..Self::new(Code::InvalidRequest, detail) }
+    }
+
+    /// The same, to be tried again after this time.
+    pub(crate) fn retry_after(self, time: Duration) -> Self {
+        // Not a moment too early.
+        Self { retry_after: time.as_secs() + 1, ..self }
     }
 
     pub(crate) fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
@@ -228,7 +250,7 @@ impl Problem {
             headers.insert(header::WWW_AUTHENTICATE, challenge(self.code));
         }
         if matches!(self.status.as_u16(), 429 | 503) {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(self.retry_after));
         }
         response
     }

@@ -228,8 +228,15 @@ pub struct Backlog {
     pub subscriber: SubscriberId,
     /// Deliveries that are pending.
     pub pending: u64,
+    /// When the first of their events occurred.
+    pub oldest: Option<DateTime<Utc>>,
     /// Dead letters.
     pub dead: u64,
+}
+
+impl Backlog {
+    /// Where stores stop counting: to know more is not worth reading more.
+    pub const MOST: u32 = 100_000;
 }
 
 /// What changes a [`Subscriber`]: pure, and replayable. The id stays.
@@ -290,7 +297,7 @@ pub trait Deliveries: Send + Sync {
         by: By,
     ) -> Result<u32, StoreError>;
 
-    /// How much is on its way to everybody, by name.
+    /// How much is on its way to everybody, by name. Both numbers end at [`Backlog::MOST`].
     async fn backlog(&self) -> Result<Vec<Backlog>, StoreError>;
 }
 

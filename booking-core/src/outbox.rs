@@ -51,6 +51,9 @@ pub trait Outbox: Send + Sync {
     /// 0 when none ever did.
     async fn last_sequence(&self) -> Result<u64, StoreError>;
 
+    /// How many committed events [`publish`](Self::publish) has still to do with, up to `limit`.
+    async fn unpublished(&self, limit: u32) -> Result<u32, StoreError>;
+
     /// Deletes events of the log that occurred before an instant, those of the longest ago first,
     /// at most `limit`, with their deliveries; those with a delivery still pending stay. Returns
     /// how many went. Their sequences are not used again.

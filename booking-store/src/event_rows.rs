@@ -64,6 +64,7 @@ pub(crate) struct SubscriberRow {
 pub(crate) struct BacklogRow {
     pub(crate) id: String,
     pub(crate) pending: i64,
+    pub(crate) oldest_ms: Option<i64>,
     pub(crate) dead: i64,
 }
 
@@ -126,6 +127,7 @@ impl TryFrom<BacklogRow> for Backlog {
         Ok(Self {
             subscriber: subscriber(&row.id)?,
             pending: number("count", row.pending)?,
+            oldest: row.oldest_ms.map(rows::instant).transpose()?,
             dead: number("count", row.dead)?,
         })
     }

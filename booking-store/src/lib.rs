@@ -15,13 +15,15 @@ mod audit_rows;
 mod error;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod event_rows;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod pool_state;
 #[cfg(feature = "postgres")]
 mod postgres;
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod rows;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
+pub use pool_state::PoolState;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
 #[cfg(feature = "sqlite")]

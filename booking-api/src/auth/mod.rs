@@ -21,6 +21,7 @@ use poem::{Request, RequestBody, Result};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
+use crate::http::Limiter;
 use crate::problem::{Code, Problem};
 
 #[cfg(feature = "command")]
@@ -163,6 +164,9 @@ impl<'a, Op: For + 'static> ApiExtractor<'a> for SignedIn<Op> {
             error => Problem::from(error),
         })?;
         let Session { actor, expires_at } = session;
+        if let Some(limiter) = request.data::<Limiter>() {
+            limiter.count_user(request, &actor.id)?;
+        }
         actor.may(Op::OPERATION).map_err(Problem::from)?;
         Ok(Self { actor, expires_at, operation: PhantomData })
     }

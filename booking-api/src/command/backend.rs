@@ -4,42 +4,57 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use booking_core::{AuditLog, DirectoryAdmin, EventStore, MemoryStore, Store};
-use booking_store::{PostgresStore, SqliteStore};
+use booking_store::{PoolState, PostgresStore, SqliteStore};
 
 use super::Failure;
 use crate::told::with_causes;
 
 /// A store with the directory, the events and the audit log that it keeps.
+#[derive(Clone)]
 pub(super) struct Backend {
     pub(super) store: Arc<dyn Store>,
     pub(super) directory: Arc<dyn DirectoryAdmin>,
     pub(super) events: Arc<dyn EventStore>,
     pub(super) audit: Arc<dyn AuditLog>,
-    closing: Arc<dyn Closing>,
+    kept: Arc<dyn Kept>,
 }
 
-/// A store that wants to be told when it is no longer needed.
+/// A store that has connections, and wants to be told when it is no longer needed.
 #[async_trait]
-trait Closing: Send + Sync {
+trait Kept: Send + Sync {
     async fn close(&self);
+
+    fn pools(&self) -> Vec<PoolState>;
 }
 
 #[async_trait]
-impl Closing for MemoryStore {
+impl Kept for MemoryStore {
     async fn close(&self) {}
-}
 
-#[async_trait]
-impl Closing for SqliteStore {
-    async fn close(&self) {
-        Self::close(self).await;
+    fn pools(&self) -> Vec<PoolState> {
+        Vec::new()
     }
 }
 
 #[async_trait]
-impl Closing for PostgresStore {
+impl Kept for SqliteStore {
     async fn close(&self) {
         Self::close(self).await;
+    }
+
+    fn pools(&self) -> Vec<PoolState> {
+        Self::pools(self)
+    }
+}
+
+#[async_trait]
+impl Kept for PostgresStore {
+    async fn close(&self) {
+        Self::close(self).await;
+    }
+
+    fn pools(&self) -> Vec<PoolState> {
+        Self::pools(self)
     }
 }
 
@@ -59,17 +74,22 @@ impl Backend {
 
     /// Waits for calls under way; SQLite folds its log into the file, which is whole then.
     pub(super) async fn close(&self) {
-        self.closing.close().await;
+        self.kept.close().await;
     }
 
-    fn of<S: Store + DirectoryAdmin + EventStore + AuditLog + Closing + 'static>(store: S) -> Self {
+    /// How its connections are used.
+    pub(super) fn pools(&self) -> Vec<PoolState> {
+        self.kept.pools()
+    }
+
+    fn of<S: Store + DirectoryAdmin + EventStore + AuditLog + Kept + 'static>(store: S) -> Self {
         let store = Arc::new(store);
         Self {
             store: store.clone(),
             directory: store.clone(),
             events: store.clone(),
             audit: store.clone(),
-            closing: store,
+            kept: store,
         }
     }
 }

@@ -10,6 +10,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
 
+use super::exposure::{LimitsArgs, ReachArgs, StopArgs, TraceArgs};
 use crate::StreamLimits;
 
 /// Books therapy sessions that never collide, over HTTP.
@@ -32,6 +33,8 @@ pub(super) enum Command {
     Migrate(MigrateArgs),
     /// Keep no more events for NATS, and drop those that wait: after --nats-url was taken away
     ForgetNats(MigrateArgs),
+    /// Ask a server on this machine whether it is ready; fails if it is not
+    Health(HealthArgs),
     /// Print the OpenAPI document
     Openapi(OpenapiArgs),
 }
@@ -52,6 +55,12 @@ pub(super) struct DevArgs {
     pub(super) now: Option<DateTime<Utc>>,
     #[command(flatten)]
     pub(super) events: EventsArgs,
+    #[command(flatten)]
+    pub(super) limits: LimitsArgs,
+    #[command(flatten)]
+    pub(super) stop: StopArgs,
+    #[command(flatten)]
+    pub(super) traces: TraceArgs,
 }
 
 /// What `dev` and `serve` do with events.
@@ -155,6 +164,14 @@ pub(super) struct ServeArgs {
     pub(super) clerk_webhook_secret: Option<String>,
     #[command(flatten)]
     pub(super) events: EventsArgs,
+    #[command(flatten)]
+    pub(super) reach: ReachArgs,
+    #[command(flatten)]
+    pub(super) limits: LimitsArgs,
+    #[command(flatten)]
+    pub(super) stop: StopArgs,
+    #[command(flatten)]
+    pub(super) traces: TraceArgs,
 }
 
 #[derive(Debug, Args)]
@@ -177,6 +194,16 @@ pub(super) struct MigrateArgs {
     /// The database: `postgres://user:password@host/database` or `sqlite:<path>`
     #[arg(long, env = "BOOKING_DATABASE_URL", hide_env_values = true)]
     pub(super) database_url: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HealthArgs {
+    /// Where the server listens
+    #[arg(long, env = "BOOKING_LISTEN", default_value = "127.0.0.1:5000")]
+    pub(super) listen: SocketAddr,
+    /// Whether it speaks TLS: then it is only asked whether it lets us in
+    #[arg(long, env = "BOOKING_TLS_CERTIFICATE", value_name = "FILE")]
+    pub(super) tls_certificate: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -205,7 +232,7 @@ fn at_least(least: Duration, text: &str) -> Result<Duration, String> {
     if kept < least { Err(format!("at least {}d", least.as_secs() / 86_400)) } else { Ok(kept) }
 }
 
-fn network(text: &str) -> Result<IpNet, &'static str> {
+pub(super) fn network(text: &str) -> Result<IpNet, &'static str> {
     text.parse().map_err(|_| "not a network, such as 10.1.0.0/16")
 }
 

@@ -14,9 +14,12 @@ use poem::{EndpointExt, Response, get};
 use super::backend::Backend;
 use super::cli::DevArgs;
 use super::clock::{ClockEndpoint, settable};
+use super::exposure::Unsaid;
 use super::issuer::DevIssuer;
 use super::service::Service;
+use super::traces::Traces;
 use super::{Failure, demo, logs, server};
+use crate::Server;
 
 /// How long the printed tokens are valid.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
@@ -24,7 +27,8 @@ const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(args: DevArgs) -> Result<(), Failure> {
-    logs::start();
+    let traces = Traces::start(&args.traces)?;
+    logs::start(traces.as_ref());
     fs::create_dir_all(&args.data.data_dir)?;
     let default_url = || format!("sqlite:{}", args.data.data_dir.join("booking.db").display());
     let database_url = args.database_url.unwrap_or_else(default_url);
@@ -35,20 +39,26 @@ pub(super) async fn run(args: DevArgs) -> Result<(), Failure> {
         clock.set(settable(now)?);
     }
     demo::fill(backend.directory.as_ref(), clock.as_ref()).await?;
-    let (acceptor, port) = server::listen_on_loopback(args.port).await?;
+    let (listeners, port) = server::listen_on_loopback(args.port).await?;
     let mut events = args.events;
     events.webhook_allow_network.extend(this_machine());
-    let service = Service::start(backend, clock.clone(), events).await?;
-    let api = service.api(Arc::new(issuer.verifier()?)).allow_origins(is_local_page).with_endpoint(
-        "/dev/clock",
-        "GET, PUT",
-        clock_route(&clock, &service.hub),
-    );
+    let mut service = Service::start(backend, clock.clone(), events).await?;
+    let connections = args.limits.of_connections(Unsaid::Unlimited);
+    let server = Server::new(listeners).limits(connections);
+    service.watch(server.counts())?;
+    let api = service
+        .api(Arc::new(issuer.verifier()?))
+        .allow_origins(is_local_page)
+        .limits(args.limits.of_requests(Unsaid::Unlimited))
+        .with_endpoint("/dev/clock", "GET, PUT", clock_route(&clock, &service.hub));
 
     greet(port, &database_url, clock.as_ref(), &issuer)?;
     tokio::spawn(log_events(service.live.clone()));
-    let served = server::serve(acceptor, api.routes(), service.stopping.clone()).await;
+    let served = server::serve(server, api.routes(), &service.stopping, &args.stop).await;
     service.stop().await;
+    if let Some(traces) = traces {
+        traces.stop().await;
+    }
     served
 }
 

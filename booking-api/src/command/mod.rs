@@ -7,13 +7,17 @@ mod cli;
 mod clock;
 mod demo;
 mod dev;
+mod exposure;
+mod health;
 mod issuer;
 mod logs;
 mod mistakes;
+mod probes;
 mod serve;
 mod server;
 mod service;
 mod settings;
+mod traces;
 
 use std::process::ExitCode;
 
@@ -59,6 +63,10 @@ async fn perform(command: Command, mistakes: Mistakes) -> Result<(), Failure> {
         Command::Token(args) => {
             mistakes.none()?;
             issuer::print_token(&args)
+        }
+        Command::Health(args) => {
+            mistakes.none()?;
+            health::ask(args).await
         }
         Command::Openapi(args) => {
             mistakes.none()?;

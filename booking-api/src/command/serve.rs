@@ -9,33 +9,51 @@ use booking_core::{
 
 use super::backend::Backend;
 use super::cli::{MigrateArgs, OpenapiArgs, ServeArgs};
+use super::exposure::Unsaid;
 use super::mistakes::Mistakes;
 use super::service::{NATS, Service};
 use super::settings::{self, Settings};
+use super::traces::Traces;
 use super::{Failure, logs, server};
-use crate::{Api, AuthError, Session, Verifier, WebhookOptions, WebhookSinks};
+use crate::{Api, AuthError, Server, Session, Verifier, WebhookOptions, WebhookSinks};
 
 /// Whom the audit log names for what this command changes.
 const FORGET_NATS: SystemName = SystemName::of("forget-nats");
 
 pub(super) async fn run(args: ServeArgs, mistakes: Mistakes) -> Result<(), Failure> {
     let settings = Settings::of(args, mistakes)?;
-    logs::start();
-    let acceptor = server::listen(settings.listen).await?;
+    let traces = Traces::start(&settings.traces)?;
+    logs::start(traces.as_ref());
+    let listeners = vec![server::listen(settings.listen).await?];
     let backend = Backend::open(&settings.database_url).await?;
     let verifier = settings.verifier.directory(backend.directory.clone()).build()?;
     // Asks for the issuer's keys, and waits for nobody: a server that is restarted while the issuer
     // is away is there again as soon as the issuer is. Until then it is not ready.
     let _ready_later = verifier.ready().is_err();
-    let service = Service::start(backend, Arc::new(SystemClock), settings.events).await?;
-    let mut api = service.api(Arc::new(verifier));
+    let mut service = Service::start(backend, Arc::new(SystemClock), settings.events).await?;
+    let origins = settings.reach.allow_origin.clone();
+    let connections = settings.limits.of_connections(Unsaid::Limited);
+    let mut server = Server::new(listeners).limits(connections);
+    if let Some(tls) = settings.tls {
+        server = server.with_tls(tls.clone());
+        tokio::spawn(settings.reach.keep_current(tls));
+    }
+    service.watch(server.counts())?;
+    let mut api =
+        service.api(Arc::new(verifier)).limits(settings.limits.of_requests(Unsaid::Limited));
+    if !origins.is_empty() {
+        api = api.allow_origins(move |origin| origins.iter().any(|allowed| allowed == origin));
+    }
     if let Some(secret) = settings.clerk_webhook_secret {
         api = api.with_clerk_webhook(service.clerk_webhook(secret));
     }
 
     tracing::info!(address = %settings.listen, "listening");
-    let served = server::serve(acceptor, api.routes(), service.stopping.clone()).await;
+    let served = server::serve(server, api.routes(), &service.stopping, &settings.stop).await;
     service.stop().await;
+    if let Some(traces) = traces {
+        traces.stop().await;
+    }
     served
 }
 

@@ -2,45 +2,48 @@
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::Duration;
 
-use poem::listener::{Acceptor, AcceptorExt, TcpAcceptor};
-use poem::{Endpoint, Response, Server};
+use poem::{Endpoint, Response};
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 use super::Failure;
-use crate::PromptAcceptor;
+use super::exposure::StopArgs;
+use crate::{Server, Stopping};
 
-/// How long requests under way may take once the process is told to stop.
-const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(10);
-/// How long a connection may stay open with nothing asked.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
-/// How long a client may take nothing of what is sent to it.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Lets this process have as many connections as the machine allows: what is allowed at first is
+/// about a thousand files on many machines, for the sake of programs of long ago.
+#[cfg(unix)]
+fn allow_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let allowed = getrlimit(Resource::Nofile).maximum;
+    let limit = Rlimit { current: allowed, maximum: allowed };
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the number of open files stays as it is");
+    }
+}
+
+#[cfg(not(unix))]
+const fn allow_many_files() {}
 
 /// 127.0.0.1 and, where the machine has it, `[::1]`; returns the port too.
-pub(super) async fn listen_on_loopback(
-    port: u16,
-) -> Result<(Box<dyn poem::listener::DynAcceptor>, u16), Failure> {
+pub(super) async fn listen_on_loopback(port: u16) -> Result<(Vec<TcpListener>, u16), Failure> {
     let v4 = bind((Ipv4Addr::LOCALHOST, port).into()).await;
     let v4 = v4.map_err(|error| format!("{error}; --port chooses another"))?;
     let port = v4.local_addr()?.port();
-    let v4 = TcpAcceptor::from_tokio(v4)?;
-    let acceptor = match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
-        Ok(v6) => v4.combine(TcpAcceptor::from_tokio(v6)?).boxed(),
+    let listeners = match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
+        Ok(v6) => vec![v4, v6],
         // Somebody else's: `localhost` would reach them, and tokens would go there.
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
             return Err(format!("cannot listen on [::1]:{port}: {error}").into());
         }
-        Err(_) => v4.boxed(),
+        Err(_) => vec![v4],
     };
-    Ok((acceptor, port))
+    Ok((listeners, port))
 }
 
 /// One address.
-pub(super) async fn listen(address: SocketAddr) -> Result<TcpAcceptor, Failure> {
-    Ok(TcpAcceptor::from_tokio(bind(address).await?)?)
+pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    bind(address).await
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
@@ -48,45 +51,70 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     Ok(bound.map_err(|error| format!("cannot listen on {address}: {error}"))?)
 }
 
-/// Serves until the process gets SIGINT or SIGTERM, says so, and finishes what is under way.
+/// Serves until the process gets SIGINT or SIGTERM: fails to be ready, goes on for as long as it was
+/// told to, and finishes what is under way. Told a second time, it breaks everything off.
 pub(super) async fn serve(
-    acceptor: impl Acceptor + 'static,
+    server: Server,
     routes: impl Endpoint<Output = Response> + 'static,
-    stopping: CancellationToken,
+    stopping: &Stopping,
+    args: &StopArgs,
 ) -> Result<(), Failure> {
-    let told_to_stop = told_to_stop()?;
-    let told_to_stop = async move {
-        told_to_stop.await;
-        stopping.cancel();
-    };
-    Server::new_with_acceptor(PromptAcceptor::new(acceptor, WRITE_TIMEOUT))
-        .idle_timeout(IDLE_TIMEOUT)
-        .run_with_graceful_shutdown(routes, told_to_stop, Some(SHUTDOWN_DEADLINE))
-        .await?;
+    allow_many_files();
+    let mut signals = Signals::listen()?;
+    let (drain, steps) = (args.drain, stopping.clone());
+    tokio::spawn(async move {
+        signals.next().await;
+        tracing::info!(drain = drain.as_secs_f64(), "stopping");
+        steps.draining.cancel();
+        let drained = tokio::time::timeout(drain, signals.next()).await.is_err();
+        steps.closing.cancel();
+        if drained {
+            signals.next().await;
+        }
+        tracing::warn!("stopping at once");
+        steps.at_once.cancel();
+    });
+    server.run(routes, stopping.clone()).await;
     Ok(())
 }
 
-/// Listens for signals from the moment it is called, and not only once it is awaited: by then a
-/// server may have answered its first request, and been told to stop.
+/// What tells a process to stop. It is listened for from the start, and not only once it is awaited:
+/// by then a server may have answered its first request, and been told to stop.
 #[cfg(unix)]
-fn told_to_stop() -> Result<impl Future<Output = ()>, Failure> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-    })
+    }
 }
 
 #[cfg(not(unix))]
-fn told_to_stop() -> Result<impl Future<Output = ()>, Failure> {
-    Ok(async {
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
         // Where there are no signals, nobody tells.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
-    })
+    }
 }

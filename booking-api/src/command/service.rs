@@ -9,15 +9,20 @@ use booking_core::{
     SystemClock,
 };
 use ipnet::IpNet;
+use prometheus::Registry;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Failure;
 use super::backend::Backend;
 use super::cli::EventsArgs;
+use super::probes;
+use super::traces::Traced;
+use crate::http::Probe;
 use crate::webhooks::Secret;
 use crate::{
-    Api, ClerkWebhook, NatsOptions, NatsSink, StreamLimits, Verifier, WebhookOptions, WebhookSinks,
+    Api, ClerkWebhook, ConnectionCounts, NatsOptions, NatsSink, Stopping, StreamLimits, Verifier,
+    WebhookOptions, WebhookSinks,
 };
 
 /// How long deliveries under way may take once the process is told to stop.
@@ -28,8 +33,8 @@ pub(super) const NATS: &str = "nats";
 pub(super) struct Service {
     pub(super) live: Live,
     pub(super) hub: Hub,
-    /// Cancelled when the process is told to stop.
-    pub(super) stopping: CancellationToken,
+    /// How far the process is with stopping.
+    pub(super) stopping: Stopping,
     /// Cancelled once there will be no more changes: what they publish is delivered too.
     no_more_changes: CancellationToken,
     booking: Booking,
@@ -39,6 +44,8 @@ pub(super) struct Service {
     event_source: String,
     stream_limits: StreamLimits,
     relay: JoinHandle<()>,
+    metrics: Registry,
+    probes: Vec<Arc<dyn Probe>>,
 }
 
 impl Service {
@@ -50,13 +57,16 @@ impl Service {
         settings: EventsArgs,
     ) -> Result<Self, Failure> {
         let hub = Hub::default();
-        let store = Arc::new(Announced::new(backend.store.clone(), hub.clone()));
-        let directory = Arc::new(Announced::new(backend.directory.clone(), hub.clone()));
+        let store = Arc::new(Announced::new(Arc::new(Traced(backend.store.clone())), hub.clone()));
+        let directory =
+            Arc::new(Announced::new(Arc::new(Traced(backend.directory.clone())), hub.clone()));
         let booking = Booking::new(store, directory.clone(), clock, Arc::new(RandomIds));
         let live = Live::new(booking.clone(), backend.events.clone(), hub.clone());
         let webhooks = webhooks(&settings)?;
         let relay = relay(&backend, &hub, &webhooks, &settings).await?;
         let no_more_changes = CancellationToken::new();
+        let metrics = probes::registry()?;
+        let probes = probes::of_store(&metrics, &backend)?;
         Ok(Self {
             live,
             hub,
@@ -71,8 +81,16 @@ impl Service {
             },
             relay: tokio::spawn(relay.run(no_more_changes.clone().cancelled_owned())),
             no_more_changes,
-            stopping: CancellationToken::new(),
+            metrics,
+            probes,
+            stopping: Stopping::default(),
         })
+    }
+
+    /// Tells of the server's connections too.
+    pub(super) fn watch(&mut self, connections: ConnectionCounts) -> Result<(), Failure> {
+        self.probes.push(probes::of_connections(&self.metrics, connections)?);
+        Ok(())
     }
 
     pub(super) fn api(&self, verifier: Arc<dyn Verifier>) -> Api {
@@ -82,7 +100,9 @@ impl Service {
             .with_live(self.live.clone())
             .stream_limits(self.stream_limits)
             .event_source(&self.event_source)
-            .closing_with(self.stopping.clone())
+            .draining_with(self.stopping.draining.clone())
+            .closing_with(self.stopping.closing.clone())
+            .with_metrics(self.metrics.clone(), self.probes.clone())
             .with_webhooks(self.backend.events.clone(), self.hub.clone(), self.webhooks.clone())
     }
 
@@ -92,8 +112,13 @@ impl Service {
     }
 
     /// Delivers what can be delivered soon, waits for calls under way, and closes the store. What
-    /// is left in the outbox stays there.
+    /// is left in the outbox stays there. Nothing of that once the process is to stop at once.
     pub(super) async fn stop(self) {
+        let at_once = self.stopping.at_once.clone();
+        at_once.run_until_cancelled(self.finish()).await;
+    }
+
+    async fn finish(self) {
         self.no_more_changes.cancel();
         if tokio::time::timeout(LAST_DELIVERIES, self.relay).await.is_err() {
             tracing::warn!("some deliveries did not end in time; they come again");

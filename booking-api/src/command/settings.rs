@@ -6,11 +6,12 @@ use std::path::Path;
 
 use super::Failure;
 use super::cli::{EventsArgs, ServeArgs};
+use super::exposure::{LimitsArgs, ReachArgs, StopArgs, TraceArgs};
 use super::mistakes::Mistakes;
 use crate::auth::is_safe_issuer;
 use crate::clerk::read_secret;
 use crate::webhooks::Secret;
-use crate::{InvalidKey, JwtSetupError, JwtVerifier, JwtVerifierBuilder};
+use crate::{InvalidKey, JwtSetupError, JwtVerifier, JwtVerifierBuilder, Tls};
 
 pub(super) const DATABASE_URL: &str = "--database-url (BOOKING_DATABASE_URL)";
 const ISSUER: &str = "--issuer (BOOKING_ISSUER)";
@@ -31,6 +32,11 @@ pub(super) struct Settings {
     pub(super) verifier: JwtVerifierBuilder,
     pub(super) clerk_webhook_secret: Option<Secret>,
     pub(super) events: EventsArgs,
+    pub(super) reach: ReachArgs,
+    pub(super) tls: Option<Tls>,
+    pub(super) limits: LimitsArgs,
+    pub(super) stop: StopArgs,
+    pub(super) traces: TraceArgs,
 }
 
 impl Settings {
@@ -63,9 +69,21 @@ impl Settings {
             read_secret(&text).map_err(|why| mistakes.note(WEBHOOK_SECRET, why)).ok()
         });
         check_events(&args.events, &mut mistakes);
+        let tls = args.reach.tls(&mut mistakes);
         mistakes.none()?;
-        let (listen, events) = (args.listen, args.events);
-        Ok(Self { listen, database_url, verifier, clerk_webhook_secret, events })
+        let ServeArgs { listen, events, reach, limits, stop, traces, .. } = args;
+        Ok(Self {
+            listen,
+            database_url,
+            verifier,
+            clerk_webhook_secret,
+            events,
+            reach,
+            tls,
+            limits,
+            stop,
+            traces,
+        })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Pages of other origins that may call the API.
 
+use std::sync::Arc;
+
 use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, Middleware, Request, Response, Result};
 
@@ -8,27 +10,29 @@ use poem::{Endpoint, Middleware, Request, Response, Result};
 /// the server itself, which send an `Origin` too, are never in the way.
 #[derive(Clone)]
 pub(crate) struct Cors {
-    pub(crate) allows: fn(&str) -> bool,
+    pub(crate) allows: Allows,
 }
+
+pub(crate) type Allows = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
 const METHODS: &str = "GET, POST, PUT, DELETE";
 const REQUEST_HEADERS: &str =
     "authorization, content-type, idempotency-key, if-match, last-event-id, x-request-id";
-const RESPONSE_HEADERS: &str =
-    "etag, idempotency-replayed, link, location, retry-after, x-request-id";
+const RESPONSE_HEADERS: &str = "etag, idempotency-replayed, link, location, ratelimit, ratelimit-policy, retry-after, \
+     x-request-id";
 const PREFLIGHT_SECONDS: &str = "600";
 
 impl<E: Endpoint<Output = Response>> Middleware<E> for Cors {
     type Output = CorsEndpoint<E>;
 
     fn transform(&self, inner: E) -> CorsEndpoint<E> {
-        CorsEndpoint { inner, allows: self.allows }
+        CorsEndpoint { inner, allows: self.allows.clone() }
     }
 }
 
 pub(crate) struct CorsEndpoint<E> {
     inner: E,
-    allows: fn(&str) -> bool,
+    allows: Allows,
 }
 
 impl<E: Endpoint<Output = Response>> Endpoint for CorsEndpoint<E> {
@@ -36,7 +40,8 @@ impl<E: Endpoint<Output = Response>> Endpoint for CorsEndpoint<E> {
 
     async fn call(&self, request: Request) -> Result<Response> {
         let origin = request.headers().get(header::ORIGIN).cloned();
-        let Some(origin) = origin.filter(|o| o.to_str().is_ok_and(self.allows)) else {
+        let Some(origin) = origin.filter(|o| o.to_str().is_ok_and(|origin| (self.allows)(origin)))
+        else {
             return self.inner.call(request).await;
         };
         let is_preflight = request.method() == Method::OPTIONS

@@ -1,23 +1,34 @@
 //! What every request passes through, whatever it asks for. From the outside in: [`Observe`] names,
 //! times and logs it; [`Unread`] ends connections that cannot go on; [`Cors`] deals with pages of other
-//! origins; [`Problems`] turns what went wrong into answers.
+//! origins; [`Limiter`] says how much may be asked; [`Problems`] turns what went wrong into answers.
 
+mod address;
 mod cors;
+mod limits;
 mod metrics;
 mod observe;
 mod problems;
-mod prompt;
+mod rates;
 mod routes;
+mod security;
+mod spans;
 mod unread;
 
 use poem::Request;
 
+pub(crate) use address::network_of;
+pub use address::{ForwardedHeader, TrustedProxies};
 pub(crate) use cors::Cors;
-pub(crate) use metrics::Metrics;
+pub(crate) use limits::Limiter;
+pub use limits::Limits;
+pub(crate) use metrics::{Metrics, Probe};
 pub(crate) use observe::{Observe, RequestId};
 pub(crate) use problems::Problems;
-pub use prompt::PromptAcceptor;
+pub use rates::Quota;
 pub(crate) use routes::Routes;
+pub(crate) use security::page_policy;
+#[cfg(feature = "command")]
+pub(crate) use spans::TARGET as SPANS;
 pub(crate) use unread::Unread;
 
 /// The path under which an app has mounted the API: empty, or such as `/scheduling`.

@@ -4,9 +4,10 @@ use std::time::Instant;
 
 use poem::http::{HeaderName, HeaderValue, header};
 use poem::{Endpoint, Middleware, Request, Response, Result};
+use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::http::{Metrics, Routes};
+use crate::http::{Metrics, Routes, spans};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -49,13 +50,18 @@ impl<E: Endpoint<Output = Response>> Endpoint for ObserveEndpoint<E> {
         // Without the prefix of an app that the API is mounted in.
         let address = self.routes.find(request.uri().path());
 
-        let mut response = self.inner.call(request).await?;
+        let route = address.map_or("other", |address| address.template.as_str());
+        let span = spans::of_request(&method, route, &id, request.headers());
+        let mut response = self.inner.call(request).instrument(span.clone()).await?;
+        spans::end(&span, response.status());
         let headers = response.headers_mut();
         if let Ok(value) = HeaderValue::from_str(&id) {
             headers.insert(REQUEST_ID, value);
         }
         // Appointments are nothing for a shared browser or a proxy to keep.
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        // What is JSON is never taken for a page.
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         let (status, took) = (response.status(), begun.elapsed());
         self.metrics.record(&method, address, status, took);
         // The address and never the path, query, headers or bodies: those hold tokens, names, what
@@ -63,7 +69,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for ObserveEndpoint<E> {
         tracing::info!(
             request_id = id,
             %method,
-            route = address.map_or("other", |address| address.template.as_str()),
+            route,
             status = status.as_u16(),
             micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             "request",

@@ -11,7 +11,14 @@ use super::{Object, objects, operations};
 use crate::problem::{Code, PROBLEM_JSON};
 
 /// What any operation may answer with: the one place to add to.
-const ANY: [Code; 3] = [Code::Unauthenticated, Code::Internal, Code::Unavailable];
+const ANY: [Code; 6] = [
+    Code::Unauthenticated,
+    Code::UriTooLong,
+    Code::RateLimited,
+    Code::HeadersTooLarge,
+    Code::Internal,
+    Code::Unavailable,
+];
 
 /// What any operation with a body may answer with.
 const BODY: [Code; 4] =
@@ -22,12 +29,24 @@ const TIME: [Code; 4] =
     [Code::InThePast, Code::OutsideAvailability, Code::NotOnGrid, Code::SlotConflict];
 
 /// Headers of answers that depend on nothing but the status; `None` for any.
-const HEADERS: [(&str, Option<u16>, &str, &str); 4] = [
+const HEADERS: [(&str, Option<u16>, &str, &str); 6] = [
     (
         "x-request-id",
         None,
         "Names the request, also in the server's log. Taken from the request if it has one, else made.",
         "018d1c1e-5a3b-7c2d-9e4f-a1b2c3d4e5f6",
+    ),
+    (
+        "RateLimit-Policy",
+        None,
+        "Where requests are limited: how many (`q`) within how many seconds (`w`), by user and by address.",
+        r#""user";q=600;w=60"#,
+    ),
+    (
+        "RateLimit",
+        None,
+        "Where requests are limited: how many are left (`r`), and in how many seconds there will be more (`t`).",
+        r#""user";r=599;t=1"#,
     ),
     ("WWW-Authenticate", Some(401), "How to sign in (RFC 6750).", "Bearer"),
     ("Retry-After", Some(429), "After how many seconds to try again.", "1"),

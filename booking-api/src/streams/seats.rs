@@ -68,6 +68,13 @@ impl Seats {
     }
 }
 
+impl Seats {
+    /// `None` when this user has as many as they may.
+    pub(crate) fn try_take(&self, user: &UserId) -> Option<Seat> {
+        self.take(user).ok()
+    }
+}
+
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut taken = self.seats.taken.lock().unwrap_or_else(PoisonError::into_inner);

@@ -128,7 +128,7 @@ impl Caller {
 }
 
 /// Nobody is called by TLS here; a client that could wants to know how.
-fn no_tls() -> rustls::ClientConfig {
+pub(crate) fn no_tls() -> rustls::ClientConfig {
     let ring = Arc::new(rustls::crypto::ring::default_provider());
     rustls::ClientConfig::builder_with_provider(ring)
         .with_safe_default_protocol_versions()

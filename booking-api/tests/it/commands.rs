@@ -46,7 +46,7 @@ async fn serve(data: &DataDir, database_url: &str) -> (Child, Caller) {
     serve_with(data, database_url, &[]).await
 }
 
-async fn serve_with(
+pub(crate) async fn serve_with(
     data: &DataDir,
     database_url: &str,
     settings: &[(&str, &str)],

@@ -102,6 +102,7 @@ impl Server {
         Self::start_with(data, &["--database-url", database_url]).await
     }
 
+    /// With more flags.
     pub(crate) async fn start_with(data: &DataDir, arguments: &[&str]) -> Self {
         let log = log_file(data);
         let mut command = Command::new(env!("CARGO_BIN_EXE_booking-api"));
@@ -154,10 +155,24 @@ impl Server {
 
     /// SIGTERM; returns once the server has ended, and how.
     pub(crate) fn terminate(&mut self) -> ExitStatus {
+        self.tell_to_stop();
+        self.ended()
+    }
+
+    /// SIGTERM, and nobody waits.
+    pub(crate) fn tell_to_stop(&self) {
         let process = self.child.id().to_string();
         let told = Command::new("sh").args(["-c", "kill -TERM $0", &process]).status();
         assert!(told.expect("there is a shell").success());
+    }
+
+    /// Waits for the end.
+    pub(crate) fn ended(&mut self) -> ExitStatus {
         self.child.wait().expect("the server ends")
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("the server was started").is_none()
     }
 
     pub(crate) fn anonymous(&self) -> Caller {

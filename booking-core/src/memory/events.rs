@@ -209,6 +209,12 @@ impl Outbox for MemoryStore {
         Ok(self.state().events.published)
     }
 
+    async fn unpublished(&self, limit: u32) -> Result<u32, StoreError> {
+        let events = &self.state().events;
+        let waiting = events.log.range(events.published + 1..).take(limit as usize).count();
+        Ok(u32::try_from(waiting).unwrap_or(limit))
+    }
+
     async fn forget(&self, before: DateTime<Utc>, limit: u32) -> Result<u32, StoreError> {
         Ok(self.state().events.forget(before, limit))
     }
@@ -307,14 +313,17 @@ impl Deliveries for MemoryStore {
     }
 
     async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
-        let members = &self.state().events.subscribers;
-        let backlog = members.iter().map(|(id, member)| {
+        let Events { log, subscribers, .. } = &self.state().events;
+        let backlog = subscribers.iter().map(|(id, member)| {
             let count = |state| {
                 let parcels = member.deliveries.values().filter(|parcel| parcel.state == state);
-                u64::try_from(parcels.count()).unwrap_or(u64::MAX)
+                u64::try_from(parcels.take(Backlog::MOST as usize).count()).unwrap_or(u64::MAX)
             };
+            let oldest = member.deliveries.iter().find(|(_, parcel)| parcel.is_pending());
+            let oldest = oldest.and_then(|(sequence, _)| log.get(sequence));
+            let oldest = oldest.map(|event| event.occurred_at);
             let (pending, dead) = (count(DeliveryState::Pending), count(DeliveryState::Dead));
-            Backlog { subscriber: id.clone(), pending, dead }
+            Backlog { subscriber: id.clone(), pending, oldest, dead }
         });
         Ok(backlog.collect())
     }

@@ -304,6 +304,11 @@ cases! {
         }
         let counts = [("crm".to_owned(), 6, 3), ("idle".to_owned(), 12, 0)];
         assert_eq!(backlog(&world).await, counts);
+        let pending = world.deliveries(&crm, Some(DeliveryState::Pending)).await;
+        let oldest = pending.last().map(|delivery| delivery.event.event.occurred_at);
+        let backlog = world.outbox().backlog().await.expect("the store counts");
+        assert_eq!(backlog[0].oldest, oldest);
+        assert_eq!(world.outbox().unpublished(100).await.expect("the store counts"), 0);
         let nobody = SubscriberId::new("nobody").expect("a name");
         assert_eq!(world.deliveries(&nobody, None).await, []);
     }
@@ -337,7 +342,10 @@ async fn again(world: &World, id: &SubscriberId, replay: Replay) -> u32 {
 
 async fn backlog(world: &World) -> Vec<(String, u64, u64)> {
     let backlog = world.outbox().backlog().await.expect("the store counts");
-    let plain = |Backlog { subscriber, pending, dead }| (subscriber.to_string(), pending, dead);
+    let plain = |Backlog { subscriber, pending, oldest, dead }| {
+        assert_eq!(oldest.is_some(), pending > 0, "of what is pending, one is the oldest");
+        (subscriber.to_string(), pending, dead)
+    };
     backlog.into_iter().map(plain).collect()
 }
 

@@ -58,6 +58,10 @@ impl Outbox for Faulty {
         self.inner.last_sequence().await
     }
 
+    async fn unpublished(&self, limit: u32) -> Result<u32, StoreError> {
+        self.inner.unpublished(limit).await
+    }
+
     async fn forget(&self, before: DateTime<Utc>, limit: u32) -> Result<u32, StoreError> {
         self.inner.forget(before, limit).await
     }

@@ -232,14 +232,24 @@ async fn backlog(connection: &mut PgConnection) -> Result<Vec<Backlog>, Failure>
         r#"SELECT
             id,
             (
-                SELECT count(*) FROM delivery
-                WHERE subscriber_id = subscriber.id AND state = 'pending'
+                SELECT count(*) FROM (
+                    SELECT FROM delivery
+                    WHERE subscriber_id = subscriber.id AND state = 'pending' LIMIT $1
+                ) AS pending
             ) AS "pending!",
             (
-                SELECT count(*) FROM delivery
-                WHERE subscriber_id = subscriber.id AND state = 'dead'
+                SELECT unix_ms(occurred_at) FROM delivery JOIN outbox USING (position)
+                WHERE subscriber_id = subscriber.id AND delivery.state = 'pending'
+                ORDER BY delivery.position LIMIT 1
+            ) AS oldest_ms,
+            (
+                SELECT count(*) FROM (
+                    SELECT FROM delivery
+                    WHERE subscriber_id = subscriber.id AND state = 'dead' LIMIT $1
+                ) AS dead
             ) AS "dead!"
          FROM subscriber ORDER BY id"#,
+        i64::from(Backlog::MOST),
     );
     rows::all(select.fetch_all(connection).await?)
 }

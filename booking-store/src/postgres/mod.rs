@@ -29,6 +29,7 @@ use uuid::Uuid;
 
 use self::codes::is_lost_race;
 use self::pool::{Lost, Plans, Pool};
+use crate::PoolState;
 use crate::error::Failure;
 
 pub(crate) use self::codes::may_pass;
@@ -135,6 +136,14 @@ impl PostgresStore {
         self.readers.close().await;
         self.writers.close().await;
         self.relays.close().await;
+    }
+
+    /// How the connections are used, kind by kind.
+    #[must_use]
+    pub fn pools(&self) -> Vec<PoolState> {
+        let pools =
+            [("readers", &self.readers), ("writers", &self.writers), ("relays", &self.relays)];
+        pools.map(|(name, pool)| pool.state(name)).into()
     }
 
     async fn try_change(&self, scope: &Scope, decide: Decide<'_>) -> Result<Change, ChangeError> {

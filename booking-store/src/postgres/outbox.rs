@@ -26,6 +26,10 @@ impl Outbox for PostgresStore {
         self.readers.call(async |connection| last_sequence(connection).await).await
     }
 
+    async fn unpublished(&self, limit: u32) -> Result<u32, StoreError> {
+        self.relays.call(async |connection| unpublished(connection, limit).await).await
+    }
+
     async fn forget(&self, before: DateTime<Utc>, limit: u32) -> Result<u32, StoreError> {
         let call = || self.relays.call(async |one| forget(one, before, limit).await);
         self.relays.persist(call).await
@@ -90,6 +94,15 @@ async fn events(
 async fn last_sequence(connection: &mut PgConnection) -> Result<u64, Failure> {
     let end = sqlx::query_scalar!("SELECT position FROM log_end WHERE id = 1");
     Ok(event_rows::number("position", end.fetch_one(connection).await?)?)
+}
+
+async fn unpublished(connection: &mut PgConnection, limit: u32) -> Result<u32, Failure> {
+    let count = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!"
+         FROM (SELECT FROM outbox WHERE position IS NULL ORDER BY sequence LIMIT $1) AS waiting"#,
+        i64::from(limit),
+    );
+    Ok(u32::try_from(count.fetch_one(connection).await?).unwrap_or(limit))
 }
 
 async fn forget(

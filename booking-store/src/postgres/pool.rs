@@ -3,6 +3,7 @@
 //! The server may be down, restarting, or out of reach without a word. A call ends within
 //! [`CALL_TIMEOUT`] all the same, and what was found broken is not used again.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use tokio::runtime::Handle;
 
 use super::MAX_TRIES;
 use super::codes::{is_lost_connection, is_lost_race};
+use crate::PoolState;
 use crate::error::Failure;
 
 /// How long a call takes at most, whatever happens.
@@ -60,7 +62,18 @@ impl Plans {
 #[derive(Debug, Clone)]
 pub(super) struct Pool {
     connections: PgPool,
+    /// How many calls wait for a connection.
+    waiting: Arc<AtomicU32>,
     lost: Lost,
+}
+
+/// One call that waits, until this is dropped.
+struct Waiting<'a>(&'a AtomicU32);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// When a connection was last found broken. Those that are older are broken too, or will not be
@@ -111,13 +124,16 @@ impl Pool {
                 })
             })
             .connect_lazy_with(options.clone());
-        Self { connections, lost: lost.clone() }
+        Self { connections, waiting: Arc::default(), lost: lost.clone() }
     }
 
     pub(super) async fn session(&self) -> Result<Session, Failure> {
         // Whatever keeps us from connecting, it says nothing of what is stored. Somebody between us
         // and the server who closes what they accepted is a breach of protocol to the driver.
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let waiting = Waiting(&self.waiting);
         let connection = self.connections.acquire().await.map_err(Failure::unavailable)?;
+        drop(waiting);
         Ok(Session { connection, lost: self.lost.clone(), is_in_order: false })
     }
 
@@ -162,6 +178,16 @@ impl Pool {
             self.lost.now();
             Err(Failure::unavailable(late).into())
         })
+    }
+
+    pub(super) fn state(&self, name: &'static str) -> PoolState {
+        PoolState {
+            name,
+            most: self.connections.options().get_max_connections(),
+            open: self.connections.size(),
+            idle: u32::try_from(self.connections.num_idle()).unwrap_or(u32::MAX),
+            waiting: Some(self.waiting.load(Ordering::Relaxed)),
+        }
     }
 
     /// Ready once somebody closes it.

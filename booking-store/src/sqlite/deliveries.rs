@@ -128,10 +128,21 @@ pub(super) const BACKLOG: &str = "
     SELECT
         id,
         (
-            SELECT count(*) FROM delivery WHERE subscriber_id = subscriber.id AND state = 'pending'
+            SELECT count(*) FROM (
+                SELECT 1 FROM delivery
+                WHERE subscriber_id = subscriber.id AND state = 'pending' LIMIT ?1
+            )
         ) AS pending,
         (
-            SELECT count(*) FROM delivery WHERE subscriber_id = subscriber.id AND state = 'dead'
+            SELECT occurred_ms FROM delivery JOIN outbox USING (sequence)
+            WHERE subscriber_id = subscriber.id AND state = 'pending'
+            ORDER BY delivery.sequence LIMIT 1
+        ) AS oldest_ms,
+        (
+            SELECT count(*) FROM (
+                SELECT 1 FROM delivery
+                WHERE subscriber_id = subscriber.id AND state = 'dead' LIMIT ?1
+            )
         ) AS dead
     FROM subscriber ORDER BY id";
 
@@ -202,7 +213,8 @@ impl Deliveries for SqliteStore {
     }
 
     async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
-        let select = sqlx::query_as::<_, BacklogRow>(BACKLOG).fetch_all(&self.readers);
+        let select =
+            sqlx::query_as::<_, BacklogRow>(BACKLOG).bind(Backlog::MOST).fetch_all(&self.readers);
         Ok(rows::all(select.await.map_err(Failure::from)?)?)
     }
 }

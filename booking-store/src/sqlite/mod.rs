@@ -33,6 +33,7 @@ use sqlx::sqlite::{
 use sqlx::{Connection, Sqlite, Transaction};
 
 use self::codes::is_busy;
+use crate::PoolState;
 use crate::error::Failure;
 
 pub(crate) use self::codes::may_pass;
@@ -127,6 +128,19 @@ impl SqliteStore {
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
+    }
+
+    /// How the connections are used, kind by kind.
+    #[must_use]
+    pub fn pools(&self) -> Vec<PoolState> {
+        let state = |(name, pool): (_, &SqlitePool)| PoolState {
+            name,
+            most: pool.options().get_max_connections(),
+            open: pool.size(),
+            idle: u32::try_from(pool.num_idle()).unwrap_or(u32::MAX),
+            waiting: None,
+        };
+        [("readers", &self.readers), ("writers", &self.writer)].map(state).into()
     }
 
     /// Waits for its turn in this process, and then for other processes.

@@ -22,6 +22,12 @@ pub(super) const NEXT: &str = "
         ORDER BY sequence LIMIT ?1
     )";
 
+/// How many events were not looked at for somebody, at most `?1`.
+pub(super) const UNPUBLISHED: &str = "
+    SELECT count(*) FROM (
+        SELECT 1 FROM outbox WHERE sequence > (SELECT min(noted_to) FROM subscriber) LIMIT ?1
+    )";
+
 /// A delivery, due at `?2`, of every event up to `?1` to everybody who wants it. Somebody may have
 /// asked for one of them already.
 pub(super) const NOTE: &str = "
@@ -89,6 +95,11 @@ impl Outbox for SqliteStore {
     async fn last_sequence(&self) -> Result<u64, StoreError> {
         let last = sqlx::query_scalar(LAST).fetch_one(&self.readers).await;
         Ok(event_rows::number("sequence", last.map_err(Failure::from)?).map_err(Failure::from)?)
+    }
+
+    async fn unpublished(&self, limit: u32) -> Result<u32, StoreError> {
+        let count = sqlx::query_scalar(UNPUBLISHED).bind(limit).fetch_one(&self.readers).await;
+        Ok(count.map_err(Failure::from)?)
     }
 
     async fn forget(&self, before: DateTime<Utc>, limit: u32) -> Result<u32, StoreError> {
