@@ -1,6 +1,7 @@
 //! The OpenAPI document: what it says is so, of every answer that any test gets.
 
 mod answers;
+mod changes;
 mod examples;
 mod golden;
 mod schemas;
