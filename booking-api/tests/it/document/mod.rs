@@ -5,5 +5,6 @@ mod changes;
 mod examples;
 mod golden;
 mod schemas;
+mod sent;
 
 pub(crate) use answers::check;
