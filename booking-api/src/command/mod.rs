@@ -12,6 +12,9 @@ mod logs;
 mod serve;
 mod server;
 mod service;
+mod users;
+#[cfg(feature = "web")]
+mod web;
 
 use std::process::ExitCode;
 

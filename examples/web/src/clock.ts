@@ -1,0 +1,36 @@
+// What time it is for the server. A `dev` server's clock can be set; elsewhere it is the machine's.
+
+import { useEffect, useState } from 'react'
+
+const MINUTE_MILLIS = 60_000
+/** How often a `dev` server is asked, since anybody may set its clock at any time. */
+const DEV_MILLIS = 10_000
+
+let ahead = 0
+
+/** The present, for the server. */
+export function now(): Date {
+  return new Date(Date.now() + ahead)
+}
+
+/** Learns how far the clock of the `dev` server is from the machine's. */
+export async function readDevClock(): Promise<void> {
+  const response = await fetch('/dev/clock', { cache: 'no-store' }).catch(() => undefined)
+  if (!response?.ok) return
+  const { now } = (await response.json()) as { now: string }
+  ahead = Date.parse(now) - Date.now()
+}
+
+/** The present, to the minute. */
+export function useNow(): Date {
+  const minute = () => Math.floor(now().getTime() / MINUTE_MILLIS)
+  const [minutes, setMinutes] = useState(minute)
+  useEffect(() => {
+    const look = () => {
+      if (document.visibilityState === 'visible') void readDevClock().then(() => setMinutes(minute()))
+    }
+    const timer = window.setInterval(look, DEV_MILLIS)
+    return () => window.clearInterval(timer)
+  }, [])
+  return new Date(minutes * MINUTE_MILLIS)
+}
