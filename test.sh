@@ -21,7 +21,8 @@ help() {
 ./test.sh docs     the documentation builds without warnings
 ./test.sh deny     licenses, bans and sources of dependencies
 
-./test.sh prepare  not a check: writes booking-store/.sqlx anew, after a statement or table changed
+./test.sh prepare  not a check: writes booking-store/.sqlx anew, after a statement or table changed,
+                   and booking-api/openapi.json, after the API changed
 TEXT
 }
 
@@ -145,6 +146,8 @@ prepare() {
     rm -rf booking-store/.sqlx
     mkdir booking-store/.sqlx
     (describe_queries "$PWD/booking-store/.sqlx")
+    cargo run --quiet -p booking-api --all-features --locked -- openapi >target/openapi.json
+    mv target/openapi.json booking-api/openapi.json
 }
 
 tests() {

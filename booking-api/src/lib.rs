@@ -53,7 +53,8 @@ use booking_core::{Booking, DirectoryAdmin, Live};
 use booking_core::{EventStore, Hub};
 use poem::endpoint::{BoxEndpoint, make_sync};
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Request, Response, Route, get};
-use poem_openapi::{OpenApi, OpenApiService};
+use poem_openapi::{LicenseObject, OpenApi, OpenApiService};
+use serde_json::Value;
 
 use tokio_util::sync::CancellationToken;
 
@@ -75,6 +76,12 @@ pub use webhooks::{WebhookOptions, WebhookSetupError, WebhookSinks};
 
 /// Where the operations are, unless [`Api::under`] says otherwise.
 const DEFAULT_BASE: &str = "/api";
+/// What the document says of the API as a whole.
+const ABOUT: &str = "Books therapy sessions that never collide.
+
+Send the identity provider's session token as `Authorization: Bearer …`; its `role` is `client`, \
+`therapist` or `admin`. Every error is a problem (RFC 9457), whose `code` is for programs; \
+`/problems/{code}` explains it. Codes may be added: treat one that you do not know by its status.";
 /// The `source` of events, unless [`Api::event_source`] says otherwise.
 const DEFAULT_EVENT_SOURCE: &str = "/booking";
 
@@ -256,18 +263,21 @@ impl Api {
     fn and_webhooks<T: OpenApi + 'static>(&self, api: T) -> (Spec, BoxEndpoint<'static, Response>) {
         #[cfg(feature = "webhooks")]
         if let Some(webhooks) = &self.webhooks {
-            let (mut spec, endpoint) = self.service((api, webhooks.clone()));
-            spec.add_webhooks();
-            return (spec, endpoint);
+            return self.service((api, webhooks.clone()), webhooks::document_events);
         }
-        self.service(api)
+        self.service(api, |_| {})
     }
 
-    fn service<T: OpenApi + 'static>(&self, api: T) -> (Spec, BoxEndpoint<'static, Response>) {
+    fn service<T: OpenApi + 'static>(
+        &self,
+        api: T,
+        add: fn(&mut Value),
+    ) -> (Spec, BoxEndpoint<'static, Response>) {
         let service = OpenApiService::new(api, "Booking API", env!("CARGO_PKG_VERSION"))
-            .description("Books therapy sessions that never collide.")
+            .description(ABOUT)
+            .license(LicenseObject::new(env!("CARGO_PKG_LICENSE")))
             .server(&self.base);
-        (Spec::of(&service), service.into_endpoint().map_to_response().boxed())
+        (Spec::of(&service, add), service.into_endpoint().map_to_response().boxed())
     }
 }
 

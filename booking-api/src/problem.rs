@@ -7,8 +7,7 @@ use std::fmt;
 use booking_core::{BookingError, Operation, Refusal, StoreError};
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Response, error::ResponseError};
-use poem_openapi::payload::Payload;
-use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchemaRef, Registry};
+use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
 use poem_openapi::types::Type;
 use poem_openapi::{ApiResponse, Object};
 use serde::Serialize;
@@ -115,6 +114,9 @@ codes! {
         "The store cannot be reached or is overloaded, or the server has as many open streams as it takes. Try again after the seconds in Retry-After.";
 }
 
+/// The media type of problems.
+pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
+
 /// Seconds after which a caller should try again what was unavailable.
 const RETRY_AFTER_SECONDS: u32 = 1;
 
@@ -219,10 +221,8 @@ impl Problem {
             request_id: self.status.is_server_error().then(|| request_id.to_owned()),
         };
         let json = serde_json::to_string(&body).unwrap_or_default();
-        let mut response = Response::builder()
-            .status(self.status)
-            .content_type(ProblemJson::CONTENT_TYPE)
-            .body(json);
+        let mut response =
+            Response::builder().status(self.status).content_type(PROBLEM_JSON).body(json);
         let headers = response.headers_mut();
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, challenge(self.code));
@@ -312,53 +312,21 @@ impl From<Refusal> for Problem {
     }
 }
 
-/// The payload type of problems, for the spec.
-struct ProblemJson;
-
-impl Payload for ProblemJson {
-    const CONTENT_TYPE: &'static str = "application/problem+json";
-
-    fn schema_ref() -> MetaSchemaRef {
-        ProblemBody::schema_ref()
+/// Which problems an operation answers with is documented in `spec/answers.rs`.
+impl ApiResponse for Problem {
+    fn meta() -> MetaResponses {
+        let content_type = PROBLEM_JSON;
+        let any = MetaResponse {
+            description: "",
+            status: Some(500),
+            status_range: None,
+            content: vec![MetaMediaType { content_type, schema: ProblemBody::schema_ref() }],
+            headers: vec![],
+        };
+        MetaResponses { responses: vec![any] }
     }
 
     fn register(registry: &mut Registry) {
         ProblemBody::register(registry);
-    }
-}
-
-/// The statuses that any operation may answer with.
-impl ApiResponse for Problem {
-    fn meta() -> MetaResponses {
-        const DOCUMENTED: [(u16, &str); 13] = [
-            (400, "The request is malformed, or the rules say no; `code` says which."),
-            (401, "No valid bearer token, or a role that may not manage availability."),
-            (403, "The signed-in user may not do this."),
-            (404, "There is no such thing."),
-            (408, "The body did not arrive in time."),
-            (409, "The first request with this Idempotency-Key is still being worked on."),
-            (412, "The version in If-Match is not the present one."),
-            (413, "The body is larger than 64 KiB."),
-            (415, "The body is not JSON."),
-            (422, "This Idempotency-Key came with a different request before."),
-            (429, "This user has as many streams open as a user may."),
-            (500, "Something went wrong on the server."),
-            (503, "The store cannot be reached; try again after the seconds in Retry-After."),
-        ];
-        let response = |(status, description)| MetaResponse {
-            description,
-            status: Some(status),
-            status_range: None,
-            content: vec![MetaMediaType {
-                content_type: ProblemJson::CONTENT_TYPE,
-                schema: ProblemJson::schema_ref(),
-            }],
-            headers: vec![],
-        };
-        MetaResponses { responses: DOCUMENTED.into_iter().map(response).collect() }
-    }
-
-    fn register(registry: &mut Registry) {
-        ProblemJson::register(registry);
     }
 }

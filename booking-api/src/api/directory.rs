@@ -61,7 +61,7 @@ impl DirectoryApi {
     ///
     /// For admins.
     #[oai(
-        path = "/booking/directory/relationships/:client_id/:therapist_id",
+        path = "/booking/directory/relationships/:clientId/:therapistId",
         method = "put",
         operation_id = "putRelationship"
     )]
@@ -69,8 +69,10 @@ impl DirectoryApi {
         &self,
         _caller: SignedIn<ManageDirectory>,
         /// The client.
+        #[oai(name = "clientId")]
         client_id: Path<String>,
         /// The therapist.
+        #[oai(name = "therapistId")]
         therapist_id: Path<String>,
     ) -> Result<Done, Problem> {
         let (client, therapist) = (user_id(&client_id)?, user_id(&therapist_id)?);
@@ -93,7 +95,7 @@ impl DirectoryApi {
     ///
     /// For admins. Booked meetings stay.
     #[oai(
-        path = "/booking/directory/relationships/:client_id/:therapist_id",
+        path = "/booking/directory/relationships/:clientId/:therapistId",
         method = "delete",
         operation_id = "deleteRelationship"
     )]
@@ -101,8 +103,10 @@ impl DirectoryApi {
         &self,
         _caller: SignedIn<ManageDirectory>,
         /// The client.
+        #[oai(name = "clientId")]
         client_id: Path<String>,
         /// The therapist.
+        #[oai(name = "therapistId")]
         therapist_id: Path<String>,
     ) -> Result<Done, Problem> {
         self.0.unrelate(&user_id(&client_id)?, &user_id(&therapist_id)?).await?;

@@ -117,6 +117,8 @@ impl MeetingsApi {
     }
 
     /// Read a meeting
+    ///
+    /// For its participants. The `ETag` is its version.
     #[oai(path = "/booking/meetings/:id", method = "get", operation_id = "getMeeting")]
     async fn read(
         &self,
@@ -146,6 +148,8 @@ impl MeetingsApi {
     }
 
     /// Cancel a meeting
+    ///
+    /// For its participants, until it is closed.
     #[oai(path = "/booking/meetings/:id/cancel", method = "delete", operation_id = "cancelMeeting")]
     async fn cancel(
         &self,
@@ -160,6 +164,8 @@ impl MeetingsApi {
     }
 
     /// Cancel a meeting, and say why
+    ///
+    /// For its participants, until it is closed. The body may be left out.
     #[oai(
         path = "/booking/meetings/:id/cancel",
         method = "post",

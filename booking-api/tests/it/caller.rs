@@ -112,6 +112,7 @@ impl Caller {
         if answer.status >= 400 && method != Method::HEAD {
             answer.check_is_problem();
         }
+        crate::document::check(&method, path, &answer);
         Ok(answer)
     }
 

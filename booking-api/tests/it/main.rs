@@ -4,6 +4,7 @@ mod access;
 mod caller;
 mod commands;
 mod directory;
+mod document;
 mod faults;
 mod flow;
 mod hostile;

@@ -1,0 +1,205 @@
+//! What each operation answers with: which problems at which statuses, and which headers.
+//!
+//! Every answer that the tests get is checked against this.
+
+use std::collections::BTreeMap;
+
+use poem::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::{Object, objects, operations};
+use crate::problem::{Code, PROBLEM_JSON};
+
+/// What any operation may answer with: the one place to add to.
+const ANY: [Code; 3] = [Code::Unauthenticated, Code::Internal, Code::Unavailable];
+
+/// What any operation with a body may answer with.
+const BODY: [Code; 4] =
+    [Code::InvalidRequest, Code::RequestTimeout, Code::PayloadTooLarge, Code::UnsupportedMediaType];
+
+/// Why a time is not to be had.
+const TIME: [Code; 4] =
+    [Code::InThePast, Code::OutsideAvailability, Code::NotOnGrid, Code::SlotConflict];
+
+/// Headers of answers that depend on nothing but the status; `None` for any.
+const HEADERS: [(&str, Option<u16>, &str, &str); 4] = [
+    (
+        "x-request-id",
+        None,
+        "Names the request, also in the server's log. Taken from the request if it has one, else made.",
+        "018d1c1e-5a3b-7c2d-9e4f-a1b2c3d4e5f6",
+    ),
+    ("WWW-Authenticate", Some(401), "How to sign in (RFC 6750).", "Bearer"),
+    ("Retry-After", Some(429), "After how many seconds to try again.", "1"),
+    ("Retry-After", Some(503), "After how many seconds to try again.", "1"),
+];
+
+/// Documents all answers of all operations.
+pub(super) fn document(document: &mut Value) {
+    for operation in operations(document) {
+        describe_success(operation);
+        let problems = problems_of(operation);
+        let Some(Value::Object(responses)) = operation.get_mut("responses") else { continue };
+        for (status, codes) in problems {
+            responses.insert(status.to_string(), problem(status, &codes));
+        }
+        for (status, response) in
+            objects(operation.get_mut("responses").unwrap_or(&mut Value::Null))
+        {
+            add_headers(status, response);
+        }
+    }
+    let used = document["paths"].to_string();
+    let examples = Code::ALL.iter().map(|code| (code.as_str(), example(*code, code.status())));
+    let elsewhere = example(Code::RoleRequired, StatusCode::UNAUTHORIZED);
+    let examples = examples.chain([(NOT_A_THERAPIST, elsewhere)]);
+    let examples = examples.filter(|(name, _)| used.contains(&format!("{EXAMPLES}{name}\"")));
+    document["components"]["examples"] =
+        Value::Object(examples.map(|(name, example)| (name.to_owned(), example)).collect());
+    let header = |(name, _, description, example): (&str, _, _, _)| {
+        let header = json!({
+            "description": description, "schema": {"type": "string"}, "example": example,
+        });
+        (name.to_owned(), header)
+    };
+    document["components"]["headers"] = Value::Object(HEADERS.into_iter().map(header).collect());
+}
+
+const EXAMPLES: &str = "#/components/examples/";
+
+/// The example of `role_required` where its status is 401.
+const NOT_A_THERAPIST: &str = "role_required_for_availability";
+
+/// The codes of an operation by their statuses.
+fn problems_of(operation: &Object) -> BTreeMap<u16, Vec<Code>> {
+    let mut codes: Vec<Code> = ANY.into();
+    let parameters = operation.get("parameters").and_then(Value::as_array).into_iter().flatten();
+    let has_body = operation.contains_key("requestBody");
+    codes.extend(BODY.into_iter().filter(|_| has_body));
+    for parameter in parameters {
+        codes.extend(match parameter["name"].as_str() {
+            Some("Idempotency-Key") => {
+                &[Code::InvalidRequest, Code::IdempotencyInFlight, Code::IdempotencyMismatch][..]
+            }
+            Some("If-Match") => &[Code::InvalidRequest, Code::VersionMismatch],
+            _ if parameter["in"] != "path" => &[Code::InvalidRequest],
+            _ => &[],
+        });
+    }
+    codes.extend(own(operation.get("operationId").and_then(Value::as_str).unwrap_or_default()));
+    let is_availability = operation.get("tags") == Some(&json!(["Availability"]));
+    let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+    for code in codes {
+        // The contract wants 401 here.
+        let status = match code {
+            Code::RoleRequired if is_availability => StatusCode::UNAUTHORIZED,
+            code => code.status(),
+        };
+        let of_status = by_status.entry(status.as_u16()).or_default();
+        if !of_status.contains(&code) {
+            of_status.push(code);
+        }
+    }
+    by_status
+}
+
+/// What only operations like this one answer with.
+fn own(operation_id: &str) -> Vec<Code> {
+    let meeting = [Code::Forbidden, Code::MeetingNotFound];
+    let window = [Code::RoleRequired, Code::Forbidden, Code::AvailabilityNotFound];
+    let people = [Code::NoRelationship, Code::Forbidden, Code::TherapistNotFound];
+    let booking = [&TIME[..], &people, &[Code::InvalidTransition]].concat();
+    match operation_id {
+        "createMeeting" => [&booking[..], &[Code::RoleRequired]].concat(),
+        "getMeeting" => meeting.into(),
+        "updateMeeting" => [&meeting[..], &booking, &[Code::MeetingClosed]].concat(),
+        "cancelMeeting" | "cancelMeetingWithReason" => {
+            [&meeting[..], &[Code::MeetingClosed]].concat()
+        }
+        "createAvailability" => {
+            vec![Code::RoleRequired, Code::AvailabilityOverlap, Code::AvailabilityLimit]
+        }
+        "updateAvailability" => {
+            [&window[..], &[Code::AvailabilityOverlap, Code::AvailabilityLimit]].concat()
+        }
+        "deleteAvailability" => window.into(),
+        "listSlots" => vec![Code::TherapistNotFound],
+        "streamSlots" => vec![Code::TherapistNotFound, Code::TooManyStreams],
+        "streamEvents" => vec![Code::RoleRequired, Code::TooManyStreams],
+        "getUser" | "deleteRelationship" => vec![Code::RoleRequired, Code::UserNotFound],
+        "putRelationship" => vec![Code::RoleRequired, Code::UserNotFound, Code::InvalidRequest],
+        "createWebhook" => vec![Code::RoleRequired, Code::WebhookLimit],
+        "getWebhook"
+        | "updateWebhook"
+        | "deleteWebhook"
+        | "rotateWebhookSecret"
+        | "testWebhook"
+        | "listWebhookDeliveries"
+        | "replayWebhookDeliveries" => {
+            vec![Code::RoleRequired, Code::WebhookNotFound]
+        }
+        _ => vec![Code::RoleRequired],
+    }
+}
+
+/// The response with these problems.
+fn problem(status: u16, codes: &[Code]) -> Value {
+    let line = |code: &Code| format!("- `{}`: {}", code.as_str(), code.about());
+    let description = match codes {
+        [code] => code.about().to_owned(),
+        several => several.iter().map(line).collect::<Vec<_>>().join("\n"),
+    };
+    let example = |code: &Code| {
+        let name = match code {
+            Code::RoleRequired if status == 401 => NOT_A_THERAPIST,
+            code => code.as_str(),
+        };
+        let place = format!("{EXAMPLES}{name}");
+        (code.as_str().to_owned(), json!({"$ref": place}))
+    };
+    let examples: Object = codes.iter().map(example).collect();
+    json!({
+        "description": description,
+        "content": {PROBLEM_JSON: {
+            "schema": {"$ref": "#/components/schemas/Problem"},
+            "examples": examples,
+        }},
+    })
+}
+
+fn example(code: Code, status: StatusCode) -> Value {
+    let mut value = json!({
+        "type": format!("/problems/{}", code.as_str()),
+        "title": code.title(),
+        "status": status.as_u16(),
+        "detail": code.about(),
+        "code": code.as_str(),
+    });
+    if code == Code::InvalidRequest {
+        value["detail"] = json!("/duration: must be 30, 60, 90 or 120");
+        value["errors"] = json!([{"pointer": "/duration", "detail": "must be 30, 60, 90 or 120"}]);
+    }
+    if status.is_server_error() {
+        value["requestId"] = json!(HEADERS[0].3);
+    }
+    json!({"summary": code.title(), "value": value})
+}
+
+/// poem-openapi has no words for the answer of a handler that returns plain JSON: its summary has.
+fn describe_success(operation: &mut Object) {
+    let summary = operation.get("summary").cloned().unwrap_or_default();
+    for (_, response) in objects(operation.get_mut("responses").unwrap_or(&mut Value::Null)) {
+        if response.get("description") == Some(&json!("")) {
+            let done = format!("Done: {}.", summary.as_str().unwrap_or_default().to_lowercase());
+            response.insert("description".to_owned(), Value::from(done));
+        }
+    }
+}
+
+fn add_headers(status: &str, response: &mut Object) {
+    let wanted = HEADERS.iter().filter(|(_, of, ..)| of.is_none_or(|of| of.to_string() == status));
+    let headers = response.entry("headers").or_insert_with(|| json!({}));
+    for (name, ..) in wanted {
+        headers[*name] = json!({"$ref": format!("#/components/headers/{name}")});
+    }
+}
