@@ -8,6 +8,6 @@ const proxied = { target: api, changeOrigin: true }
 export default defineConfig({
   plugins: [react()],
   // Files, never `data:` URLs: the content security policy lets fonts come from the server alone.
-  build: { assetsInlineLimit: 0, target: 'es2023' },
+  build: { assetsInlineLimit: 0, target: 'es2024' },
   server: { proxy: { '/api': proxied, '/dev': proxied } },
 })

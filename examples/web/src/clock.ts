@@ -3,10 +3,11 @@
 import { useEffect, useState } from 'react'
 
 const MINUTE_MILLIS = 60_000
-/** How often a `dev` server is asked, since anybody may set its clock at any time. */
-const DEV_MILLIS = 10_000
+/** How often to look; anybody may set the clock of a `dev` server at any time. */
+const LOOK_MILLIS = 10_000
 
 let ahead = 0
+let isDev = false
 
 /** The present, for the server. */
 export function now(): Date {
@@ -19,6 +20,7 @@ export async function readDevClock(): Promise<void> {
   if (!response?.ok) return
   const { now } = (await response.json()) as { now: string }
   ahead = Date.parse(now) - Date.now()
+  isDev = true
 }
 
 /** The present, to the minute. */
@@ -27,9 +29,10 @@ export function useNow(): Date {
   const [minutes, setMinutes] = useState(minute)
   useEffect(() => {
     const look = () => {
-      if (document.visibilityState === 'visible') void readDevClock().then(() => setMinutes(minute()))
+      if (document.visibilityState === 'hidden') return
+      void (isDev ? readDevClock() : Promise.resolve()).then(() => setMinutes(minute()))
     }
-    const timer = window.setInterval(look, DEV_MILLIS)
+    const timer = window.setInterval(look, LOOK_MILLIS)
     return () => window.clearInterval(timer)
   }, [])
   return new Date(minutes * MINUTE_MILLIS)

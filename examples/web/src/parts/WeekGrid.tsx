@@ -29,10 +29,7 @@ export function WeekGrid({ windows, onOpen, onAdd }: Props) {
       {WEEK.map(({ day, name }) => (
         <section key={day} className="day" aria-label={name}>
           <h2>
-            <span className="long">{name}</span>
-            <span className="short" aria-hidden="true">
-              {name.slice(0, 3)}
-            </span>
+            {name}
             <button type="button" className="quiet" aria-label={`Add hours on ${name}`} onClick={() => onAdd(day)}>
               +
             </button>
