@@ -11,6 +11,7 @@ export default defineConfig({
   reporter: 'list',
   use: {
     locale: 'en-GB',
+    actionTimeout: 5_000,
     trace: 'retain-on-failure',
     launchOptions: {
       executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',

@@ -10,7 +10,7 @@ export function dateIn(instant: Date, zone: string): CivilDate {
   return parts.format(instant)
 }
 
-/** `14:30`, with the short name of the zone where `named`. */
+/** `14:30` */
 export function timeIn(instant: Date, zone: string): string {
   return formatter({ hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZone: zone }).format(instant)
 }
@@ -23,18 +23,17 @@ export function offsetName(instant: Date, zone: string): string {
 
 /** `Monday 9 March`, of an instant in a zone. */
 export function dayIn(instant: Date, zone: string): string {
-  return formatter({ weekday: 'long', day: 'numeric', month: 'long', timeZone: zone }).format(instant)
+  return named(instant, { weekday: 'long', day: 'numeric', month: 'long', timeZone: zone })
 }
 
 /** `Mon 9 Mar`, of an instant in a zone. */
 export function shortDayIn(instant: Date, zone: string): string {
-  return formatter({ weekday: 'short', day: 'numeric', month: 'short', timeZone: zone }).format(instant)
+  return named(instant, { weekday: 'short', day: 'numeric', month: 'short', timeZone: zone })
 }
 
 /** `Monday 9 March 2026`, of a civil date. */
 export function dayName(date: CivilDate): string {
-  const options = { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' } as const
-  return formatter(options).format(noon(date))
+  return named(noon(date), { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' })
 }
 
 /** `March 2026`, of the month of a civil date. */
@@ -92,6 +91,11 @@ function wall(instant: Date, zone: string): string {
 
 function noon(date: CivilDate): Date {
   return new Date(`${date}T12:00:00Z`)
+}
+
+/** Browsers differ in where they put a comma; here is none. */
+function named(instant: Date, options: Intl.DateTimeFormatOptions): string {
+  return formatter(options).format(instant).replaceAll(',', '')
 }
 
 const formatters = new Map<string, Intl.DateTimeFormat>()

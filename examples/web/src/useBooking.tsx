@@ -68,7 +68,14 @@ export function BookingProvider({ children }: { children: ReactNode }) {
     [put],
   )
   const rescheduleMeeting = useCallback(
-    async (seen: Meeting, startTime: string, duration: Duration) => put(await move(seen, startTime, duration)),
+    async (seen: Meeting, startTime: string, duration: Duration) => {
+      const { meeting, version } = await read(seen.id)
+      if (meeting.updatedAt !== seen.updatedAt) {
+        put(meeting)
+        throw changedMeanwhile()
+      }
+      return put(await move(meeting.id, version, startTime, duration))
+    },
     [put],
   )
   const isLive = areMeetingsLive && areSlotsLive
@@ -169,10 +176,10 @@ const BETWEEN_ATTEMPTS_MILLIS = 800
  * are the same one.
  */
 async function book(body: MeetingCreate): Promise<Meeting> {
-  const headers = { 'Idempotency-Key': crypto.randomUUID() }
+  const params = { header: { 'Idempotency-Key': crypto.randomUUID() } }
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return (await answered(client.POST('/booking/meetings', { body, headers }))).data
+      return (await answered(client.POST('/booking/meetings', { body, params }))).data
     } catch (error) {
       if (attempt === ATTEMPTS || !mayPass(error)) throw error
       await new Promise((resolve) => setTimeout(resolve, BETWEEN_ATTEMPTS_MILLIS * attempt))
@@ -185,14 +192,20 @@ function mayPass(error: unknown): boolean {
   return !(error instanceof ProblemError) || ['unavailable', 'idempotency_in_flight'].includes(error.code)
 }
 
-async function move(seen: Meeting, startTime: string, duration: Duration): Promise<Meeting> {
-  const params = { path: { id: seen.id } }
+async function read(id: string): Promise<{ meeting: Meeting; version: string }> {
+  const params = { path: { id } }
   const { data, response } = await answered(client.GET('/booking/meetings/{id}', { params }))
-  if (data.updatedAt !== seen.updatedAt) {
-    const detail = 'the meeting has changed since it was shown'
-    throw new ProblemError({ type: '', title: '', status: 412, code: 'version_mismatch', detail }, undefined)
-  }
-  const headers = { 'If-Match': response.headers.get('etag') ?? '*' }
+  return { meeting: data, version: response.headers.get('etag') ?? '*' }
+}
+
+/** Only that version: the server refuses if somebody has been faster since. */
+async function move(id: string, version: string, startTime: string, duration: Duration): Promise<Meeting> {
+  const params = { path: { id }, header: { 'If-Match': version } }
   const body = { startTime, duration }
-  return (await answered(client.PUT('/booking/meetings/{id}', { params, body, headers }))).data
+  return (await answered(client.PUT('/booking/meetings/{id}', { params, body }))).data
+}
+
+function changedMeanwhile(): ProblemError {
+  const detail = 'the meeting has changed since it was shown'
+  return new ProblemError({ type: '', title: '', status: 412, code: 'version_mismatch', detail }, undefined)
 }

@@ -21,7 +21,7 @@ test.describe('clocks are put forward in New York', () => {
     ])
     await expect(john.page.getByText('Your times (Berlin), with those of Jane Smith (New York) below.')).toBeVisible()
     await john.choose('07:30')
-    await john.page.getByText('90 minutes').click()
+    await john.page.getByRole('radio', { name: '90 minutes' }).check()
     await john.page.getByRole('button', { name: 'Book session' }).click()
     await expect(john.page.locator('.notice')).toContainText('Booked: Sunday 8 March, 07:30, 90 minutes')
     const [meeting] = (await server.as('client_123', 'GET', '/meetings')) as { startTime: string }[]
@@ -40,6 +40,7 @@ test.describe('clocks are put back in New York', () => {
     await server.live('America/New_York')
     await server.open(SUNDAY, '00:00', '03:00')
     const john = await arrive(CLIENT, { timezoneId: 'Asia/Tokyo' })
+    await john.page.getByRole('button', { name: 'Next month' }).click()
     await john.day('Sunday 1 November 2026').click()
     // 04:00Z to 08:00Z: four hours by any clock that stands still.
     await expect(john.times).toHaveText([
@@ -58,6 +59,7 @@ test.describe('clocks are put back in New York', () => {
     await server.live('America/New_York')
     await server.open(SUNDAY, '01:00', '02:00')
     const john = await arrive(CLIENT, { timezoneId: 'America/New_York' })
+    await john.page.getByRole('button', { name: 'Next month' }).click()
     await john.day('Sunday 1 November 2026').click()
     await expect(john.times).toHaveText(['01:00 GMT-4', '01:30 GMT-4', '01:00 GMT-5', '01:30 GMT-5'])
     await john.book('01:00 GMT-5')

@@ -66,8 +66,8 @@ export function AvailabilityManager({ zone }: { zone: string }) {
 
 /** A repeat of the same request, after a broken connection, adds nothing. */
 function add(body: AvailabilityCreate): Promise<unknown> {
-  const headers = { 'Idempotency-Key': crypto.randomUUID() }
-  return answered(client.POST('/booking/availability', { body, headers }))
+  const params = { header: { 'Idempotency-Key': crypto.randomUUID() } }
+  return answered(client.POST('/booking/availability', { body, params }))
 }
 
 function change(id: string, body: AvailabilityUpdate): Promise<unknown> {

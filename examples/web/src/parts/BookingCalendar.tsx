@@ -36,15 +36,24 @@ export function BookingCalendar({ therapist, moving, onMoved }: Props) {
   const { availableSlots, getAvailableSlots, bookMeeting } = useBooking()
   const { rescheduleMeeting } = useSessions()
   const today = dateIn(useNow(), therapist.zone ?? viewerZone)
-  const [date, setDate] = useState<CivilDate>(
-    moving ? dateIn(new Date(moving.startTime), therapist.zone ?? viewerZone) : today,
-  )
+  const [date, setDate] = useState<CivilDate>(moving ? dateOf(moving, therapist) : today)
   const [start, setStart] = useState<string>()
   const [wantedDuration, setDuration] = useState<Duration>(moving?.duration ?? USUAL_DURATION)
   const [type, setType] = useState<MeetingType>('video')
   const [isBusy, setBusy] = useState(false)
   const [notice, setNotice] = useState<Notice>()
   const [loaded, setLoaded] = useState<string>()
+
+  const [movingSince, setMovingSince] = useState(moving?.id)
+  if (moving?.id !== movingSince) {
+    setMovingSince(moving?.id)
+    if (moving) {
+      setDate(dateOf(moving, therapist))
+      setDuration(moving.duration)
+      setStart(undefined)
+      setNotice(undefined)
+    }
+  }
 
   const day = `${therapist.id} ${date}`
   useEffect(() => {
@@ -73,6 +82,7 @@ export function BookingCalendar({ therapist, moving, onMoved }: Props) {
       if (moving) {
         await rescheduleMeeting(moving, slot.startTime, duration)
         onMoved()
+        setNotice({ kind: 'good', text: `Moved to ${at}, ${duration} minutes.` })
       } else {
         await bookMeeting({ startTime: slot.startTime, duration, therapistId: therapist.id, meetingType: type })
         setNotice({ kind: 'good', text: `Booked: ${at}, ${duration} minutes.` })
@@ -173,6 +183,11 @@ function ZoneHint({ therapist, slots }: { therapist: Therapist; slots: Slot[] })
       Your times ({placeOf(viewerZone)}), with those of {therapist.name} ({placeOf(therapist.zone)}) below.
     </p>
   )
+}
+
+/** The day that the therapist finds it on. */
+function dateOf(meeting: Meeting, therapist: Therapist): CivilDate {
+  return dateIn(new Date(meeting.startTime), therapist.zone ?? viewerZone)
 }
 
 function when(startTime: string): string {

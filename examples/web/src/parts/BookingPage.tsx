@@ -24,12 +24,13 @@ export function BookingPage({ therapists }: { therapists: DemoUser[] }) {
   }))
   const { meetings } = useBooking()
   const [id, setId] = useState<string>()
-  const [moving, setMoving] = useState<Meeting>()
+  const [movingId, setMovingId] = useState<string>()
+  const moving = meetings.find((meeting) => meeting.id === movingId && meeting.status !== 'CANCELLED')
   const usual = meetings.at(-1)?.therapistId ?? known[0]?.id ?? ''
   const wanted = moving?.therapistId ?? id ?? usual
   const therapist = known.find((one) => one.id === wanted) ?? { id: wanted, name: wanted, zone: undefined }
   const startMoving = (meeting: Meeting) => {
-    setMoving(meeting)
+    setMovingId(meeting.id)
     document.getElementById('calendar')?.scrollIntoView({ block: 'start' })
     document.getElementById('calendar-title')?.focus()
   }
@@ -43,7 +44,7 @@ export function BookingPage({ therapists }: { therapists: DemoUser[] }) {
           <p className="moving">
             It is now on {dayIn(new Date(moving.startTime), viewerZone)} at{' '}
             {timeIn(new Date(moving.startTime), viewerZone)}.{' '}
-            <button type="button" className="link" onClick={() => setMoving(undefined)}>
+            <button type="button" className="link" onClick={() => setMovingId(undefined)}>
               Keep it there
             </button>
           </p>
@@ -52,10 +53,10 @@ export function BookingPage({ therapists }: { therapists: DemoUser[] }) {
         )}
         {therapist.id !== '' && (
           <BookingCalendar
-            key={`${therapist.id} ${moving?.id ?? ''}`}
+            key={therapist.id}
             therapist={therapist}
             moving={moving}
-            onMoved={() => setMoving(undefined)}
+            onMoved={() => setMovingId(undefined)}
           />
         )}
       </section>

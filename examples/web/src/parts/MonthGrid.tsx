@@ -45,9 +45,9 @@ export function MonthGrid({ selected, today, onSelect }: Props) {
         >
           ‹
         </button>
-        <h3 id="month-name" aria-live="polite">
+        <h2 id="month-name" aria-live="polite">
           {monthName(shown)}
-        </h3>
+        </h2>
         <button type="button" className="quiet" aria-label="Next month" onClick={() => setShown(addMonths(shown, 1))}>
           ›
         </button>
