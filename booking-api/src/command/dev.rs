@@ -17,7 +17,7 @@ use super::clock::{ClockEndpoint, settable};
 use super::issuer::DevIssuer;
 use super::service::Service;
 use super::users::UsersEndpoint;
-use super::{Failure, demo, logs, server};
+use super::{Failure, demo, logs, samples, server};
 
 /// How long the printed tokens are valid.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
@@ -30,12 +30,14 @@ pub(super) async fn run(args: DevArgs) -> Result<(), Failure> {
     let default_url = || format!("sqlite:{}", args.data.data_dir.join("booking.db").display());
     let database_url = args.database_url.unwrap_or_else(default_url);
     let backend = Backend::open(&database_url).await?;
-    demo::fill(backend.directory.as_ref()).await?;
-
+    let is_first = demo::fill(backend.directory.as_ref()).await?;
     let issuer = Arc::new(DevIssuer::open(&args.data.data_dir)?);
     let clock = Arc::new(ShiftedClock::default());
     if let Some(now) = args.now {
+        // Whoever sets the clock sets the scene.
         clock.set(settable(now)?);
+    } else if is_first {
+        samples::fill(&backend, clock.clone()).await?;
     }
     let (acceptor, port) = server::listen_on_loopback(args.port).await?;
     let mut events = args.events;
@@ -46,6 +48,7 @@ pub(super) async fn run(args: DevArgs) -> Result<(), Failure> {
     let api = service
         .api(Arc::new(issuer.verifier()?))
         .allow_origins(is_local_page)
+        .examples_by(clock.clone())
         .with_endpoint("/dev/clock", "GET, PUT", clock_route(&clock, &service.hub))
         .with_endpoint("/dev/users", "GET, HEAD", get(users).boxed());
     #[cfg(feature = "web")]
@@ -108,7 +111,7 @@ fn greet(
     }
     let tomorrow = now.date_naive() + Days::new(1);
     let monday = tomorrow.week(Weekday::Mon).last_day() + Days::new(1);
-    println!("Try it (an empty list, until therapist_456 has said when they receive):\n");
+    println!("Try it (an empty list, if therapist_456 does not receive on that day):\n");
     println!(
         "  curl -s -H 'Authorization: Bearer {client_token}' \
          '{base}/api/booking/slots?therapistId=therapist_456&date={monday}'\n"

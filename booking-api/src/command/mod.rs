@@ -9,6 +9,7 @@ mod demo;
 mod dev;
 mod issuer;
 mod logs;
+mod samples;
 mod serve;
 mod server;
 mod service;

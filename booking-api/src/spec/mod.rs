@@ -6,9 +6,13 @@
 //! answers look like.
 
 mod answers;
+#[cfg(feature = "command")]
+mod dates;
 mod examples;
 mod shape;
 
+#[cfg(feature = "command")]
+pub(crate) use dates::{all_as_of, as_of};
 use poem::{Response, http::header};
 use poem_openapi::{OpenApi, OpenApiService};
 use serde_json::{Map, Value};

@@ -18,6 +18,7 @@ pub(super) fn correct(document: &mut Value) {
     inline_nullable_references(document);
     always_present(document);
     operations(document).for_each(parameters_without_noise);
+    operations(document).for_each(parameters_with_names_of_their_own);
     operations(document).for_each(header_names);
     order_of_chapters(document);
 }
@@ -129,6 +130,19 @@ fn parameters_without_noise(operation: &mut Object) {
             parameter.remove("deprecated");
         }
     }
+}
+
+/// `Last-Event-ID` and `lastEventId` are one name in generated code. The header is left out: who sends
+/// it is told of it by the operation's description.
+fn parameters_with_names_of_their_own(operation: &mut Object) {
+    let Some(Value::Array(parameters)) = operation.get_mut("parameters") else { return };
+    let plain = |parameter: &Value| {
+        parameter["name"].as_str().unwrap_or_default().replace('-', "").to_ascii_lowercase()
+    };
+    let others: BTreeSet<String> =
+        parameters.iter().filter(|parameter| parameter["in"] != "header").map(plain).collect();
+    parameters
+        .retain(|parameter| parameter["in"] != "header" || !others.contains(&plain(parameter)));
 }
 
 fn header_names(operation: &mut Object) {

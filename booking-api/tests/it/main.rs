@@ -3,6 +3,7 @@
 mod access;
 mod caller;
 mod commands;
+mod dev_pages;
 mod directory;
 mod document;
 mod faults;

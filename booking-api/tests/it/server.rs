@@ -103,9 +103,18 @@ impl Server {
     }
 
     async fn start_with(data: &DataDir, arguments: &[&str]) -> Self {
+        Self::launch(data, &[&["--now", NOW], arguments].concat()).await
+    }
+
+    /// As a newcomer starts it: at the present, and with something to show.
+    pub(crate) async fn with_samples() -> Self {
+        Self::launch(&DataDir::new(), &["--database-url", "memory:"]).await
+    }
+
+    async fn launch(data: &DataDir, arguments: &[&str]) -> Self {
         let log = log_file(data);
         let mut command = Command::new(env!("CARGO_BIN_EXE_booking-api"));
-        command.args(["dev", "--port", "0", "--now", NOW, "--data-dir"]).arg(data.path());
+        command.args(["dev", "--port", "0", "--data-dir"]).arg(data.path());
         command.args(arguments);
         let mut child = command
             .env_remove("RUST_LOG")

@@ -1,0 +1,84 @@
+//! What a `dev` server has to show when it starts for the first time: what the examples of the
+//! OpenAPI document speak of, so that each of them can be sent as it stands.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use booking_core::{
+    Actor, AvailabilityId, BookRequest, Booking, BookingError, Clock, IdSource, MeetingId,
+    NewAvailability, RandomIds, Role, SessionDuration, StartTime, Subscriber, Text, UserId,
+    WebhookId, Window,
+};
+use chrono::{DateTime, NaiveDate, NaiveTime, SubsecRound, Utc, Weekday};
+use uuid::Uuid;
+
+use super::Failure;
+use super::backend::Backend;
+use crate::spec::as_of;
+use crate::webhooks::{Endpoint, Secret, WebhookUrl};
+
+/// The ids of the examples.
+const WINDOW: &str = "avail_01hk2eaae9evgvyhzqt4s2cek0";
+const MEETING: &str = "meeting_01hk2eaafaed38w90cefa02m3n";
+const WEBHOOK: &str = "webhook_01hk2eaafaed38w90cefa02m3n";
+
+/// Evenings: the day is left to who follows the documentation.
+const OPEN: (&str, &str) = ("18:00", "21:00");
+const DAYS: [Weekday; 5] = [Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri];
+/// The meeting: on the day after the one that the examples book.
+const DAY: NaiveDate = NaiveDate::from_ymd_opt(2024, 1, 16).expect("a date");
+const TIME: NaiveTime = NaiveTime::from_hms_opt(18, 0, 0).expect("a time");
+/// Where nobody listens; it is switched off, too.
+const RECEIVER: &str = "http://127.0.0.1:9/hooks/booking";
+
+/// Puts it there: five evenings a week of `therapist_456`, one meeting, one webhook.
+pub(super) async fn fill(backend: &Backend, clock: Arc<dyn Clock>) -> Result<(), Failure> {
+    let now = clock.now();
+    let booking = |first: Uuid| {
+        let ids = Arc::new(FirstOf(Mutex::new(Some(first))));
+        Booking::new(backend.store.clone(), backend.directory.clone(), clock.clone(), ids)
+    };
+    let therapist = Actor { id: UserId::new("therapist_456")?, role: Role::Therapist };
+    let window = Window::new(OPEN.0.parse()?, OPEN.1.parse()?).ok_or("no such window")?;
+    for weekday in DAYS {
+        let id = match weekday {
+            Weekday::Mon => WINDOW.parse::<AvailabilityId>()?.uuid(),
+            _ => RandomIds.fresh(now),
+        };
+        let new = NewAvailability { weekday, window, notes: Some(Text::new("Evening sessions")?) };
+        match booking(id).add_availability(&therapist, &new, None).await {
+            // Another process has been here.
+            Err(BookingError::Refused(_)) => return Ok(()),
+            added => drop(added?),
+        }
+    }
+    let client = Actor { id: UserId::new("client_123")?, role: Role::Client };
+    let start = as_of(DAY, now).ok_or("there is no such day")?.and_time(TIME).and_utc();
+    let request = BookRequest::new(therapist.id, StartTime::new(start)?, SessionDuration::Hour);
+    booking(MEETING.parse::<MeetingId>()?.uuid()).book(&client, &request, None).await?;
+    add_webhook(backend, now).await
+}
+
+async fn add_webhook(backend: &Backend, now: DateTime<Utc>) -> Result<(), Failure> {
+    let secret = Secret::random().map_err(|_| "no randomness")?;
+    let endpoint = Endpoint::new(WebhookUrl::new(RECEIVER.to_owned())?, None, secret);
+    let webhook = Subscriber {
+        id: WEBHOOK.parse::<WebhookId>()?.into(),
+        event_types: BTreeSet::new(),
+        is_active: false,
+        settings: endpoint.into_settings(),
+        created_at: now.trunc_subsecs(3),
+    };
+    backend.events.add_subscriber(&webhook).await?;
+    Ok(())
+}
+
+/// This id, and then random ones.
+struct FirstOf(Mutex<Option<Uuid>>);
+
+impl IdSource for FirstOf {
+    fn fresh(&self, now: DateTime<Utc>) -> Uuid {
+        let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        first.take().unwrap_or_else(|| RandomIds.fresh(now))
+    }
+}
