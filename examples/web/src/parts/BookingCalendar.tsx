@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 
 import type { Duration, Meeting, MeetingCreate, Slot } from '../api/client'
 import { inWords, wereTimesStale } from '../api/problem'
@@ -43,6 +43,7 @@ export function BookingCalendar({ therapist, moving, onMoved }: Props) {
   const [isBusy, setBusy] = useState(false)
   const [notice, setNotice] = useState<Notice>()
   const [loaded, setLoaded] = useState<string>()
+  const told = useRef<HTMLDivElement>(null)
 
   const [movingSince, setMovingSince] = useState(moving?.id)
   if (moving?.id !== movingSince) {
@@ -93,6 +94,8 @@ export function BookingCalendar({ therapist, moving, onMoved }: Props) {
     }
     setStart(undefined)
     setBusy(false)
+    // The button is gone; without this, whoever goes by keyboard would start over.
+    told.current?.focus()
   }
 
   return (
@@ -116,7 +119,7 @@ export function BookingCalendar({ therapist, moving, onMoved }: Props) {
       >
         <h2>{dayName(date)}</h2>
         <ZoneHint therapist={therapist} slots={availableSlots} />
-        <div role="status" className={notice ? `notice ${notice.kind}` : undefined}>
+        <div role="status" ref={told} tabIndex={-1} className={notice ? `notice ${notice.kind}` : undefined}>
           {notice?.text ?? (wasTaken ? 'The time that you had chosen has just been taken.' : '')}
         </div>
         {loaded === day && availableSlots.length === 0 && (

@@ -38,7 +38,7 @@ export function SessionList({ viewer, onMove }: Props) {
   const rest = meetings.filter((meeting) => !isToCome(meeting)).reverse()
   return (
     <section className="card sessions" aria-labelledby="sessions-title">
-      <h2 id="sessions-title">{viewer === 'client' ? 'Your sessions' : 'Sessions with you'}</h2>
+      <h2 id="sessions-title" tabIndex={-1}>{viewer === 'client' ? 'Your sessions' : 'Sessions with you'}</h2>
       {areLoaded && toCome.length === 0 && <p className="empty">None to come.</p>}
       <ul>
         {toCome.map((meeting) => (
@@ -104,6 +104,8 @@ function CancelDialog({ meeting, viewer, onClose }: { meeting: Meeting; viewer: 
     try {
       await cancelMeeting(meeting.id)
       onClose()
+      // The button that led here is gone with the session.
+      requestAnimationFrame(() => document.getElementById('sessions-title')?.focus())
     } catch (error) {
       setProblem(inWords(error))
       setBusy(false)
