@@ -21,7 +21,8 @@ help() {
 ./test.sh docs     the documentation builds without warnings
 ./test.sh deny     licenses, bans and sources of dependencies
 ./test.sh clients  the OpenAPI document as linters see it; clients generated from it in TypeScript,
-                   Python and Rust, in use, on SQLite and Postgres
+                   Python and Rust, in use, on SQLite and Postgres; the documentation page in a
+                   browser
 ./test.sh web      examples/web: its types, its build, and its pages in Chromium
 
 ./test.sh prepare  not a check: writes booking-store/.sqlx anew, after a statement or table changed,
@@ -92,6 +93,8 @@ need_node() {
 
 format() {
     cargo fmt --all --check
+    # Not of the workspace.
+    cargo fmt --manifest-path examples/clients/rust/Cargo.toml --check
 }
 
 lint() {
@@ -182,6 +185,7 @@ deny() {
 
 clients() {
     need_node
+    need_chromium
     command -v curl >/dev/null || install curl
     cargo build -p booking-api --all-features --locked
     local folder python
@@ -189,8 +193,9 @@ clients() {
     (
         folder=$(mktemp -d)
         start_postgres "$folder"
-        PATH="$python/bin:$PATH" examples/clients/test.sh "$PWD/target/debug/booking-api" \
-            "$PWD/target/clients" "postgres://postgres@localhost/postgres?host=$folder"
+        CHROMIUM=$(command -v chromium) PATH="$python/bin:$PATH" examples/clients/test.sh \
+            "$PWD/target/debug/booking-api" "$PWD/target/clients" \
+            "postgres://postgres@localhost/postgres?host=$folder"
     )
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Generates clients from the document of a running server, and uses them against servers on SQLite
-# and on Postgres. `./test.sh clients` runs it, with what it needs on the PATH.
+# and on Postgres; and uses the documentation page in a browser. `./test.sh clients` runs it, with what it needs on the PATH.
 #
 #   test.sh <booking-api> <folder for what is made> [<postgres://… of an empty database>]
 set -euo pipefail
@@ -18,7 +18,7 @@ start() {
     shift
     rm -rf "${made:?}/$name"
     mkdir -p "$made/$name"
-    "$server" dev --port 0 --now 2024-01-01T12:00:00Z --data-dir "$made/$name" "$@" \
+    "$server" dev --port 0 --data-dir "$made/$name" "$@" \
         >"$made/$name/greeting" 2>"$made/$name/log" &
     trap "kill $!" EXIT
     until BASE=$(sed -n 's|^ *docs *\(http.*\)/docs$|\1|p' "$made/$name/greeting") && [ -n "$BASE" ]; do
@@ -33,7 +33,7 @@ start() {
 
 packages() {
     local folder
-    for folder in lint typescript hey-api; do
+    for folder in lint typescript hey-api docs-page; do
         # What is installed stays, unless the lock file changed.
         cmp -s $folder/package-lock.json $folder/node_modules/.lock && continue
         (cd $folder && npm ci --silent && cp package-lock.json node_modules/.lock)
@@ -49,6 +49,10 @@ lint() {
 generate() {
     (cd typescript && npm run -s generate && npm run -s check)
     (cd hey-api && npm run -s generate && npm run -s check)
+    if grep -nE '(: |<|\| )any\b' hey-api/src/client/*.gen.ts; then
+        echo "the generated client does not say what these are"
+        exit 1
+    fi
     (
         cd python
         openapi-python-client generate --path "$SPEC" --output-path booking_client --meta none \
@@ -67,14 +71,20 @@ flows() {
 }
 
 on() {
-    (start "$@" && flows)
+    (start "$@" --now 2024-01-01T12:00:00Z && flows)
+}
+
+# With the samples of a server that starts for the first time.
+docs_page() {
+    (start docs-page --database-url memory: && node docs-page/test.js)
 }
 
 mkdir -p "$made"
 export SPEC=$made/openapi.json
 step packages
-(start described --database-url memory: && curl -fsS "$BASE/openapi.json" -o "$SPEC")
+(start described --database-url memory: --now 2024-01-01T12:00:00Z && curl -fsS "$BASE/openapi.json" -o "$SPEC")
 step lint
 step generate
 step on sqlite
 [ -z "$postgres" ] || step on postgres --database-url "$postgres"
+step docs_page

@@ -13,7 +13,8 @@ fn main() -> Result<(), Failure> {
     println!("cargo::rerun-if-changed={path}");
 
     // progenitor reads errors as JSON only when they are called so.
-    let document = fs::read_to_string(path)?.replace("application/problem+json", "application/json");
+    let document =
+        fs::read_to_string(path)?.replace("application/problem+json", "application/json");
     let document: openapiv3::OpenAPI = serde_json::from_str(&document)?;
     let mut settings = progenitor::GenerationSettings::default();
     settings.with_interface(progenitor::InterfaceStyle::Builder);

@@ -18,9 +18,9 @@ struct Example {
 }
 
 fn examples(document: &Value) -> Vec<Example> {
-    let paths = document["paths"].as_object().unwrap();
+    let paths = document["paths"].as_object().expect("an object");
     let operations = paths.iter().flat_map(|(path, methods)| {
-        methods.as_object().unwrap().iter().map(move |operation| (path, operation))
+        methods.as_object().expect("an object").iter().map(move |operation| (path, operation))
     });
     operations.map(|(path, (method, operation))| example(path, method, operation)).collect()
 }
@@ -28,23 +28,24 @@ fn examples(document: &Value) -> Vec<Example> {
 fn example(path: &str, method: &str, operation: &Value) -> Example {
     let (mut path, mut query) = (path.to_owned(), Vec::new());
     for parameter in operation["parameters"].as_array().into_iter().flatten() {
-        let name = parameter["name"].as_str().unwrap();
+        let name = parameter["name"].as_str().expect("a text");
         let Some(example) = parameter["example"].as_str() else { continue };
-        match parameter["in"].as_str().unwrap() {
+        match parameter["in"].as_str().expect("a text") {
             "path" => path = path.replace(&format!("{{{name}}}"), example),
             "query" => query.push(format!("{name}={example}")),
             other => panic!("an example in the {other}"),
         }
     }
     let body = operation["requestBody"]["content"]["application/json"].get("example");
-    let responses = operation["responses"].as_object().unwrap();
-    let (status, success) = responses.iter().find(|(status, _)| status.starts_with('2')).unwrap();
+    let responses = operation["responses"].as_object().expect("an object");
+    let (status, success) =
+        responses.iter().find(|(status, _)| status.starts_with('2')).expect("a success");
     Example {
-        id: operation["operationId"].as_str().unwrap().to_owned(),
-        method: method.to_uppercase().parse().unwrap(),
+        id: operation["operationId"].as_str().expect("a text").to_owned(),
+        method: method.to_uppercase().parse().expect("a method"),
         path: format!("{path}?{}", query.join("&")),
         body: body.map(|body| body.to_string().into_bytes()),
-        status: status.parse().unwrap(),
+        status: status.parse().expect("a number"),
         streams: success["content"]["text/event-stream"].is_object(),
     }
 }

@@ -109,7 +109,9 @@ impl Found<'_> {
     fn parameters(&mut self, place: &str, old: &Value, new: &Value, direction: Direction) {
         let all = |operation: &Value| {
             let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
-            let name = |p: &Value| format!("{} of the {}", p["name"], p["in"].as_str().unwrap());
+            let name = |p: &Value| {
+                format!("{} of the {}", p["name"], p["in"].as_str().unwrap_or_default())
+            };
             parameters.into_iter().map(|p| (name(&p), p)).collect::<Vec<_>>()
         };
         let (old, new) = (all(old), all(new));

@@ -28,7 +28,7 @@ pub(super) struct Schemas<'a> {
     new: &'a Value,
     direction: Direction,
     /// References under way, since schemas may hold themselves.
-    within: Vec<(&'a str, &'a str)>,
+    within: Vec<(String, String)>,
     pub(super) changes: Vec<Change>,
 }
 
@@ -58,7 +58,6 @@ impl<'a> Schemas<'a> {
         let (old_name, old) = resolve(self.old, old);
         let (new_name, new) = resolve(self.new, new);
         if let Some(pair) = old_name.zip(new_name) {
-            let pair = (known(self.old, pair.0), known(self.new, pair.1));
             if self.within.contains(&pair) {
                 return;
             }
@@ -167,10 +166,4 @@ fn resolve(document: &Value, schema: &Value) -> (Option<String>, Value) {
         Some(name) => (Some(name.to_owned()), document["components"]["schemas"][name].clone()),
         None => (None, schema.clone()),
     }
-}
-
-/// The same name, for as long as the document lives.
-fn known(document: &Value, name: String) -> &str {
-    let mut names = entries(&document["components"]["schemas"]).map(|(known, _)| known);
-    names.find(|known| *known == name).unwrap_or_default()
 }

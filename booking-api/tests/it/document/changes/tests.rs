@@ -11,14 +11,14 @@ const LIST: &str = "/paths/~1booking~1meetings/get";
 /// The golden copy with another value at this place; null removes it.
 fn with(place: &str, value: Value) -> Value {
     let mut document = GOLDEN.clone();
-    let (parent, name) = place.rsplit_once('/').unwrap();
+    let (parent, name) = place.rsplit_once('/').expect("a pointer");
     let name = name.replace("~1", "/");
     match document.pointer_mut(parent).unwrap_or_else(|| panic!("no {parent}")) {
         Value::Array(items) if value.is_null() => {
-            items.remove(name.parse().unwrap());
+            items.remove(name.parse().expect("a number"));
         }
         Value::Array(items) if name == "-" => items.push(value),
-        Value::Array(items) => items[name.parse::<usize>().unwrap()] = value,
+        Value::Array(items) => items[name.parse::<usize>().expect("a number")] = value,
         Value::Object(object) if value.is_null() => {
             object.remove(&name).unwrap_or_else(|| panic!("no {place}"));
         }
