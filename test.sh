@@ -9,7 +9,7 @@ readonly CARGO_FUZZ_VERSION=0.13.2
 readonly NODE_VERSION=24.19.0
 readonly TOOLS="$PWD/target/tools"
 
-parts=(format lint queries tests docs schema clients fuzz deny)
+parts=(format lint queries tests docs schema clients web fuzz deny)
 
 help() {
     cat <<'TEXT'
@@ -26,6 +26,7 @@ help() {
 ./test.sh clients  the OpenAPI document as linters see it; clients generated from it in TypeScript,
                    Python and Rust, in use, on SQLite and Postgres; the documentation page in a
                    browser
+./test.sh web      examples/web: its types, its build, and its pages in Chromium
 
 ./test.sh prepare  not a check: writes booking-store/.sqlx anew, after a statement or table changed,
                    and booking-api/openapi.json, after the API changed
@@ -278,6 +279,22 @@ clients() {
         CHROMIUM=$(command -v chromium) PATH="$python/bin:$PATH" examples/clients/test.sh \
             "$PWD/target/debug/booking-api" "$PWD/target/clients" \
             "postgres://postgres@localhost/postgres?host=$folder"
+    )
+}
+
+web() {
+    need_node
+    need_chromium
+    cargo build -p booking-api --all-features --locked
+    (
+        cd examples/web
+        if grep -qF '"resolved"' package-lock.json; then
+            echo "package-lock.json names a registry: npm install, with the .npmrc beside it"
+            exit 1
+        fi
+        npm ci --ignore-scripts
+        npm run build
+        CHROMIUM=$(command -v chromium) npm test
     )
 }
 

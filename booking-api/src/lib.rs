@@ -313,7 +313,7 @@ impl Api {
             app = app.at(path, get(endpoint));
         }
         for (path, methods, endpoint) in self.extra {
-            routes = routes.with(path, methods);
+            routes = routes.with(&path.replace(":file", "{file}"), methods);
             app = app.at(path, endpoint);
         }
         let answered = app.data(self.verifier).data(limiter.clone()).map_to_response();

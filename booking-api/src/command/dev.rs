@@ -18,6 +18,7 @@ use super::exposure::Unsaid;
 use super::issuer::DevIssuer;
 use super::service::Service;
 use super::traces::Traces;
+use super::users::UsersEndpoint;
 use super::{Failure, demo, logs, samples, server};
 use crate::Server;
 
@@ -33,7 +34,7 @@ pub(super) async fn run(args: DevArgs) -> Result<(), Failure> {
     let default_url = || format!("sqlite:{}", args.data.data_dir.join("booking.db").display());
     let database_url = args.database_url.unwrap_or_else(default_url);
     let backend = Backend::open(&database_url).await?;
-    let issuer = DevIssuer::open(&args.data.data_dir)?;
+    let issuer = Arc::new(DevIssuer::open(&args.data.data_dir)?);
     let clock = Arc::new(ShiftedClock::default());
     if let Some(now) = args.now {
         clock.set(settable(now)?);
@@ -46,16 +47,21 @@ pub(super) async fn run(args: DevArgs) -> Result<(), Failure> {
     let (listeners, port) = server::listen_on_loopback(args.port).await?;
     let mut events = args.events;
     events.webhook_allow_network.extend(this_machine());
+    let directory = backend.directory.clone();
     let mut service = Service::start(backend, clock.clone(), events).await?;
     let connections = args.limits.of_connections(Unsaid::Unlimited);
     let server = Server::new(listeners).limits(connections);
     service.watch(server.counts())?;
+    let users = UsersEndpoint { directory, issuer: issuer.clone() };
     let api = service
         .api(Arc::new(issuer.verifier()?))
         .allow_origins(is_local_page)
         .limits(args.limits.of_requests(Unsaid::Unlimited))
         .examples_by(clock.clone())
-        .with_endpoint("/dev/clock", "GET, PUT", clock_route(&clock, &service.hub));
+        .with_endpoint("/dev/clock", "GET, PUT", clock_route(&clock, &service.hub))
+        .with_endpoint("/dev/users", "GET, HEAD", get(users).boxed());
+    #[cfg(feature = "web")]
+    let api = super::web::add_to(api);
 
     greet(port, &database_url, clock.as_ref(), &issuer)?;
     tokio::spawn(log_events(service.live.clone()));
@@ -81,6 +87,11 @@ fn this_machine() -> [IpNet; 2] {
 fn is_local_page(origin: &str) -> bool {
     let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
     let host = host.unwrap_or_default();
+    is_this_machine(host)
+}
+
+/// A host of a URL, or of a `Host` header, that nobody else can answer for.
+pub(super) fn is_this_machine(host: &str) -> bool {
     let name = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
     matches!(name.map_or(host, |(name, _)| name), "localhost" | "127.0.0.1" | "[::1]")
 }
@@ -94,6 +105,8 @@ fn greet(
     let base = format!("http://127.0.0.1:{port}");
     let now = clock.now();
     println!("booking-api dev: for this machine only\n");
+    #[cfg(feature = "web")]
+    println!("  pages     {base}/");
     println!("  docs      {base}/docs");
     println!("  database  {}", without_credentials(database_url));
     println!("  clock     {} and running; set it with PUT {base}/dev/clock", format_instant(now));

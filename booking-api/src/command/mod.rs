@@ -19,6 +19,9 @@ mod server;
 mod service;
 mod settings;
 mod traces;
+mod users;
+#[cfg(feature = "web")]
+mod web;
 
 use std::process::ExitCode;
 

@@ -7,6 +7,7 @@ mod by;
 mod caller;
 mod clerk_webhook;
 mod commands;
+mod dev_pages;
 mod directory;
 mod document;
 mod faults;

@@ -132,15 +132,15 @@ cases! {
         let directory = world.directory();
         for n in 0..20 {
             let mary = id(&format!("user_{n}"));
-            directory.put_user(&named(&mary, "Mary", Role::Client)).await.expect("a user");
+            directory.put_user(&named(&mary, "Mary", Role::Client), by()).await.expect("a user");
             let goes = {
                 let (directory, news) =
                     (directory.clone(), news(&format!("{n}"), &mary, 1, UserChange::Deleted));
-                tokio::spawn(async move { directory.take_news(&news).await })
+                tokio::spawn(async move { directory.take_news(&news, by()).await })
             };
             let comes = {
                 let (directory, mary) = (directory.clone(), mary.clone());
-                tokio::spawn(async move { directory.relate(&mary, &therapist()).await })
+                tokio::spawn(async move { directory.relate(&mary, &therapist(), by()).await })
             };
             assert_eq!(goes.await.expect("no panic").expect("the directory takes news"), TAKEN);
             // She was there or not: whoever relates them has to look again.
