@@ -8,6 +8,7 @@ readonly CARGO_DENY_VERSION=0.20.2
 readonly CARGO_FUZZ_VERSION=0.13.2
 readonly NODE_VERSION=24.19.0
 readonly TOOLS="$PWD/target/tools"
+readonly SERVER="$PWD/target/debug/booking-api"
 
 parts=(format lint queries tests docs schema clients web fuzz deny)
 
@@ -172,7 +173,8 @@ prepare() {
     rm -rf booking-store/.sqlx
     mkdir booking-store/.sqlx
     (describe_queries "$PWD/booking-store/.sqlx")
-    cargo run --quiet -p booking-api --all-features --locked -- openapi >target/openapi.json
+    build_server
+    "$SERVER" openapi >target/openapi.json
     mv target/openapi.json booking-api/openapi.json
 }
 
@@ -214,11 +216,14 @@ as_user() {
     echo "$user: $(grep -o '[0-9]* generated, .*' "$2/log")"
 }
 
+# As the tests build it: with other features, half of everything would be built again.
+build_server() {
+    cargo test --workspace --all-features --locked --no-run --quiet
+}
+
 # The `dev` server of this tree on a free port, for as long as this shell lives.
 start_server() {
-    # As the tests build it: with other features, half of everything would be built again.
-    cargo test --workspace --all-features --locked --no-run --quiet
-    SERVER=target/debug/booking-api
+    build_server
     local log
     log=$(mktemp)
     "$SERVER" dev --port 0 --database-url memory: "$@" >"$log" 2>&1 &
@@ -270,14 +275,14 @@ clients() {
     need_node
     need_chromium
     command -v curl >/dev/null || install curl
-    cargo build -p booking-api --all-features --locked
+    build_server
     local folder python
     python=$(python_environment clients examples/clients/python/requirements.txt)
     (
         folder=$(mktemp -d)
         start_postgres "$folder"
         CHROMIUM=$(command -v chromium) PATH="$python/bin:$PATH" examples/clients/test.sh \
-            "$PWD/target/debug/booking-api" "$PWD/target/clients" \
+            "$SERVER" "$PWD/target/clients" \
             "postgres://postgres@localhost/postgres?host=$folder"
     )
 }
@@ -285,7 +290,7 @@ clients() {
 web() {
     need_node
     need_chromium
-    cargo build -p booking-api --all-features --locked
+    build_server
     (
         cd examples/web
         if grep -qF '"resolved"' package-lock.json; then

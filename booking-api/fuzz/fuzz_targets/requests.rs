@@ -14,8 +14,8 @@ use std::sync::{Arc, LazyLock};
 use async_trait::async_trait;
 use booking_api::{Api, AuthError, Session, Verifier, WebhookOptions, WebhookSinks};
 use booking_core::{
-    Actor, Booking, DirectoryAdmin, Email, Hub, IdSource, Live, ManualClock, MeetingQuery,
-    MemoryStore, Role, Store, SystemClock, Text, User, UserId,
+    Actor, Booking, By, DirectoryAdmin, Email, Hub, IdSource, Live, ManualClock, MeetingQuery,
+    MemoryStore, RandomIds, Role, Store, SystemClock, SystemName, Text, User, UserId,
 };
 use chrono::{DateTime, Utc};
 use libfuzzer_sys::fuzz_target;
@@ -82,6 +82,10 @@ async fn play(script: &str) {
     nobody_is_booked_twice(&STAGE.store).await;
 }
 
+fn by() -> By {
+    By::system(SystemName::of("fuzz"), DateTime::UNIX_EPOCH, &RandomIds)
+}
+
 async fn settle(store: &MemoryStore) {
     for (id, role) in PEOPLE {
         let user = User {
@@ -92,11 +96,11 @@ async fn settle(store: &MemoryStore) {
             email: Email::new("jane.smith@example.com").expect("an address"),
             zone: (role == Role::Therapist).then_some(chrono_tz::America::New_York),
         };
-        store.put_user(&user).await.expect("memory");
+        store.put_user(&user, by()).await.expect("memory");
     }
     let id = |text| UserId::new(text).expect("an id");
-    store.relate(&id("client_123"), &id("therapist_456")).await.expect("memory");
-    store.relate(&id("client_124"), &id("therapist_456")).await.expect("memory");
+    store.relate(&id("client_123"), &id("therapist_456"), by()).await.expect("memory");
+    store.relate(&id("client_124"), &id("therapist_456"), by()).await.expect("memory");
 }
 
 fn api(store: &Arc<MemoryStore>, ids: Arc<Ids>) -> Api {
