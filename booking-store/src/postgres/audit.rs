@@ -153,9 +153,10 @@ async fn forget(
     let say = sqlx::query!("SELECT set_config('booking.forgets_audit', 'on', TRUE)");
     say.fetch_one(&mut *transaction).await?;
     let delete = sqlx::query!(
-        "DELETE FROM audit_entry WHERE (at, id) IN (
-            SELECT at, id FROM audit_entry WHERE at < $1 ORDER BY at, id LIMIT $2
-        )",
+        // By their places, which never change: no plan goes through the table for them.
+        "DELETE FROM audit_entry WHERE ctid = ANY(ARRAY(
+            SELECT ctid FROM audit_entry WHERE at < $1 ORDER BY at, id LIMIT $2
+        ))",
         bound(before),
         i64::from(limit),
     );

@@ -88,7 +88,7 @@ const HOT: [(&str, &str); 17] = [
         "'-infinity', '2023-12-01', '00000000-0000-0000-0000-000000000000', 51, 'therapist_456',
          NULL",
     ),
-    ("DELETE FROM audit_entry", "'2023-06-01', 51"),
+    ("DELETE FROM audit_entry", "'2023-06-01', 20"),
 ];
 
 /// A new meeting, a change of an old one, an event, and a record under a key.
