@@ -24,9 +24,9 @@ pub(super) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Everything on this machine with nothing set up: a demo directory and tokens for it
-    Dev(DevArgs),
+    Dev(Box<DevArgs>),
     /// The server for production
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Print a token that the `dev` server of the same data directory accepts
     Token(TokenArgs),
     /// Bring the tables of a database up to date

@@ -57,12 +57,12 @@ pub async fn run() -> ExitCode {
 /// `mistakes` are those in values; `serve` looks for more before it gives up.
 async fn perform(command: Command, mistakes: Mistakes) -> Result<(), Failure> {
     match command {
-        Command::Serve(args) => serve::run(args, mistakes).await,
+        Command::Serve(args) => serve::run(*args, mistakes).await,
         Command::Migrate(args) => serve::migrate(args, mistakes).await,
         Command::ForgetNats(args) => serve::forget_nats(args, mistakes).await,
         Command::Dev(args) => {
             mistakes.none()?;
-            dev::run(args).await
+            dev::run(*args).await
         }
         Command::Token(args) => {
             mistakes.none()?;
