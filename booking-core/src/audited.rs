@@ -5,7 +5,7 @@
 //! somebody has decided.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use url::Url;
@@ -362,6 +362,8 @@ fn subscriber_fields(subscriber: &Subscriber) -> Fields<'_> {
     };
     let url = settings.get("url").and_then(Value::as_str).and_then(|url| Url::parse(url).ok());
     fields.show("origin", url.map(|url| url.origin().ascii_serialization()));
+    // In one order, whatever order the store gave them.
+    let settings: BTreeMap<&String, &Value> = settings.iter().collect();
     for (field, value) in settings {
         fields.withhold(field, (!value.is_null()).then(|| value.to_string()));
     }

@@ -1,6 +1,6 @@
 //! The pages of `examples/web`, at `/`.
 
-use poem::http::{HeaderName, HeaderValue, StatusCode, header};
+use poem::http::{HeaderName, HeaderValue, header};
 use poem::{Endpoint, EndpointExt, Request, Response, Result, get};
 use rust_embed::{Embed, EmbeddedFile};
 
@@ -76,7 +76,6 @@ fn shown(content_type: &'static str, cache: &'static str, file: EmbeddedFile) ->
 fn not_built() -> Response {
     guarded(
         Response::builder()
-            .status(StatusCode::NOT_FOUND)
             .header(header::CACHE_CONTROL, EACH_TIME)
             .content_type("text/html; charset=utf-8")
             .body(NOT_BUILT),

@@ -119,7 +119,6 @@ async fn bodies_must_say_that_they_are_json() {
 async fn unknown_addresses_are_not_found() {
     let server = Server::memory().await;
     for path in [
-        "/",
         "/api",
         "/api/",
         "/booking",

@@ -11,7 +11,7 @@ use crate::commands::{Ran, command, run, sqlite_in};
 use crate::key_sets::WEAK;
 use crate::server::DataDir;
 
-const EXAMPLE: &str = include_str!("../../../booking-api.env.example");
+const EXAMPLE: &str = include_str!("../../../examples/deploy/booking-api.env.example");
 /// Where the issuer of these tests would be; nobody listens there.
 const ISSUER: &str = "http://127.0.0.1:9";
 
@@ -29,6 +29,7 @@ fn of_help(help: &str) -> Defaults {
     let (_, options) = help.split_once("Options:").expect("there are options");
     let mut settings = Defaults::new();
     for option in format!("\n{options}").split("\n      --").skip(1) {
+        let option = option.split_whitespace().collect::<Vec<_>>().join(" ");
         let between = |start: &str| {
             let (_, rest) = option.split_once(start)?;
             rest.split_once(']').map(|(value, _)| value.split_whitespace().collect::<String>())
@@ -58,7 +59,7 @@ fn the_example_file_is_plain() {
         assert_eq!(value, "", "what is set is what is required: {line}");
     }
     let values = of_example().into_values();
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_./:,".contains(&b);
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_-./:,".contains(&b);
     assert!(values.into_iter().all(|value| value.bytes().all(plain)));
 }
 

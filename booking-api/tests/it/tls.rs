@@ -97,7 +97,7 @@ async fn serve_says_what_is_wrong_with_tls_and_origins() {
     let (database, key) = (sqlite_in(data.path()), path("key.pem"));
     let (one, own, other, none) = (path("1.crt"), path("1.key"), path("2.key"), path("none"));
     for (more, expected) in [
-        (vec!["--tls-certificate", &one], "go together"),
+        (vec!["--tls-certificate", &one], "--tls-key (BOOKING_TLS_KEY) is missing"),
         (vec!["--tls-certificate", &one, "--tls-key", &other], "certificate and key"),
         (vec!["--tls-certificate", &none, "--tls-key", &own], "cannot read"),
         (vec!["--tls-certificate", &own, "--tls-key", &own], "certificate and key"),

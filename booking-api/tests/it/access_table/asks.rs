@@ -85,7 +85,7 @@ impl Practice {
                     "other's" => ("client_124", "therapist_457"),
                     _ => ("client_999", "therapist_999"),
                 };
-                ask().path("client_id", client).path("therapist_id", therapist)
+                ask().path("clientId", client).path("therapistId", therapist)
             }
             "listAuditEntries" if relation != "all" => {
                 ask().query(format!("?person={}", somebody(relation, who)))

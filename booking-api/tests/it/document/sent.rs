@@ -60,7 +60,7 @@ impl Example {
     fn caller(&self, server: &Server) -> Caller {
         match self.path.split('/').nth(2).unwrap_or_default().split('?').next() {
             Some("availability") => server.therapist(),
-            Some("directory" | "webhooks") => server.admin(),
+            Some("directory" | "webhooks" | "audit") => server.admin(),
             _ => server.client(),
         }
     }

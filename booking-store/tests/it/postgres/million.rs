@@ -60,7 +60,7 @@ const HOT: [(&str, &str); 17] = [
         "'client_123', '-infinity', '00000000-0000-0000-0000-000000000000', 'infinity',
          ARRAY['SCHEDULED', 'CONFIRMED', 'COMPLETED', 'CANCELLED', 'NO_SHOW'], 51",
     ),
-    ("FROM directory_user", "ARRAY['client_123', 'therapist_456']"),
+    ("email, zone FROM directory_user", "ARRAY['client_123', 'therapist_456']"),
     ("FROM outbox WHERE position >", "999900, 100"),
     ("position IS NULL)", ""),
     ("WHERE (at, id) <", "'-infinity', 'infinity', '00000000-0000-0000-0000-000000000000', 51"),
