@@ -182,7 +182,9 @@ tests() {
     # Also with DATABASE_URL: the fault tests kill a server, and take one of their own for that.
     need_postgres
     need_nats
-    cargo test --workspace --all-features --locked
+    # They wait more than they compute.
+    RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc)))} \
+        cargo test --workspace --all-features --locked
 }
 
 docs() {
