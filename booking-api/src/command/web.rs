@@ -11,7 +11,6 @@ use crate::problem::{Code, Problem};
 /// pages can be built anew without this program; optimized ones carry it.
 #[derive(Embed)]
 #[folder = "../examples/web/dist"]
-#[allow_missing = true]
 struct Pages;
 
 const INDEX: &str = "index.html";
