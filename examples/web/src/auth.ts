@@ -11,8 +11,8 @@
 //     }
 //
 // and in place of the chooser in `App.tsx`, Clerk's <SignedOut><SignIn /></SignedOut>. Clerk hands out
-// short-lived tokens and keeps them fresh, so ask for one with every request and keep none. The
-// server wants the claim `role` in them: `client`, `therapist` or `admin` (a custom session claim).
+// short-lived tokens and keeps them fresh, so ask for one with every request and keep none. The main
+// README says, under "With Clerk", how the role gets into them: `client`, `therapist` or `admin`.
 // Content-Security-Policy must then let the page talk to Clerk.
 //
 // Here, the `dev` server of this machine lets anybody be any of its demo users.
