@@ -22,12 +22,12 @@ help() {
                    or on one that is made for them
 ./test.sh docs     the documentation builds without warnings
 ./test.sh schema   the served OpenAPI document against the server, by schemathesis
-./test.sh fuzz     what arrives from outside, fuzzed: FUZZ_SECONDS per target, 20 if not set
-./test.sh deny     licenses, bans and sources of dependencies
 ./test.sh clients  the OpenAPI document as linters see it; clients generated from it in TypeScript,
                    Python and Rust, in use, on SQLite and Postgres; the documentation page in a
                    browser
 ./test.sh web      examples/web: its types, its build, and its pages in Chromium
+./test.sh fuzz     what arrives from outside, fuzzed: FUZZ_SECONDS per target, 20 if not set
+./test.sh deny     licenses, bans and sources of dependencies
 
 ./test.sh prepare  not a check: writes booking-store/.sqlx anew, after a statement or table changed,
                    and booking-api/openapi.json, after the API changed

@@ -36,6 +36,7 @@ mod health;
 mod http;
 #[cfg(feature = "nats")]
 mod nats;
+mod pages;
 mod params;
 mod problem;
 mod server;
@@ -53,11 +54,12 @@ pub mod command;
 
 use std::sync::Arc;
 
-use booking_core::{AuditLog, Booking, DirectoryAdmin, Live};
+use booking_core::{AuditLog, Booking, Clock, DirectoryAdmin, Live};
 #[cfg(feature = "webhooks")]
 use booking_core::{EventStore, Hub};
 use poem::endpoint::{BoxEndpoint, make, make_sync};
-use poem::{Endpoint, EndpointExt, IntoEndpoint, Request, Response, Route, get};
+use poem::http::HeaderMap;
+use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, get};
 use poem_openapi::{LicenseObject, OpenApi, OpenApiService};
 use prometheus::Registry;
 use serde_json::Value;
@@ -66,10 +68,9 @@ use tokio_util::sync::CancellationToken;
 #[cfg(feature = "webhooks")]
 use crate::api::WebhooksApi;
 use crate::api::{AuditApi, AvailabilityApi, DirectoryApi, MeetingsApi, SlotsApi, StreamsApi};
-use crate::http::{
-    Cors, Limiter, Metrics, Observe, Probe, Problems, Routes, Unread, mount_prefix, page_policy,
-};
-use crate::spec::{Spec, answer};
+use crate::http::{Cors, Limiter, Metrics, Observe, Probe, Problems, Routes, Unread, page_policy};
+use crate::pages::{Page, PageEndpoint};
+use crate::spec::Spec;
 use crate::streams::{Seats, Streams};
 
 pub use auth::{
@@ -93,7 +94,7 @@ const DEFAULT_BASE: &str = "/api";
 /// What the document says of the API as a whole.
 const ABOUT: &str = "Books therapy sessions that never collide.
 
-Send the identity provider's session token as `Authorization: Bearer …`; its `role` is `client`, \
+Send the identity provider's session token as `Authorization: Bearer …`; its user is a `client`, \
 `therapist` or `admin`. Every error is a problem (RFC 9457), whose `code` is for programs; \
 `/problems/{code}` explains it. Codes may be added: treat one that you do not know by its status.";
 /// The `source` of events, unless [`Api::event_source`] says otherwise.
@@ -116,8 +117,7 @@ pub struct Api {
     event_source: String,
     base: String,
     cors: Option<Cors>,
-    #[cfg(feature = "command")]
-    examples_by: Option<Arc<dyn booking_core::Clock>>,
+    examples_by: Option<Arc<dyn Clock>>,
     extra: Vec<(&'static str, &'static str, Arc<BoxEndpoint<'static, Response>>)>,
     more_metrics: (Registry, Vec<Arc<dyn Probe>>),
 }
@@ -142,7 +142,6 @@ impl Api {
             event_source: DEFAULT_EVENT_SOURCE.to_owned(),
             base: DEFAULT_BASE.to_owned(),
             cors: None,
-            #[cfg(feature = "command")]
             examples_by: None,
             extra: Vec::new(),
             more_metrics: Default::default(),
@@ -246,7 +245,7 @@ impl Api {
 
     /// Shows the examples of the document as if they were of this clock's time.
     #[cfg(feature = "command")]
-    pub(crate) fn examples_by(mut self, clock: Arc<dyn booking_core::Clock>) -> Self {
+    pub(crate) fn examples_by(mut self, clock: Arc<dyn Clock>) -> Self {
         self.examples_by = Some(clock);
         self
     }
@@ -293,22 +292,10 @@ impl Api {
         let (more, probes) = self.more_metrics;
         let metrics = metrics.and(more, probes);
         let mut routes = Routes::from_spec(&spec.value, &self.base);
-        let ready = health::Ready {
-            booking: self.booking,
-            verifier: self.verifier.clone(),
-            draining: self.draining,
-        };
+        let ready = health::Ready::new(self.booking, self.verifier.clone(), self.draining);
         let mut app = Route::new().nest(&self.base, operations);
-        #[cfg(feature = "command")]
-        let clock = self.examples_by;
-        let as_shown = move |text: String| {
-            #[cfg(feature = "command")]
-            if let Some(clock) = &clock {
-                return spec::all_as_of(&text, clock.now());
-            }
-            text
-        };
-        for (path, endpoint) in pages(&spec, &self.base, ready, &metrics, as_shown) {
+        let clock = self.examples_by.as_ref();
+        for (path, endpoint) in pages(&spec, &self.base, clock, ready, metrics.clone()) {
             routes = routes.with(&path.replace(":code", "{code}"), "GET, HEAD");
             app = app.at(path, get(endpoint));
         }
@@ -380,32 +367,19 @@ impl Api {
 fn pages(
     spec: &Spec,
     base: &str,
+    clock: Option<&Arc<dyn Clock>>,
     ready: health::Ready,
-    metrics: &Metrics,
-    as_shown: impl Fn(String) -> String + Clone + Send + Sync + 'static,
+    metrics: Metrics,
 ) -> Vec<(&'static str, BoxEndpoint<'static, Response>)> {
-    // The spec says where the operations are, and an app may have mounted the API anywhere.
-    let page = |content_type, body: &str, before: &str| {
-        let (body, base) = (body.to_owned(), format!("{before}{base}"));
-        let (before, as_shown) = (before.to_owned(), as_shown.clone());
-        let whole = move |request: Request| match mount_prefix(&request) {
-            "" => answer(content_type, as_shown(body.clone())),
-            prefix => {
-                let (_, path) = base.split_at(before.len());
-                let body = body.replacen(&base, &format!("{before}{prefix}{path}"), 1);
-                answer(content_type, as_shown(body))
-            }
-        };
-        make_sync(whole).boxed()
+    let page = |content_type, text: &str, before, headers| {
+        let (text, base, clock) = (text.to_owned(), base.to_owned(), clock.cloned());
+        PageEndpoint::from(Page { content_type, text, before, base, headers, clock }).boxed()
     };
-    let metrics = metrics.clone();
+    let plain = |_: &str| HeaderMap::new();
     vec![
-        (
-            "/docs",
-            page("text/html; charset=utf-8", &spec.html, "\"url\": \"").after(page_policy).boxed(),
-        ),
-        ("/openapi.json", page("application/json", &spec.json, "\"url\": \"")),
-        ("/openapi.yaml", page("application/yaml", &spec.yaml(), "url: ")),
+        ("/docs", page("text/html; charset=utf-8", &spec.html, "\"url\": \"", page_policy)),
+        ("/openapi.json", page("application/json", &spec.json, "\"url\": \"", plain)),
+        ("/openapi.yaml", page("application/yaml", &spec.yaml(), "url: ", plain)),
         ("/problems/:code", make_sync(health::problem).boxed()),
         ("/healthz", make_sync(|_| health::alive()).boxed()),
         ("/readyz", ready.boxed()),

@@ -280,6 +280,6 @@ impl JwtVerifier {
     #[expect(clippy::cast_possible_truncation, reason = "saturates, and fractions do not matter")]
     fn end_of(&self, exp: f64) -> Option<DateTime<Utc>> {
         let leeway = i64::try_from(self.validation.leeway).unwrap_or(i64::MAX);
-        DateTime::from_timestamp((exp as i64).saturating_add(leeway).saturating_add(1), 0)
+        DateTime::from_timestamp((exp.round() as i64).saturating_add(leeway).saturating_add(1), 0)
     }
 }

@@ -76,7 +76,7 @@ impl Endpoint for ClerkWebhook {
         };
         let by = By::system(CLERK, now, &RandomIds);
         let outcome = self.users.take_news(&news, by).await.map_err(Problem::from)?;
-        tracing::info!(message = news.message, user = %news.user, ?outcome, "news of a user");
+        tracing::info!(news = news.message, user = %news.user, ?outcome, "news of a user");
         Ok(taken())
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn start(traces: Option<&Traces>) {
     let _started_already = registry().with(spans).with(lines).try_init().is_err();
     std::panic::set_hook(Box::new(|panic| {
         let location = panic.location().map(ToString::to_string);
-        tracing::error!(location, message = panic.payload_as_str(), "panic");
+        tracing::error!(location, payload = panic.payload_as_str(), "panic");
     }));
 }
 

@@ -42,8 +42,8 @@ impl Traces {
             .with_timeout(EXPORT_TIMEOUT)
             .build()?;
         let resource = Resource::builder().with_service_name("booking-api").build();
-        // By the trace's id alone: services that sample alike sample the same traces, and nobody
-        // outside can have everything sampled.
+        // By the trace's id alone: services that sample alike sample the same traces. Whoever names
+        // the trace of their request chooses with it whether it is sampled.
         let sampler = Sampler::TraceIdRatioBased(args.trace_ratio);
         let provider = SdkTracerProvider::builder()
             .with_resource(resource)

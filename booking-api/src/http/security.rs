@@ -2,20 +2,16 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use poem::http::{HeaderName, HeaderValue, header};
-use poem::{Body, Response, Result};
+use poem::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY};
+use poem::http::{HeaderMap, HeaderValue};
 use ring::digest::{SHA256, digest};
-
-const POLICY: HeaderName = header::CONTENT_SECURITY_POLICY;
 
 /// Lets a page run the scripts that are in it and no others, ask nobody but this server, and be
 /// framed by nobody (Content Security Policy Level 3). What it runs is known by its hash: there is
 /// nothing to keep in step when the page changes. Styles may be in the page: Swagger UI makes some.
-pub(crate) async fn page_policy(response: Result<Response>) -> Result<Response> {
-    let (mut parts, body) = response?.into_parts();
-    let html = body.into_string().await.unwrap_or_default();
+pub(crate) fn page_policy(html: &str) -> HeaderMap {
     let mut scripts = String::from("'self'");
-    for script in inline_scripts(&html) {
+    for script in inline_scripts(html) {
         let hash = STANDARD.encode(digest(&SHA256, script.as_bytes()));
         scripts = format!("{scripts} 'sha256-{hash}'");
     }
@@ -24,11 +20,9 @@ pub(crate) async fn page_policy(response: Result<Response>) -> Result<Response> 
          img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; \
          form-action 'none'; frame-ancestors 'none'"
     );
-    if let Ok(policy) = HeaderValue::from_str(&policy) {
-        parts.headers.insert(POLICY, policy);
-    }
-    parts.headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    Ok(Response::from_parts(parts, Body::from_string(html)))
+    let policy = HeaderValue::from_str(&policy).map(|policy| (CONTENT_SECURITY_POLICY, policy));
+    let referrer = (REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    policy.into_iter().chain([referrer]).collect()
 }
 
 /// What stands between `<script …>` and `</script>`, where there is something.

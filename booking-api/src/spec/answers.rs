@@ -45,7 +45,7 @@ const HEADERS: &[(&str, Option<u16>, &str, &str)] = &[
     (
         "RateLimit",
         None,
-        "Where requests are limited: how many are left (`r`), and in how many seconds there will be more (`t`).",
+        "Where requests are limited: how many are left (`r`), and in how many seconds all of them will be there again (`t`).",
         r#""user";r=599;t=1"#,
     ),
     ("WWW-Authenticate", Some(401), "How to sign in (RFC 6750).", "Bearer"),

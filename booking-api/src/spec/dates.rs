@@ -16,6 +16,11 @@ pub(crate) fn as_of(example: NaiveDate, now: DateTime<Utc>) -> Option<NaiveDate>
     if days < 0 { example.checked_sub_days(by) } else { example.checked_add_days(by) }
 }
 
+/// The week to which examples are moved now; `None` beyond the calendar.
+pub(crate) fn week_of(now: DateTime<Utc>) -> Option<NaiveDate> {
+    as_of(WRITTEN, now)
+}
+
 /// The text with all its examples' dates as of now.
 pub(crate) fn all_as_of(text: &str, now: DateTime<Utc>) -> String {
     let mut parts = text.split(MONTH);

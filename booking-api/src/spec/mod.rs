@@ -6,13 +6,13 @@
 //! answers look like.
 
 mod answers;
-#[cfg(feature = "command")]
 mod dates;
 mod examples;
 mod shape;
 
 #[cfg(feature = "command")]
-pub(crate) use dates::{all_as_of, as_of};
+pub(crate) use dates::as_of;
+pub(crate) use dates::{all_as_of, week_of};
 use poem::{Response, http::header};
 use poem_openapi::{OpenApi, OpenApiService};
 use serde_json::{Map, Value};

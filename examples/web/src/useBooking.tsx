@@ -171,17 +171,29 @@ function useSlots() {
 const ATTEMPTS = 3
 const BETWEEN_ATTEMPTS_MILLIS = 800
 
+/** The keys of bookings of which nobody knows yet what became of them. */
+const unsettled = new Map<string, string>()
+
 /**
  * Books once, however often it takes to get an answer: the key tells the server that these requests
- * are the same one.
+ * are the same one. Whoever tries again after there was none goes on under the same key.
  */
 async function book(body: MeetingCreate): Promise<Meeting> {
-  const params = { header: { 'Idempotency-Key': crypto.randomUUID() } }
+  const what = JSON.stringify(body)
+  const key = unsettled.get(what) ?? crypto.randomUUID()
+  unsettled.set(what, key)
+  const params = { header: { 'Idempotency-Key': key } }
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return (await answered(client.POST('/booking/meetings', { body, params }))).data
+      const { data } = await answered(client.POST('/booking/meetings', { body, params }))
+      unsettled.delete(what)
+      return data
     } catch (error) {
-      if (attempt === ATTEMPTS || !mayPass(error)) throw error
+      if (!mayPass(error)) {
+        unsettled.delete(what)
+        throw error
+      }
+      if (attempt === ATTEMPTS) throw unknownOutcome()
       await new Promise((resolve) => setTimeout(resolve, BETWEEN_ATTEMPTS_MILLIS * attempt))
     }
   }
@@ -203,6 +215,11 @@ async function move(id: string, version: string, startTime: string, duration: Du
   const params = { path: { id }, header: { 'If-Match': version } }
   const body = { startTime, duration }
   return (await answered(client.PUT('/booking/meetings/{id}', { params, body }))).data
+}
+
+function unknownOutcome(): ProblemError {
+  const detail = 'no answer says whether the meeting was booked'
+  return new ProblemError({ type: '', title: '', status: 503, code: 'outcome_unknown', detail }, undefined)
 }
 
 function changedMeanwhile(): ProblemError {

@@ -192,3 +192,25 @@ test('everything goes by keyboard', async ({ server, arrive }) => {
   await expect(john.sessions).toHaveCount(0)
   await expect(john.page.getByRole('heading', { name: 'Your sessions' })).toBeFocused()
 })
+
+test('a booking whose answer is lost is not made twice', async ({ server, arrive }) => {
+  await server.open(WEDNESDAY, '09:00', '12:00')
+  const john = await arrive(CLIENT)
+  const keys = new Set<string | undefined>()
+  await john.page.route('**/api/booking/meetings', async (route) => {
+    if (route.request().method() !== 'POST') return route.continue()
+    keys.add(route.request().headers()['idempotency-key'])
+    await route.fetch()
+    await route.abort()
+  })
+  await john.day(DAY).click()
+  await john.book('09:30')
+  await expect(john.page.locator('.notice')).toHaveText(
+    'We could not hear whether that was booked. Please look at your sessions before you try again.',
+  )
+  expect([...keys]).toEqual([expect.any(String)])
+  // It was, and is there to be seen; its time is not.
+  await expect(john.sessions).toHaveCount(1)
+  await expect(john.times).toHaveText(['09:00', '10:30', '11:00', '11:30'])
+  john.expectLostAnswers()
+})

@@ -58,6 +58,8 @@ const WORDS: Record<string, string> = {
   forbidden: 'Your account may not do this.',
   idempotency_in_flight: 'Your booking is still under way. Please look again in a moment.',
   too_many_streams: 'You have this page open many times. Close some of them for live updates.',
+  rate_limited: 'That was a little fast. Please try again in a moment.',
+  outcome_unknown: 'We could not hear whether that was booked. Please look at your sessions before you try again.',
   unavailable: 'The booking service cannot be reached right now. Please try again in a moment.',
 }
 
