@@ -169,7 +169,7 @@ fn documented(method: &Method, path: &str) -> Option<Vec<String>> {
     let path: Vec<&str> = path.strip_prefix("/api")?.split('/').collect();
     let fits = |template: &str| {
         let template: Vec<&str> = template.split('/').collect();
-        let same = |(a, b): (&&str, &&str)| a == b || a.starts_with('{');
+        let same = |(a, b): (&&str, &&str)| a == b || (a.starts_with('{') && !b.is_empty());
         template.len() == path.len() && template.iter().zip(&path).all(same)
     };
     let paths = STAGE.document["paths"].as_object()?;
