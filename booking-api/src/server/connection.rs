@@ -21,7 +21,9 @@ use tokio::net::TcpStream;
 use super::Tls;
 use super::answer::Answer;
 use super::prompt::Prompt;
-use super::pulse::{Busy, HEAD_TIMEOUT, Pulse, WRITE_TIMEOUT};
+#[cfg(feature = "tls")]
+use super::pulse::HEAD_TIMEOUT;
+use super::pulse::{Busy, Pulse, WRITE_TIMEOUT};
 use super::{ConnectionCounts, Guest, Stopping};
 
 /// What hyper reads of a head before it gives up by itself, without a problem: more than
