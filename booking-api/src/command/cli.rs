@@ -105,13 +105,19 @@ pub(super) struct EventsArgs {
     #[arg(long, env = "BOOKING_NATS_STREAM", value_name = "NAME")]
     pub(super) nats_stream: Option<String>,
     /// How many live streams may be open at the same time
-    #[arg(long, env = "BOOKING_MAX_STREAMS", default_value_t = StreamLimits::default().in_all)]
+    #[arg(
+        long,
+        env = "BOOKING_MAX_STREAMS",
+        default_value_t = StreamLimits::default().in_all,
+        value_parser = at_least_one
+    )]
     pub(super) max_streams: usize,
     /// How many of them one user may have
     #[arg(
         long,
         env = "BOOKING_MAX_STREAMS_PER_USER",
-        default_value_t = StreamLimits::default().per_user
+        default_value_t = StreamLimits::default().per_user,
+        value_parser = at_least_one
     )]
     pub(super) max_streams_per_user: usize,
 }
@@ -234,6 +240,12 @@ fn at_least(least: Duration, text: &str) -> Result<Duration, String> {
 
 pub(super) fn network(text: &str) -> Result<IpNet, &'static str> {
     text.parse().map_err(|_| "not a network, such as 10.1.0.0/16")
+}
+
+/// With none at all, nobody would ever be let in.
+pub(super) fn at_least_one(text: &str) -> Result<usize, &'static str> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or("not a number from 1 on")
 }
 
 fn instant(text: &str) -> Result<DateTime<Utc>, &'static str> {

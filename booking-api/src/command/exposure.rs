@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use url::Url;
 
-use super::cli::network;
+use super::cli::{at_least_one, network};
 use super::mistakes::Mistakes;
 use crate::{ConnectionLimits, ForwardedHeader, Limits, Quota, Tls, TrustedProxies};
 
@@ -28,17 +28,17 @@ pub(super) struct LimitsArgs {
     #[arg(long, env = "BOOKING_RATE_PER_ADDRESS", value_name = "REQUESTS")]
     rate_per_address: Option<u32>,
     /// How many requests may be under way at the same time; streams do not count [default: 256]
-    #[arg(long, env = "BOOKING_MAX_REQUESTS", value_name = "REQUESTS")]
+    #[arg(long, env = "BOOKING_MAX_REQUESTS", value_name = "REQUESTS", value_parser = at_least_one)]
     max_requests: Option<usize>,
     /// How many of them may be of one user [default: 32]
-    #[arg(long, env = "BOOKING_MAX_REQUESTS_PER_USER", value_name = "REQUESTS")]
+    #[arg(long, env = "BOOKING_MAX_REQUESTS_PER_USER", value_name = "REQUESTS", value_parser = at_least_one)]
     max_requests_per_user: Option<usize>,
     /// How many connections there may be; new ones wait beyond [default: 4096]
-    #[arg(long, env = "BOOKING_MAX_CONNECTIONS", value_name = "CONNECTIONS")]
+    #[arg(long, env = "BOOKING_MAX_CONNECTIONS", value_name = "CONNECTIONS", value_parser = at_least_one)]
     max_connections: Option<usize>,
     /// How many of them an address may have; new ones are closed beyond. Trusted proxies may have as
     /// many as they like [default: 256]
-    #[arg(long, env = "BOOKING_MAX_CONNECTIONS_PER_ADDRESS", value_name = "CONNECTIONS")]
+    #[arg(long, env = "BOOKING_MAX_CONNECTIONS_PER_ADDRESS", value_name = "CONNECTIONS", value_parser = at_least_one)]
     max_connections_per_address: Option<usize>,
     /// Networks of load balancers and proxies, such as 10.1.0.0/16, whose word is taken for where a
     /// request comes from
@@ -73,6 +73,11 @@ pub(super) enum Unsaid {
 }
 
 impl LimitsArgs {
+    /// Whether a proxy would be counted as the one who asks.
+    pub(super) fn trust_no_proxy(&self) -> bool {
+        self.trusted_proxy.is_empty()
+    }
+
     pub(super) fn of_requests(&self, unsaid: Unsaid) -> Limits {
         let rate = |said: Option<u32>, default| {
             let rate = said.or(unsaid.limited(default)).filter(|rate| *rate > 0);
@@ -129,7 +134,13 @@ pub(super) struct StopArgs {
 #[derive(Debug, Args)]
 pub(super) struct TraceArgs {
     /// Send traces to this OpenTelemetry collector, by OTLP over HTTP: such as `http://127.0.0.1:4318`
-    #[arg(long, env = "BOOKING_OTLP_ENDPOINT", value_name = "URL", value_parser = collector)]
+    #[arg(
+        long,
+        env = "BOOKING_OTLP_ENDPOINT",
+        hide_env_values = true,
+        value_name = "URL",
+        value_parser = collector
+    )]
     pub(super) otlp_endpoint: Option<Url>,
     /// Which part of them, between 0 and 1
     #[arg(long, env = "BOOKING_TRACE_RATIO", default_value_t = 1.0, value_parser = ratio)]

@@ -48,6 +48,13 @@ pub(super) async fn run(args: ServeArgs, mistakes: Mistakes) -> Result<(), Failu
         api = api.with_clerk_webhook(service.clerk_webhook(secret));
     }
 
+    if settings.listen.ip().is_loopback() && settings.limits.trust_no_proxy() {
+        // Nobody else can reach it: all the world would share the limits of one address.
+        tracing::warn!(
+            "everybody who comes by a proxy on this machine is counted as one caller: name it with \
+             --trusted-proxy (BOOKING_TRUSTED_PROXIES)"
+        );
+    }
     tracing::info!(address = %settings.listen, "listening");
     let served = server::serve(server, api.routes(), &service.stopping, &settings.stop).await;
     service.stop().await;

@@ -69,7 +69,8 @@ impl Rates {
     fn take_at(&self, caller: impl Hash, now: u64) -> Left {
         let caller = self.hasher.hash_one(caller);
         let window = nanos(self.quota.window);
-        let each = window / u64::from(self.quota.requests);
+        // Finer than a nanosecond, a quota would be divided by nothing.
+        let each = (window / u64::from(self.quota.requests)).max(1);
         let shard = &self.shards[(caller % SHARDS as u64) as usize];
         let mut callers = shard.lock().unwrap_or_else(PoisonError::into_inner);
         let whole_at = callers.get(&caller).copied().unwrap_or(0).max(now);
@@ -147,6 +148,14 @@ mod tests {
             .filter(|tenth| rates.take_at("a", SECOND + tenth * SECOND / 10).refused_for.is_none());
         assert_eq!(got.count(), 99, "one a second");
         assert_eq!(rates.take_at("a", 500 * SECOND).requests, 9, "whole again");
+    }
+
+    #[test]
+    fn a_quota_of_more_than_one_a_nanosecond_is_one() {
+        let rates = Rates::new(Quota { requests: u32::MAX, window: Duration::from_secs(1) });
+        let left = rates.take_at("a", 0);
+        assert_eq!((left.requests, left.refused_for), (999_999_999, None));
+        assert_eq!(left.whole_in, Duration::from_nanos(1));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The server: connections, and an end to each of them.
 
+mod answer;
 mod connection;
 mod prompt;
+mod pulse;
 mod stopping;
 #[cfg(feature = "tls")]
 mod tls;
@@ -246,6 +248,8 @@ impl Door {
     }
 
     fn admit(&self, address: IpAddr, room: OwnedSemaphorePermit) -> Option<Guest> {
+        // On `[::]`, those who come by IPv4 have an address of IPv6 around theirs.
+        let address = address.to_canonical();
         let is_exempt = self.limits.exempt.iter().any(|network| network.contains(&address));
         let is_limited = self.limits.per_address < usize::MAX && !is_exempt;
         let network = is_limited.then(|| network_of(address));
@@ -274,6 +278,48 @@ impl Drop for Guest {
             if *count == 0 {
                 taken.remove(&network);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use super::*;
+
+    fn door(per_address: usize, proxy: &str) -> Door {
+        let exempt = vec![proxy.parse().expect("a network")];
+        Door {
+            room: Arc::new(Semaphore::new(100)),
+            limits: Arc::new(ConnectionLimits { in_all: 100, per_address, exempt }),
+            per_address: Arc::default(),
+            counts: ConnectionCounts::default(),
+        }
+    }
+
+    /// However an address of IPv4 is written, as a listener on `[::]` does it or plainly.
+    #[tokio::test]
+    async fn proxies_are_exempt_and_others_are_counted_on_a_dual_stack_too() {
+        let door = door(1, "10.1.0.0/16");
+        let plain = |last| Ipv4Addr::new(10, last, 0, 1);
+        let mapped = |last| IpAddr::V6(plain(last).to_ipv6_mapped());
+        let mut guests = Vec::new();
+        for (address, is_let_in) in [
+            (mapped(1), true),
+            (mapped(1), true),
+            (plain(1).into(), true),
+            (mapped(2), true),
+            (mapped(2), false),
+            (plain(2).into(), false),
+            (plain(3).into(), true),
+            (IpAddr::V6(Ipv6Addr::LOCALHOST), true),
+            (IpAddr::V6(Ipv6Addr::LOCALHOST), false),
+        ] {
+            let room = door.room(None).await.expect("there is room");
+            let guest = door.admit(address, room);
+            assert_eq!(guest.is_some(), is_let_in, "{address}");
+            guests.extend(guest);
         }
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::server::{MONDAY_14, Server, on_every_store};
+use crate::serving::Serving;
 use crate::signing::IssuerKey;
 
 /// Distinctive, so that finding one in the log means that it was logged.
@@ -122,5 +123,21 @@ async fn a_request_cannot_write_lines_of_its_own() {
     for line in lines(&server.log()) {
         assert_eq!(line["level"], "INFO");
         assert!(line.to_string().len() < 1_000, "{line}");
+    }
+}
+
+/// Behind a proxy that nobody has named, everybody would share the limits of one address.
+#[tokio::test]
+async fn a_proxy_of_this_machine_is_asked_for() {
+    const ISSUER: (&str, &str) = ("BOOKING_ISSUER", "http://127.0.0.1:9");
+    for (named, is_asked_for) in [("", true), ("127.0.0.1/32", false)] {
+        let server = Serving::start(&[ISSUER, ("BOOKING_TRUSTED_PROXIES", named)]).await;
+        // By then it has said all that it says when it starts.
+        server.anonymous.get("/healthz").await.expect(200);
+        let log = lines(&server.log());
+        let warned = log.iter().any(|line| {
+            line["level"] == "WARN" && line.to_string().contains("(BOOKING_TRUSTED_PROXIES)")
+        });
+        assert_eq!(warned, is_asked_for, "{log:?}");
     }
 }

@@ -133,6 +133,8 @@ async fn all_mistakes_are_said_at_once() {
         ("BOOKING_MAX_STREAMS", "-1"),
         // An empty variable is none.
         ("BOOKING_MAX_STREAMS_PER_USER", ""),
+        ("BOOKING_MAX_REQUESTS", "many"),
+        ("BOOKING_OTLP_ENDPOINT", "ftp://collector.example.com"),
     ];
     let args = ["--nats-credentials", "/nowhere/nats.creds", "--nats-root-certificates=/nowhere"];
     let ran = serve(&settings, &args).await;
@@ -144,9 +146,31 @@ async fn all_mistakes_are_said_at_once() {
         assert!(line.trim().starts_with("--"), "{line}");
     }
     assert!(!ran.stderr.contains("PER_USER"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("collector.example.com"), "{}", ran.stderr);
     for said in ["everywhere", "1024 bits", "at least 7d", "inside", "forgets every booking"] {
         assert!(ran.stderr.contains(said), "{said}: {}", ran.stderr);
     }
+}
+
+/// A limit of none would let nobody in, ever; of rates, 0 is any number.
+#[tokio::test]
+async fn limits_of_none_are_refused() {
+    let settings = [
+        ("BOOKING_MAX_REQUESTS", "0"),
+        ("BOOKING_MAX_REQUESTS_PER_USER", "0"),
+        ("BOOKING_MAX_CONNECTIONS", "0"),
+        ("BOOKING_MAX_CONNECTIONS_PER_ADDRESS", "0"),
+        ("BOOKING_MAX_STREAMS", "0"),
+        ("BOOKING_MAX_STREAMS_PER_USER", "0"),
+    ];
+    let rates = [("BOOKING_RATE_PER_USER", "0"), ("BOOKING_RATE_PER_ADDRESS", "0")];
+    let ran = serve(&[&settings[..], &rates].concat(), &[]).await;
+    assert!(!ran.ok);
+    for (name, _) in settings {
+        let wrong = format!("({name}) is \"0\": not a number from 1 on");
+        assert!(ran.stderr.contains(&wrong), "{name}: {}", ran.stderr);
+    }
+    assert!(!ran.stderr.contains("RATE_PER"), "{}", ran.stderr);
 }
 
 #[tokio::test]
@@ -191,12 +215,18 @@ async fn secrets_are_never_printed() {
     ];
     for url in &urls {
         let nats = format!("nats://user:{HIDDEN}@127.0.0.1:1");
-        for secret in ["whsec_aGlkZGVuLXdvcmQ", "whsec_aGlkZGVuLXdvcmQtYW5kLW1vcmUtb2YtaXQ="] {
+        // Those of the first pair are wrong.
+        for (secret, scheme) in [
+            ("whsec_aGlkZGVuLXdvcmQ", "ftp"),
+            ("whsec_aGlkZGVuLXdvcmQtYW5kLW1vcmUtb2YtaXQ=", "http"),
+        ] {
+            let collector = format!("{scheme}://user:{HIDDEN}@127.0.0.1:1");
             let settings = [
                 ("RUST_LOG", "trace"),
                 ("BOOKING_ISSUER", ISSUER),
                 ("BOOKING_DATABASE_URL", url),
                 ("BOOKING_NATS_URL", &nats),
+                ("BOOKING_OTLP_ENDPOINT", &collector),
                 ("BOOKING_CLERK_WEBHOOK_SECRET", secret),
             ];
             for args in [&["--listen", "127.0.0.1:0"][..], &["--listen", "x"], &["--help"]] {
