@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use crate::audit::By;
 use crate::directory::{Directory, DirectoryAdmin, User};
 use crate::hub::Hub;
-use crate::id::UserId;
+use crate::id::{IdSource, UserId};
 use crate::meeting::Meeting;
 use crate::store::{
     Calendars, Change, ChangeError, Decide, MeetingQuery, Scope, Store, StoreError,
@@ -116,8 +116,13 @@ impl<T: DirectoryAdmin + ?Sized> DirectoryAdmin for Announced<T> {
         self.inner.unrelate(client, therapist, by).await
     }
 
-    async fn take_news(&self, news: &UserNews, by: By) -> Result<NewsOutcome, StoreError> {
-        let outcome = self.inner.take_news(news, by).await?;
+    async fn take_news(
+        &self,
+        news: &UserNews,
+        by: By,
+        ids: &dyn IdSource,
+    ) -> Result<NewsOutcome, StoreError> {
+        let outcome = self.inner.take_news(news, by, ids).await?;
         if outcome == NewsOutcome::Taken {
             self.hub.changed([&news.user]);
         }

@@ -146,7 +146,7 @@ words! {
     expected "a kind of subject and what was done to it, such as meeting.created"
 }
 
-/// On whose behalf something changes, and the entry that will say so. Each change takes its own.
+/// On whose behalf something changes, and the entry that will say so. Each entry takes its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct By {
     /// The entry's id.
@@ -166,6 +166,12 @@ impl By {
     /// A program of ours, now.
     pub fn system(name: SystemName, now: DateTime<Utc>, ids: &dyn IdSource) -> Self {
         Self::author(Author::System(name), now, ids)
+    }
+
+    /// The same for one more entry, of a change that comes to several.
+    #[must_use]
+    pub fn another(&self, ids: &dyn IdSource) -> Self {
+        Self::author(self.author.clone(), self.at, ids)
     }
 
     fn author(author: Author, now: DateTime<Utc>, ids: &dyn IdSource) -> Self {

@@ -15,7 +15,7 @@ use crate::availability::AvailabilitySlot;
 use crate::delivery::{Replay, Subscriber, SubscriberId};
 use crate::directory::User;
 use crate::event::EventType;
-use crate::id::{UserId, WebhookId};
+use crate::id::{IdSource, UserId, WebhookId};
 use crate::instant::format_instant;
 use crate::meeting::{Meeting, MeetingStatus};
 use crate::store::Write;
@@ -114,6 +114,23 @@ impl AuditEntry {
         let then = relationship_fields(client, therapist);
         of_relationship(by, AuditAction::RelationshipRemoved, client, therapist)
             .comparing(Some(then), None)
+    }
+
+    /// A user who leaves the directory, and each relationship, of a client with a therapist, that
+    /// goes with them: none of them ends without an entry of its own.
+    #[must_use]
+    pub fn of_removed_user(
+        by: By,
+        user: &User,
+        relationships: impl IntoIterator<Item = (UserId, UserId)>,
+        ids: &dyn IdSource,
+    ) -> Vec<Self> {
+        let ended = relationships.into_iter().map(|(client, therapist)| {
+            Self::of_ended_relationship(by.another(ids), &client, &therapist)
+        });
+        let mut entries: Vec<Self> = ended.collect();
+        entries.extend(Self::of_user(by, Some(user), None));
+        entries
     }
 
     /// A subscriber who joins, changes, or leaves; `None` when nothing changes.

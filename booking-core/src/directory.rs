@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::Role;
 use crate::audit::By;
-use crate::id::UserId;
+use crate::id::{IdSource, UserId};
 use crate::store::StoreError;
 use crate::text::Name;
 use crate::user_news::{NewsOutcome, UserNews};
@@ -113,8 +113,8 @@ pub trait Directory: Send + Sync {
 
 /// A directory that can be written to.
 ///
-/// Each change writes its entry of the audit log in its own transaction; what changes nothing
-/// writes none.
+/// Each change writes its entry of the audit log, or its entries, in its own transaction; what changes
+/// nothing writes none.
 #[async_trait]
 pub trait DirectoryAdmin: Directory {
     /// Adds the user, or replaces all that is known of them.
@@ -137,5 +137,14 @@ pub trait DirectoryAdmin: Directory {
     /// - That a message was taken, the user's standing and their entry commit together or not at
     ///   all.
     /// - Messages are forgotten some time after that, a few at a time; deleted users are not.
-    async fn take_news(&self, news: &UserNews, by: By) -> Result<NewsOutcome, StoreError>;
+    /// - A user who is removed leaves the entries of [`AuditEntry::of_removed_user`], of which `ids`
+    ///   are: theirs, and one for each relationship that went with them.
+    ///
+    /// [`AuditEntry::of_removed_user`]: crate::AuditEntry::of_removed_user
+    async fn take_news(
+        &self,
+        news: &UserNews,
+        by: By,
+        ids: &dyn IdSource,
+    ) -> Result<NewsOutcome, StoreError>;
 }

@@ -167,6 +167,11 @@ pub(crate) fn user(id: &str) -> Result<UserId, Malformed> {
     UserId::new(id).map_err(Malformed::because("user id"))
 }
 
+/// Of clients with therapists.
+pub(crate) fn relationships(rows: &[(String, String)]) -> Result<Vec<(UserId, UserId)>, Malformed> {
+    rows.iter().map(|(client, therapist)| Ok((user(client)?, user(therapist)?))).collect()
+}
+
 fn version(version: i64) -> Result<u64, Malformed> {
     u64::try_from(version).map_err(Malformed::because("version"))
 }

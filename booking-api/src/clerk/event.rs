@@ -59,7 +59,7 @@ pub(super) fn read(
             let user =
                 ClerkUser::deserialize(&event.data).map_err(|_| "the user cannot be read")?;
             let changed_at = instant(user.updated_at).unwrap_or(told_at);
-            (user.id.clone(), changed_at, UserChange::Is(profile(user)))
+            (user.id.clone(), changed_at, UserChange::Is(profile(user)?))
         }
         "user.deleted" => {
             let user = Deleted::deserialize(&event.data).map_err(|_| "the user cannot be read")?;
@@ -71,20 +71,38 @@ pub(super) fn read(
     Ok(Some(UserNews { message: message.to_owned(), user, changed_at, received_at, change }))
 }
 
-fn profile(user: ClerkUser) -> UserProfile {
-    let of_metadata = |name| user.public_metadata.get(name).and_then(Value::as_str);
-    let role: Option<Role> = of_metadata("role").and_then(|role| role.parse().ok());
-    let zone: Option<Tz> = of_metadata("timeZone").and_then(|zone| zone.parse().ok());
+/// A name, an address or a zone that cannot be read counts as not said, and what is not said stays. A
+/// role is no such thing: who has none any more is removed, so one that cannot be read is an error.
+fn profile(user: ClerkUser) -> Result<UserProfile, &'static str> {
+    let role = role(&user.public_metadata)?;
+    let zone = user.public_metadata.get("timeZone").and_then(Value::as_str);
+    let zone: Option<Tz> = zone.and_then(|zone| zone.parse().ok());
     let primary = user.primary_email_address_id;
     let mut addresses = user.email_addresses.into_iter();
     let email = addresses.find(|address| address.id.is_some() && address.id == primary);
-    UserProfile {
+    Ok(UserProfile {
         role,
         first_name: user.first_name.map(|name| plain(&name)),
         last_name: user.last_name.map(|name| plain(&name)),
         email: email.and_then(|address| Email::new(address.email_address).ok()),
         zone,
+    })
+}
+
+/// `None` only where nothing is said.
+fn role(metadata: &Value) -> Result<Option<Role>, &'static str> {
+    let role = match metadata {
+        Value::Null => return Ok(None),
+        Value::Object(fields) => fields.get("role").unwrap_or(&Value::Null),
+        _ => return Err("public_metadata is no object"),
+    };
+    match role {
+        Value::Null => return Ok(None),
+        Value::String(role) => role.parse().ok(),
+        _ => None,
     }
+    .map(Some)
+    .ok_or("public_metadata.role is none of client, therapist and admin")
 }
 
 /// As much of a name as a directory takes: a long one is no reason to know nothing of somebody.

@@ -25,7 +25,8 @@ const MAX_ID_BYTES: usize = 255;
 ///
 /// Clerk's user gets the entry that `public_metadata.role`, the name, the primary e-mail address and
 /// `public_metadata.timeZone` make; what is not there stays as the directory has it, and
-/// [`UserNews::decide`](booking_core::UserNews::decide) says the rest.
+/// [`UserNews::decide`](booking_core::UserNews::decide) says the rest. A role that is none of ours is
+/// refused, and nothing changes.
 #[derive(Clone)]
 pub struct ClerkWebhook {
     secret: Secret,
@@ -75,7 +76,7 @@ impl Endpoint for ClerkWebhook {
             return Ok(taken());
         };
         let by = By::system(CLERK, now, &RandomIds);
-        let outcome = self.users.take_news(&news, by).await.map_err(Problem::from)?;
+        let outcome = self.users.take_news(&news, by, &RandomIds).await.map_err(Problem::from)?;
         tracing::info!(news = news.message, user = %news.user, ?outcome, "news of a user");
         Ok(taken())
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use booking_core::{
-    By, Calendars, Change, ChangeError, Decide, Directory, DirectoryAdmin, Meeting, MeetingQuery,
-    NewsOutcome, Scope, Store, StoreError, User, UserId, UserNews,
+    By, Calendars, Change, ChangeError, Decide, Directory, DirectoryAdmin, IdSource, Meeting,
+    MeetingQuery, NewsOutcome, Scope, Store, StoreError, User, UserId, UserNews,
 };
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_http::{Bytes, HttpClient, HttpError};
@@ -163,7 +163,12 @@ impl DirectoryAdmin for Traced<dyn DirectoryAdmin> {
         self.0.unrelate(client, therapist, by).instrument(span!("directory.unrelate")).await
     }
 
-    async fn take_news(&self, news: &UserNews, by: By) -> Result<NewsOutcome, StoreError> {
-        self.0.take_news(news, by).instrument(span!("directory.take_news")).await
+    async fn take_news(
+        &self,
+        news: &UserNews,
+        by: By,
+        ids: &dyn IdSource,
+    ) -> Result<NewsOutcome, StoreError> {
+        self.0.take_news(news, by, ids).instrument(span!("directory.take_news")).await
     }
 }

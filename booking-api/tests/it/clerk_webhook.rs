@@ -172,8 +172,7 @@ async fn what_is_odd_or_of_no_interest_is_taken_calmly() {
     for (n, (what, changes, expected)) in [
         ("no role", json!({"public_metadata": {}}), None),
         ("no metadata", json!({"public_metadata": null}), None),
-        ("an unknown role", json!({"public_metadata": {"role": "owner"}}), None),
-        ("a role of one's own making", json!({"public_metadata": {"role": ["admin"]}}), None),
+        ("an empty role", json!({"public_metadata": {"role": null}}), None),
         ("no address", json!({"email_addresses": []}), None),
         ("no primary address", json!({"primary_email_address_id": null}), None),
         ("no such address", json!({"primary_email_address_id": "idn_3"}), None),
@@ -216,6 +215,66 @@ async fn what_is_odd_or_of_no_interest_is_taken_calmly() {
     // What could not be read is not taken for a repeat when it comes right.
     world.send("msg_bad", &user_event("user.created", "user_x", 1, &json!({}))).await.expect(204);
     world.user("user_x").await.expect(200);
+}
+
+/// Who is taken for somebody without a role loses all: what cannot be read must not do that.
+#[tokio::test]
+async fn a_role_that_cannot_be_read_costs_nobody_their_place() {
+    let world = World::new().await;
+    let admin = world.caller("root", Some("admin"));
+    let none = json!({});
+    let client = json!({"public_metadata": {"role": "client"}});
+    world.send("msg_1", &user_event("user.created", "user_jane", 1_000, &none)).await.expect(204);
+    world.send("msg_2", &user_event("user.created", "user_john", 1_000, &client)).await.expect(204);
+    admin.put("/booking/directory/relationships/user_john/user_jane", &none).await.expect(204);
+    let jane = world.user("user_jane").await.expect(200).body;
+    let window = json!({"dayOfWeek": 1, "startTime": "09:00", "endTime": "17:00"});
+    let therapist = world.caller("user_jane", None);
+    therapist.post("/booking/availability", &window).await.expect(201);
+    let mut booking = session("2199-01-07T14:00:00Z", 60);
+    booking["therapistId"] = json!("user_jane");
+
+    let of_role = "public_metadata.role is none of client, therapist and admin";
+    let of_metadata = "public_metadata is no object";
+    let john = world.caller("user_john", None);
+    for (n, (metadata, reason)) in [
+        (json!({"role": "Therapist"}), of_role),
+        (json!({"role": "therapist "}), of_role),
+        (json!({"role": "owner"}), of_role),
+        (json!({"role": ""}), of_role),
+        (json!({"role": ["therapist"]}), of_role),
+        (json!({"role": {"name": "therapist"}}), of_role),
+        (json!({"role": 7}), of_role),
+        (json!({"role": true}), of_role),
+        (json!("therapist"), of_metadata),
+        (json!(["therapist"]), of_metadata),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let changes = json!({"public_metadata": metadata, "last_name": "Miller"});
+        let event = user_event("user.updated", "user_jane", 2_000, &changes);
+        let answer = world.send(&format!("msg_bad_{n}"), &event).await;
+        assert_eq!(answer.outcome(), (400, "invalid_request"), "{metadata}: {}", answer.text);
+        assert_eq!(answer.body["detail"], reason, "{metadata}");
+        assert_eq!(world.user("user_jane").await.expect(200).body, jane, "{metadata}");
+        // Nobody books with a therapist to whom they do not belong.
+        let meeting = john.book(&booking).await.expect(201).id();
+        john.cancel(&meeting).await.expect(200);
+    }
+
+    // Clerk repeats it, and by then it is right; and nothing at all is still a role that is gone.
+    let renamed = user_event("user.updated", "user_jane", 2_000, &json!({"last_name": "Miller"}));
+    world.send("msg_bad_0", &renamed).await.expect(204);
+    assert_eq!(world.user("user_jane").await.expect(200).body["lastName"], "Miller");
+    let no_role = json!({"public_metadata": {"role": null}});
+    world
+        .send("msg_3", &user_event("user.updated", "user_jane", 3_000, &no_role))
+        .await
+        .expect(204);
+    world.user("user_jane").await.refused(404, "user_not_found");
+    let went = admin.get("/booking/audit?person=user_john").await.expect(200);
+    assert!(went.text.contains("relationship.removed"), "{}", went.text);
 }
 
 /// What is wrong with it, its headers and body, and the answer.

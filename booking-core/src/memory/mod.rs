@@ -182,8 +182,8 @@ impl State {
     }
 
     /// What has changed, if anything has.
-    fn note(&mut self, entry: Option<AuditEntry>) {
-        if let Some(entry) = entry {
+    fn note(&mut self, entries: impl IntoIterator<Item = AuditEntry>) {
+        for entry in entries {
             self.audit.append(entry);
         }
     }

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::MemoryStore;
 use crate::audit::{AuditEntry, By};
 use crate::directory::{Directory, DirectoryAdmin, User};
-use crate::id::UserId;
+use crate::id::{IdSource, UserId};
 use crate::store::StoreError;
 use crate::user_news::{DirectoryEntry, LastNews, NewsOutcome, UserNews};
 
@@ -22,29 +22,39 @@ pub(super) struct People {
 }
 
 impl People {
-    /// With the entry of the audit log.
-    fn take(&mut self, news: &UserNews, by: By) -> (NewsOutcome, Option<AuditEntry>) {
+    /// With the entries of the audit log.
+    fn take(
+        &mut self,
+        news: &UserNews,
+        by: By,
+        ids: &dyn IdSource,
+    ) -> (NewsOutcome, Vec<AuditEntry>) {
         self.messages.retain(|_, at| *at >= news.received_at - UserNews::REMEMBERED);
         if self.messages.contains_key(&news.message) {
-            return (NewsOutcome::Repeated, None);
+            return (NewsOutcome::Repeated, vec![]);
         }
         self.messages.insert(news.message.clone(), news.received_at);
         let last = self.last_news.get(&news.user).copied();
         let Some((last, entry)) = news.decide(last, self.users.get(&news.user)) else {
-            return (NewsOutcome::Outdated, None);
+            return (NewsOutcome::Outdated, vec![]);
         };
         self.last_news.insert(news.user.clone(), last);
         let noted = match entry {
-            DirectoryEntry::Keep => None,
-            DirectoryEntry::Put(user) => self.put(&user, by),
-            DirectoryEntry::Remove => {
-                let before = self.users.remove(&news.user);
-                self.relationships
-                    .retain(|(client, therapist)| ![client, therapist].contains(&&news.user));
-                AuditEntry::of_user(by, before.as_ref(), None)
-            }
+            DirectoryEntry::Keep => vec![],
+            DirectoryEntry::Put(user) => self.put(&user, by).into_iter().collect(),
+            DirectoryEntry::Remove => self.remove(&news.user, by, ids),
         };
         (NewsOutcome::Taken, noted)
+    }
+
+    fn remove(&mut self, user: &UserId, by: By, ids: &dyn IdSource) -> Vec<AuditEntry> {
+        let Some(before) = self.users.remove(user) else { return vec![] };
+        // In an order of their own, so that counted ids fall the same in every run.
+        let ended: BTreeSet<_> = self
+            .relationships
+            .extract_if(|(client, therapist)| [client, therapist].contains(&user))
+            .collect();
+        AuditEntry::of_removed_user(by, &before, ended, ids)
     }
 
     fn put(&mut self, user: &User, by: By) -> Option<AuditEntry> {
@@ -99,10 +109,15 @@ impl DirectoryAdmin for MemoryStore {
         Ok(())
     }
 
-    async fn take_news(&self, news: &UserNews, by: By) -> Result<NewsOutcome, StoreError> {
+    async fn take_news(
+        &self,
+        news: &UserNews,
+        by: By,
+        ids: &dyn IdSource,
+    ) -> Result<NewsOutcome, StoreError> {
         let mut state = self.state();
-        let (outcome, entry) = state.people.take(news, by);
-        state.note(entry);
+        let (outcome, entries) = state.people.take(news, by, ids);
+        state.note(entries);
         Ok(outcome)
     }
 }

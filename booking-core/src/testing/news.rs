@@ -1,5 +1,6 @@
 //! What an identity provider tells of users.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -7,8 +8,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::fixtures::{by, client, hour, id, meeting, now, text, therapist, user};
 use super::{World, cases};
 use crate::{
-    AuditAction, AuditQuery, DirectoryAdmin, Email, NewsOutcome, Role, User, UserChange, UserId,
-    UserNews, UserProfile,
+    AuditAction, AuditEntry, AuditQuery, DirectoryAdmin, Email, NewsOutcome, RandomIds, Role, User,
+    UserChange, UserId, UserNews, UserProfile,
 };
 
 cases! {
@@ -112,7 +113,9 @@ cases! {
                 let role = Some(Role::Client);
                 let news = news(&format!("{at}"), &mary, at, is(&format!("Mary {at}"), role));
                 let directory: Arc<dyn DirectoryAdmin> = directory.clone();
-                tokio::spawn(async move { (at, directory.take_news(&news, by()).await) })
+                tokio::spawn(async move {
+                    (at, directory.take_news(&news, by(), &RandomIds).await)
+                })
             })
             .collect();
         let mut settled = vec![0; 16];
@@ -136,7 +139,7 @@ cases! {
             let goes = {
                 let (directory, news) =
                     (directory.clone(), news(&format!("{n}"), &mary, 1, UserChange::Deleted));
-                tokio::spawn(async move { directory.take_news(&news, by()).await })
+                tokio::spawn(async move { directory.take_news(&news, by(), &RandomIds).await })
             };
             let comes = {
                 let (directory, mary) = (directory.clone(), mary.clone());
@@ -144,10 +147,18 @@ cases! {
             };
             assert_eq!(goes.await.expect("no panic").expect("the directory takes news"), TAKEN);
             // She was there or not: whoever relates them has to look again.
-            let _came_in_time = comes.await.expect("no panic").is_ok();
+            let came_in_time = comes.await.expect("no panic").is_ok();
             assert_eq!(find(&world, &mary).await, None);
             let related = directory.related(&mary, &therapist()).await;
             assert!(!related.expect("the directory answers"), "{n}");
+            let subject = Some(format!("{mary}/{}", therapist()));
+            let query = AuditQuery { subject, ..AuditQuery::latest(100) };
+            let told = told(&world, &query).await;
+            let came_and_went = ["relationship.added", "relationship.removed"].map(|action| {
+                told.iter().filter(|told| told.starts_with(action)).count()
+            });
+            let came = usize::from(came_in_time);
+            assert_eq!(came_and_went, [came, came], "{n}: what began has ended, on record");
         }
     }
 
@@ -159,7 +170,7 @@ cases! {
         let directory = world.directory();
         let take = async |news: &UserNews, after: TimeDelta| {
             let news = UserNews { received_at: now() + after, ..news.clone() };
-            directory.take_news(&news, by()).await.expect("the directory takes news")
+            directory.take_news(&news, by(), &RandomIds).await.expect("the directory takes news")
         };
         assert_eq!(take(&first, TimeDelta::zero()).await, TAKEN);
         assert_eq!(take(&newer, TimeDelta::hours(1)).await, TAKEN);
@@ -191,6 +202,64 @@ cases! {
             [AuditAction::UserCreated, AuditAction::UserDeleted, AuditAction::UserUpdated];
         assert_eq!(actions, expected);
     }
+
+    /// What goes with a user is on record too, for whoever asks about the other party.
+    async fn relationships_that_go_are_recorded(world: World) {
+        let (mary, directory) = (id("user_mary"), world.directory());
+        let role = Some(Role::Therapist);
+        for (round, change) in [is("Mary", None), UserChange::Deleted].into_iter().enumerate() {
+            let at = i64::try_from(round).expect("a small number") * 2;
+            take(&world, &format!("{at}"), &mary, at, is("Mary", role)).await;
+            directory.relate(&client(), &mary, by()).await.expect("Mary gets a client");
+            directory.relate(&mary, &therapist(), by()).await.expect("and is one");
+            let before = world.entries().await;
+            assert_eq!(take(&world, &format!("{at}, then"), &mary, at + 1, change).await, TAKEN);
+            let mut entries = world.entries().await;
+            entries.retain(|entry| !before.contains(entry));
+            let mut gone: Vec<_> = entries.iter().map(tell).collect();
+            gone.sort_unstable();
+            let of_client = "relationship.removed client_123/user_mary [client_123, user_mary]";
+            let of_therapist =
+                "relationship.removed user_mary/therapist_456 [therapist_456, user_mary]";
+            let of_mary = "user.deleted user_mary [user_mary]";
+            assert_eq!(gone, [of_client, of_therapist, of_mary]);
+            assert!(entries.iter().all(|entry| entry.author == by().author && entry.at == by().at));
+            for (person, expected) in [(client(), of_client), (therapist(), of_therapist)] {
+                let query = AuditQuery { person: Some(person), ..AuditQuery::latest(100) };
+                let mut seen = told(&world, &query).await;
+                seen.retain(|told| told.starts_with("relationship.removed"));
+                assert_eq!(seen, vec![expected; round + 1]);
+            }
+        }
+    }
+
+    /// However many they are.
+    async fn a_therapist_goes_with_all_clients(world: World) {
+        let (mary, directory) = (id("user_mary"), world.directory());
+        take(&world, "1", &mary, 1, is("Mary", Some(Role::Therapist))).await;
+        let clients: Vec<_> = (0..300).map(|n| id(&format!("user_{n}"))).collect();
+        for client in &clients {
+            directory.put_user(&user(client), by()).await.expect("a client");
+            directory.relate(client, &mary, by()).await.expect("of Mary's");
+        }
+        let before = world.entries().await.len();
+        take(&world, "2", &mary, 2, UserChange::Deleted).await;
+        let entries = world.entries().await;
+        assert_eq!(entries.len(), before + clients.len() + 1);
+        let ended = entries.iter().filter(|entry| entry.action == AuditAction::RelationshipRemoved);
+        let subjects: BTreeSet<_> = ended.map(|entry| entry.subject.id.clone()).collect();
+        assert_eq!(subjects, clients.iter().map(|client| format!("{client}/{mary}")).collect());
+    }
+}
+
+/// What was done to what, and whom it concerns.
+fn tell(entry: &AuditEntry) -> String {
+    let people: Vec<_> = entry.people.iter().map(UserId::as_str).collect();
+    format!("{} {} [{}]", entry.action, entry.subject.id, people.join(", "))
+}
+
+async fn told(world: &World, query: &AuditQuery) -> Vec<String> {
+    world.audit().entries(query).await.expect("the log answers").iter().map(tell).collect()
 }
 
 const TAKEN: NewsOutcome = NewsOutcome::Taken;
@@ -202,7 +271,8 @@ async fn take(
     at: i64,
     change: UserChange,
 ) -> NewsOutcome {
-    let taken = world.directory().take_news(&news(message, user, at, change), by()).await;
+    let taken =
+        world.directory().take_news(&news(message, user, at, change), by(), &RandomIds).await;
     taken.expect("the directory takes news")
 }
 

@@ -56,31 +56,46 @@ impl Entries {
     }
 }
 
-/// Writes the entry of a change in its transaction, which is not one of `queries/apply.sql`; none
-/// where nothing changed.
-pub(super) async fn note(
+/// Writes the entries of a change in its transaction, which is not one of `queries/apply.sql`: in one
+/// statement, for who goes may take thousands of relationships with them. None where nothing changed.
+pub(super) async fn note<'a>(
     connection: &mut PgConnection,
-    entry: Option<&AuditEntry>,
+    noted: impl IntoIterator<Item = &'a AuditEntry>,
 ) -> Result<(), Failure> {
-    let Some(entry) = entry else { return Ok(()) };
-    let [person_1, person_2, person_3] = audit_rows::people(entry)?;
+    let mut entries = Entries::default();
+    for entry in noted {
+        entries.push(entry)?;
+    }
+    if entries.id.is_empty() {
+        return Ok(());
+    }
+    let [person_1, person_2, person_3] = &entries.people;
     let insert = sqlx::query!(
         "INSERT INTO audit_entry (
             at, id, author_id, author_role, action, subject_kind, subject_id, person_1, person_2,
             person_3, fields
          )
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::text::json)",
-        entry.at,
-        entry.id.uuid(),
-        entry.author.id(),
-        entry.author.role(),
-        entry.action.as_str(),
-        entry.subject.kind.as_str(),
-        entry.subject.id,
-        person_1,
-        person_2,
-        person_3,
-        audit_rows::fields(entry)?,
+         SELECT
+            at, id, author_id, author_role, action, subject_kind, subject_id, person_1, person_2,
+            person_3, fields::json
+         FROM unnest(
+            $1::timestamptz[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[],
+            $7::text[], $8::text[], $9::text[], $10::text[], $11::text[]
+         ) AS row (
+            at, id, author_id, author_role, action, subject_kind, subject_id, person_1, person_2,
+            person_3, fields
+         )",
+        &entries.at,
+        &entries.id,
+        &entries.author_id,
+        &entries.author_role,
+        &entries.action,
+        &entries.subject_kind,
+        &entries.subject_id,
+        person_1 as &[Option<String>],
+        person_2 as &[Option<String>],
+        person_3 as &[Option<String>],
+        &entries.fields,
     );
     insert.execute(connection).await?;
     Ok(())

@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use booking_core::{
-    AuditEntry, By, Directory, DirectoryAdmin, NewsOutcome, StoreError, User, UserId, UserNews,
+    AuditEntry, By, Directory, DirectoryAdmin, IdSource, NewsOutcome, StoreError, User, UserId,
+    UserNews,
 };
 use chrono_tz::Tz;
 use sqlx::{Connection, PgConnection};
@@ -45,9 +46,14 @@ impl DirectoryAdmin for PostgresStore {
         self.writers.call(call).await
     }
 
-    async fn take_news(&self, news: &UserNews, by: By) -> Result<NewsOutcome, StoreError> {
-        let take = || self.writers.call(async |one| user_news::take(one, news, by.clone()).await);
-        self.writers.persist(take).await
+    async fn take_news(
+        &self,
+        news: &UserNews,
+        by: By,
+        ids: &dyn IdSource,
+    ) -> Result<NewsOutcome, StoreError> {
+        let take = async |one: &mut PgConnection| user_news::take(one, news, by.clone(), ids).await;
+        self.writers.persist(|| self.writers.call(take)).await
     }
 }
 

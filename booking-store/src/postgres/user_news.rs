@@ -1,6 +1,8 @@
 //! What an identity provider tells of users, in one transaction per message.
 
-use booking_core::{AuditEntry, By, DirectoryEntry, LastNews, NewsOutcome, UserId, UserNews};
+use booking_core::{
+    AuditEntry, By, DirectoryEntry, IdSource, LastNews, NewsOutcome, UserId, UserNews,
+};
 use sqlx::{Connection, PgConnection};
 
 use super::{BEGIN, audit, directory};
@@ -11,9 +13,10 @@ pub(super) async fn take(
     connection: &mut PgConnection,
     news: &UserNews,
     by: By,
+    ids: &dyn IdSource,
 ) -> Result<NewsOutcome, Failure> {
     let mut transaction = connection.begin_with(BEGIN).await?;
-    let outcome = take_within(&mut transaction, news, by).await?;
+    let outcome = take_within(&mut transaction, news, by, ids).await?;
     transaction.commit().await?;
     Ok(outcome)
 }
@@ -22,6 +25,7 @@ async fn take_within(
     connection: &mut PgConnection,
     news: &UserNews,
     by: By,
+    ids: &dyn IdSource,
 ) -> Result<NewsOutcome, Failure> {
     // A repeat that comes at the same time waits here until it is known what became of the first.
     let remember = sqlx::query!(
@@ -48,17 +52,20 @@ async fn take_within(
     );
     note.execute(&mut *connection).await?;
     let noted = match entry {
-        DirectoryEntry::Keep => None,
+        DirectoryEntry::Keep => vec![],
         DirectoryEntry::Put(user) => {
             directory::put(connection, &user).await?;
-            AuditEntry::of_user(by, present.as_ref(), Some(&user))
+            AuditEntry::of_user(by, present.as_ref(), Some(&user)).into_iter().collect()
         }
-        DirectoryEntry::Remove => {
-            remove(connection, &news.user).await?;
-            AuditEntry::of_user(by, present.as_ref(), None)
-        }
+        DirectoryEntry::Remove => match present {
+            None => vec![],
+            Some(user) => {
+                let ended = remove(connection, &user.id).await?;
+                AuditEntry::of_removed_user(by, &user, ended, ids)
+            }
+        },
     };
-    audit::note(connection, noted.as_ref()).await?;
+    audit::note(connection, &noted).await?;
     Ok(NewsOutcome::Taken)
 }
 
@@ -85,16 +92,23 @@ async fn last(connection: &mut PgConnection, user: &UserId) -> Result<Option<Las
     Ok(Some(LastNews { changed_at: rows::instant(row.changed_ms)?, standing }))
 }
 
-/// The user first: whoever makes a relationship with them at this time waits for their row, and
-/// finds it gone.
-async fn remove(connection: &mut PgConnection, user: &UserId) -> Result<(), Failure> {
+/// With the relationships, of a client with a therapist, that went with them. The user first: whoever
+/// makes a relationship with them at this time waits for their row, and finds it gone.
+async fn remove(
+    connection: &mut PgConnection,
+    user: &UserId,
+) -> Result<Vec<(UserId, UserId)>, Failure> {
     let id = user.as_str();
     let lock =
         sqlx::query!(r#"SELECT 1 AS "one!" FROM directory_user WHERE id = $1 FOR UPDATE"#, id);
     lock.fetch_optional(&mut *connection).await?;
-    let relationships =
-        sqlx::query!("DELETE FROM relationship WHERE client_id = $1 OR therapist_id = $1", id);
-    relationships.execute(&mut *connection).await?;
+    let relationships = sqlx::query!(
+        "DELETE FROM relationship WHERE client_id = $1 OR therapist_id = $1
+         RETURNING client_id, therapist_id",
+        id,
+    );
+    let ended = relationships.map(|row| (row.client_id, row.therapist_id));
+    let ended = ended.fetch_all(&mut *connection).await?;
     sqlx::query!("DELETE FROM directory_user WHERE id = $1", id).execute(connection).await?;
-    Ok(())
+    Ok(rows::relationships(&ended)?)
 }

@@ -76,26 +76,27 @@ impl AuditLog for SqliteStore {
     }
 }
 
-/// Writes the entry of a change in its transaction; none where nothing changed.
-pub(super) async fn note(
+/// Writes the entries of a change in its transaction; none where nothing changed.
+pub(super) async fn note<'a>(
     connection: &mut SqliteConnection,
-    entry: Option<&AuditEntry>,
+    entries: impl IntoIterator<Item = &'a AuditEntry>,
 ) -> Result<(), Failure> {
-    let Some(entry) = entry else { return Ok(()) };
-    let [person_1, person_2, person_3] = audit_rows::people(entry)?;
-    let insert = sqlx::query(INSERT)
-        .bind(entry.at.timestamp_millis())
-        .bind(entry.id.uuid())
-        .bind(entry.author.id())
-        .bind(entry.author.role())
-        .bind(entry.action.as_str())
-        .bind(entry.subject.kind.as_str())
-        .bind(&entry.subject.id)
-        .bind(person_1)
-        .bind(person_2)
-        .bind(person_3)
-        .bind(audit_rows::fields(entry)?);
-    insert.execute(connection).await?;
+    for entry in entries {
+        let [person_1, person_2, person_3] = audit_rows::people(entry)?;
+        let insert = sqlx::query(INSERT)
+            .bind(entry.at.timestamp_millis())
+            .bind(entry.id.uuid())
+            .bind(entry.author.id())
+            .bind(entry.author.role())
+            .bind(entry.action.as_str())
+            .bind(entry.subject.kind.as_str())
+            .bind(&entry.subject.id)
+            .bind(person_1)
+            .bind(person_2)
+            .bind(person_3)
+            .bind(audit_rows::fields(entry)?);
+        insert.execute(&mut *connection).await?;
+    }
     Ok(())
 }
 

@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use booking_core::{
-    AuditEntry, By, Directory, DirectoryAdmin, NewsOutcome, StoreError, User, UserId, UserNews,
+    AuditEntry, By, Directory, DirectoryAdmin, IdSource, NewsOutcome, StoreError, User, UserId,
+    UserNews,
 };
 use chrono_tz::Tz;
 use sqlx::SqliteConnection;
@@ -68,8 +69,13 @@ impl DirectoryAdmin for SqliteStore {
         Ok(self.change_relationship(UNRELATE, client, therapist, &entry).await?)
     }
 
-    async fn take_news(&self, news: &UserNews, by: By) -> Result<NewsOutcome, StoreError> {
-        Ok(self.news(news, by).await?)
+    async fn take_news(
+        &self,
+        news: &UserNews,
+        by: By,
+        ids: &dyn IdSource,
+    ) -> Result<NewsOutcome, StoreError> {
+        Ok(self.news(news, by, ids).await?)
     }
 }
 

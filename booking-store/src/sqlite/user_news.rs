@@ -1,7 +1,8 @@
 //! What an identity provider tells of users, in one transaction per message.
 
 use booking_core::{
-    AuditEntry, By, DirectoryEntry, LastNews, NewsOutcome, User, UserId, UserNews, UserStanding,
+    AuditEntry, By, DirectoryEntry, IdSource, LastNews, NewsOutcome, User, UserId, UserNews,
+    UserStanding,
 };
 use sqlx::{Row, SqliteConnection};
 
@@ -27,14 +28,20 @@ const NOTE: &str = "
         changed_ms = excluded.changed_ms, standing = excluded.standing";
 
 pub(super) const REMOVE_RELATIONSHIPS: &str =
-    "DELETE FROM relationship WHERE client_id = ?1 OR therapist_id = ?1";
+    "DELETE FROM relationship WHERE client_id = ?1 OR therapist_id = ?1
+     RETURNING client_id, therapist_id";
 
 pub(super) const REMOVE_USER: &str = "DELETE FROM directory_user WHERE id = ?1";
 
 impl SqliteStore {
-    pub(super) async fn news(&self, news: &UserNews, by: By) -> Result<NewsOutcome, Failure> {
+    pub(super) async fn news(
+        &self,
+        news: &UserNews,
+        by: By,
+        ids: &dyn IdSource,
+    ) -> Result<NewsOutcome, Failure> {
         let mut transaction = self.begin_write().await?;
-        let outcome = take(&mut transaction, news, by).await?;
+        let outcome = take(&mut transaction, news, by, ids).await?;
         transaction.commit().await?;
         Ok(outcome)
     }
@@ -44,6 +51,7 @@ async fn take(
     connection: &mut SqliteConnection,
     news: &UserNews,
     by: By,
+    ids: &dyn IdSource,
 ) -> Result<NewsOutcome, Failure> {
     let forgotten = news.received_at - UserNews::REMEMBERED;
     sqlx::query(FORGET).bind(forgotten.timestamp_millis()).execute(&mut *connection).await?;
@@ -63,20 +71,32 @@ async fn take(
         .bind(last.standing.as_str());
     note.execute(&mut *connection).await?;
     let noted = match entry {
-        DirectoryEntry::Keep => None,
+        DirectoryEntry::Keep => vec![],
         DirectoryEntry::Put(user) => {
             put_user(connection, &user).await?;
-            AuditEntry::of_user(by, present.as_ref(), Some(&user))
+            AuditEntry::of_user(by, present.as_ref(), Some(&user)).into_iter().collect()
         }
-        DirectoryEntry::Remove => {
-            for remove in [REMOVE_RELATIONSHIPS, REMOVE_USER] {
-                sqlx::query(remove).bind(news.user.as_str()).execute(&mut *connection).await?;
+        DirectoryEntry::Remove => match present {
+            None => vec![],
+            Some(user) => {
+                let ended = remove(connection, &user.id).await?;
+                AuditEntry::of_removed_user(by, &user, ended, ids)
             }
-            AuditEntry::of_user(by, present.as_ref(), None)
-        }
+        },
     };
-    audit::note(connection, noted.as_ref()).await?;
+    audit::note(connection, &noted).await?;
     Ok(NewsOutcome::Taken)
+}
+
+/// With the relationships, of a client with a therapist, that went with them.
+async fn remove(
+    connection: &mut SqliteConnection,
+    user: &UserId,
+) -> Result<Vec<(UserId, UserId)>, Failure> {
+    let relationships = sqlx::query_as(REMOVE_RELATIONSHIPS).bind(user.as_str());
+    let ended: Vec<(String, String)> = relationships.fetch_all(&mut *connection).await?;
+    sqlx::query(REMOVE_USER).bind(user.as_str()).execute(connection).await?;
+    Ok(rows::relationships(&ended)?)
 }
 
 async fn last(
