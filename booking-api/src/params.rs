@@ -6,10 +6,8 @@ use std::collections::BTreeSet;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use booking_core::{
-    ExpectedVersion, IdempotencyKey, MeetingFilter, MeetingId, MeetingStatus, Place,
-};
-use chrono::DateTime;
+use booking_core::{ExpectedVersion, IdempotencyKey, MeetingId, MeetingStatus, Place};
+use chrono::{DateTime, Utc};
 use poem::http::HeaderMap;
 use poem::{Request, RequestBody, Result};
 use poem_openapi::registry::{MetaParamIn, MetaSchema, MetaSchemaRef};
@@ -216,26 +214,33 @@ impl OnWire for StatusList {
     }
 }
 
-/// `limit`: 1 to [`MeetingFilter::MAX_LIMIT`].
+/// `limit`: from 1 to `MAX`, and `DEFAULT` when left out.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limit(pub(crate) u32);
+pub(crate) struct Limit<const MAX: u32, const DEFAULT: u32>(u32);
 
-impl OnWire for Limit {
+impl<const MAX: u32, const DEFAULT: u32> Limit<MAX, DEFAULT> {
+    /// What was asked for, or the default.
+    pub(crate) fn or_default(asked: Option<Self>) -> u32 {
+        asked.map_or(DEFAULT, |limit| limit.0)
+    }
+}
+
+impl<const MAX: u32, const DEFAULT: u32> OnWire for Limit<MAX, DEFAULT> {
     const NAME: &'static str = "Limit";
 
     fn schema() -> MetaSchema {
         MetaSchema {
             minimum: Some(1.0),
-            maximum: Some(f64::from(MeetingFilter::MAX_LIMIT)),
-            default: Some(MeetingFilter::MAX_LIMIT.into()),
+            maximum: Some(f64::from(MAX)),
+            default: Some(DEFAULT.into()),
             ..MetaSchema::new_with_format("integer", "int32")
         }
     }
 
     fn read(value: &Value) -> Result<Self, String> {
         let limit = value.as_str().and_then(|text| text.parse().ok());
-        let limit = limit.filter(|limit| (1..=MeetingFilter::MAX_LIMIT).contains(limit));
-        limit.map(Self).ok_or_else(|| "must be a number from 1 to 1000".to_owned())
+        let limit = limit.filter(|limit| (1..=MAX).contains(limit));
+        limit.map(Self).ok_or_else(|| format!("must be a number from 1 to {MAX}"))
     }
 
     fn write(&self) -> Value {
@@ -243,31 +248,48 @@ impl OnWire for Limit {
     }
 }
 
-/// `cursor`: a place in the list, opaque to callers.
-impl OnWire for Place {
-    const NAME: &'static str = "Cursor";
+/// Gives a place in a list, which is an instant and an id, the form of a `cursor`: opaque to callers.
+macro_rules! cursor {
+    ($place:ident { $at:ident, id: $id:ident }, $name:literal) => {
+        impl $crate::wire::OnWire for $place {
+            const NAME: &'static str = $name;
 
-    fn schema() -> MetaSchema {
-        MetaSchema { max_length: Some(64), ..MetaSchema::new("string") }
-    }
+            fn schema() -> poem_openapi::registry::MetaSchema {
+                $crate::params::cursor_schema()
+            }
 
-    fn read(value: &Value) -> Result<Self, String> {
-        let place = || {
-            let bytes = BASE64_URL_SAFE_NO_PAD.decode(value.as_str()?).ok()?;
-            let (millis, uuid) = bytes.split_first_chunk::<8>()?;
-            Some(Self {
-                start: DateTime::from_timestamp_millis(i64::from_be_bytes(*millis))?,
-                id: MeetingId::from_uuid(Uuid::from_slice(uuid).ok()?),
-            })
-        };
-        place().ok_or_else(|| "must be the cursor of a Link header".to_owned())
-    }
+            fn read(value: &serde_json::Value) -> Result<Self, String> {
+                let (at, id) = $crate::params::read_cursor(value)?;
+                Ok(Self { $at: at, id: $id::from_uuid(id) })
+            }
 
-    fn write(&self) -> Value {
-        let millis = self.start.timestamp_millis().to_be_bytes();
-        let bytes = [&millis[..], self.id.uuid().as_bytes()].concat();
-        BASE64_URL_SAFE_NO_PAD.encode(bytes).into()
-    }
+            fn write(&self) -> serde_json::Value {
+                $crate::params::write_cursor(self.$at, self.id.uuid())
+            }
+        }
+    };
+}
+pub(crate) use cursor;
+
+cursor!(Place { start, id: MeetingId }, "Cursor");
+
+pub(crate) fn cursor_schema() -> MetaSchema {
+    MetaSchema { max_length: Some(64), ..MetaSchema::new("string") }
+}
+
+pub(crate) fn read_cursor(value: &Value) -> Result<(DateTime<Utc>, Uuid), String> {
+    let place = || {
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(value.as_str()?).ok()?;
+        let (millis, uuid) = bytes.split_first_chunk::<8>()?;
+        let at = DateTime::from_timestamp_millis(i64::from_be_bytes(*millis))?;
+        Some((at, Uuid::from_slice(uuid).ok()?))
+    };
+    place().ok_or_else(|| "must be the cursor of a Link header".to_owned())
+}
+
+pub(crate) fn write_cursor(at: DateTime<Utc>, id: Uuid) -> Value {
+    let millis = at.timestamp_millis().to_be_bytes();
+    BASE64_URL_SAFE_NO_PAD.encode([&millis[..], id.as_bytes()].concat()).into()
 }
 
 /// The `Link` to the next page (RFC 8288): the request's own address with another cursor.

@@ -12,8 +12,8 @@ use poem_openapi::{ApiResponse, OpenApi};
 use crate::api::Chapter;
 use crate::auth::{ReadAudit, SignedIn};
 use crate::body::plain;
-use crate::dto::{AuditEntryDto, AuditLimit, SubjectId};
-use crate::params::next_page;
+use crate::dto::{AuditEntryDto, SubjectId};
+use crate::params::{Limit, next_page};
 use crate::problem::Problem;
 use crate::wire::Wire;
 
@@ -59,11 +59,11 @@ impl AuditApi {
         /// Only changes before this instant.
         to: Query<Option<Wire<DateTime<Utc>>>>,
         /// At most so many.
-        limit: Query<Option<Wire<AuditLimit>>>,
+        limit: Query<Option<Wire<Limit<{ AuditQuery::MAX_LIMIT }, PAGE>>>>,
         /// Where to go on: from the `Link` header of the page before.
         cursor: Query<Option<Wire<AuditPlace>>>,
     ) -> Result<Listed, Problem> {
-        let limit = plain(limit.0).map_or(PAGE, |limit| limit.0);
+        let limit = Limit::or_default(plain(limit.0));
         let query = AuditQuery {
             author: plain(actor.0),
             person: plain(person.0),

@@ -17,6 +17,8 @@ use crate::params::{IdempotencyHeader, IfMatch, Limit, StatusList, next_page};
 use crate::problem::Problem;
 use crate::wire::Wire;
 
+type MeetingLimit = Limit<{ MeetingFilter::MAX_LIMIT }, { MeetingFilter::MAX_LIMIT }>;
+
 pub(crate) struct MeetingsApi(pub(crate) Booking);
 
 #[derive(ApiResponse)]
@@ -100,7 +102,7 @@ impl MeetingsApi {
         /// Only meetings that start before this instant.
         to: Query<Option<Wire<DateTime<Utc>>>>,
         /// At most so many.
-        limit: Query<Option<Wire<Limit>>>,
+        limit: Query<Option<Wire<MeetingLimit>>>,
         /// Where to go on: from the `Link` header of the page before.
         cursor: Query<Option<Wire<Place>>>,
     ) -> Result<Listed, Problem> {
@@ -109,7 +111,7 @@ impl MeetingsApi {
             from: plain(from.0),
             to: plain(to.0),
             after: plain(cursor.0),
-            limit: plain(limit.0).map_or(MeetingFilter::MAX_LIMIT, |limit| limit.0),
+            limit: Limit::or_default(plain(limit.0)),
         };
         let page = self.0.meetings(&caller.actor, &filter).await?;
         let link = page.next.map(|place| next_page(request, &place));

@@ -244,12 +244,12 @@ impl WebhooksApi {
         /// Only those in this state.
         state: Query<Option<Wire<DeliveryState>>>,
         /// At most so many.
-        limit: Query<Option<Wire<Limit>>>,
+        limit: Query<Option<Wire<Limit<PAGE, PAGE>>>>,
         /// Where to go on: from the `Link` header of the page before.
         cursor: Query<Option<Wire<DeliveryCursor>>>,
     ) -> Result<Listed, Problem> {
         let subscriber = self.find(&id).await?.id;
-        let limit = plain(limit.0).map_or(PAGE, |limit| limit.0);
+        let limit = Limit::or_default(plain(limit.0));
         let query = DeliveryQuery {
             subscriber,
             state: plain(state.0),

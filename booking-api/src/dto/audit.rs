@@ -1,17 +1,14 @@
 //! The audit log.
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use booking_core::{
-    AuditAction, AuditEntry, AuditId, AuditPlace, AuditQuery, Author, FieldChange, SubjectKind,
-    UserId,
+    AuditAction, AuditEntry, AuditId, AuditPlace, Author, FieldChange, SubjectKind, UserId,
 };
 use chrono::{DateTime, Utc};
 use poem_openapi::Object;
 use poem_openapi::registry::MetaSchema;
 use serde_json::Value;
-use uuid::Uuid;
 
+use crate::params::cursor;
 use crate::wire::{OnWire, Wire};
 
 /// One change: who, what, and when.
@@ -154,56 +151,4 @@ impl OnWire for SubjectId {
     }
 }
 
-/// `limit`: 1 to [`AuditQuery::MAX_LIMIT`].
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct AuditLimit(pub(crate) u32);
-
-impl OnWire for AuditLimit {
-    const NAME: &'static str = "AuditLimit";
-
-    fn schema() -> MetaSchema {
-        MetaSchema {
-            minimum: Some(1.0),
-            maximum: Some(f64::from(AuditQuery::MAX_LIMIT)),
-            default: Some(100.into()),
-            ..MetaSchema::new_with_format("integer", "int32")
-        }
-    }
-
-    fn read(value: &Value) -> Result<Self, String> {
-        let limit = value.as_str().and_then(|text| text.parse().ok());
-        let limit = limit.filter(|limit| (1..=AuditQuery::MAX_LIMIT).contains(limit));
-        limit.map(Self).ok_or_else(|| "must be a number from 1 to 1000".to_owned())
-    }
-
-    fn write(&self) -> Value {
-        self.0.into()
-    }
-}
-
-/// `cursor`: a place in the log, opaque to callers.
-impl OnWire for AuditPlace {
-    const NAME: &'static str = "AuditCursor";
-
-    fn schema() -> MetaSchema {
-        MetaSchema { max_length: Some(64), ..MetaSchema::new("string") }
-    }
-
-    fn read(value: &Value) -> Result<Self, String> {
-        let place = || {
-            let bytes = BASE64_URL_SAFE_NO_PAD.decode(value.as_str()?).ok()?;
-            let (millis, uuid) = bytes.split_first_chunk::<8>()?;
-            Some(Self {
-                at: DateTime::from_timestamp_millis(i64::from_be_bytes(*millis))?,
-                id: AuditId::from_uuid(Uuid::from_slice(uuid).ok()?),
-            })
-        };
-        place().ok_or_else(|| "must be the cursor of a Link header".to_owned())
-    }
-
-    fn write(&self) -> Value {
-        let millis = self.at.timestamp_millis().to_be_bytes();
-        let bytes = [&millis[..], self.id.uuid().as_bytes()].concat();
-        BASE64_URL_SAFE_NO_PAD.encode(bytes).into()
-    }
-}
+cursor!(AuditPlace { at, id: AuditId }, "AuditCursor");

@@ -10,7 +10,7 @@ mod slot;
 #[cfg(feature = "webhooks")]
 mod webhook;
 
-pub(crate) use audit::{AuditEntryDto, AuditLimit, SubjectId};
+pub(crate) use audit::{AuditEntryDto, SubjectId};
 pub(crate) use availability::{
     AvailabilityDto, DeletedDto, TherapistAvailabilityCreateDto, TherapistAvailabilityUpdateDto,
 };
