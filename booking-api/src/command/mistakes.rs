@@ -110,7 +110,8 @@ fn bad_value(command: &Command, line: &[OsString], error: &clap::Error) -> Optio
     }
     let Some(ContextValue::String(shown)) = error.get(ContextKind::InvalidArg) else { return None };
     let named = |word: &OsString| command.find_subcommand(word.to_str()?);
-    let sub = line.iter().skip(1).find_map(named)?;
+    let (_program, words) = line.split_first()?;
+    let sub = words.iter().find_map(named)?;
     // `--flag <VALUE>`
     let long = shown.split_whitespace().next()?.strip_prefix("--")?;
     let arg = sub.get_arguments().find(|arg| arg.get_long() == Some(long))?;

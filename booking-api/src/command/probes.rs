@@ -198,8 +198,9 @@ impl Probe for Process {
         let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
         // The program's name may have any character; what follows it has not.
         let numbers = stat.rsplit_once(") ").map_or("", |(_, numbers)| numbers);
-        let ticks = numbers.split(' ').skip(USER_TICKS).take(2);
-        let ticks: f64 = ticks.filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+        let numbers: Vec<&str> = numbers.split(' ').collect();
+        let ticks = numbers.get(USER_TICKS..USER_TICKS + 2).unwrap_or_default();
+        let ticks: f64 = ticks.iter().filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
         self.cpu.inc_by((ticks / TICKS_PER_SECOND - self.cpu.get()).max(0.0));
     }
 }

@@ -110,7 +110,8 @@ mod tests {
     async fn client(window: u32) -> (SendRequest<Bytes>, JoinHandle<Duration>) {
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         let endpoint = make_sync(|request: poem::Request| {
-            let mut numbers = request.uri().path().split('/').skip(1).map(str::parse::<u64>);
+            let path = request.uri().path().trim_start_matches('/');
+            let mut numbers = path.split('/').map(str::parse::<u64>);
             let mut number = || numbers.next().expect("a number").expect("a number");
             let (bytes, seconds) = (number(), number());
             poem::Response::from(Body::from_bytes_stream(stream::once(async move {

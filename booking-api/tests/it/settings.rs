@@ -28,7 +28,8 @@ fn of_example() -> Defaults {
 fn of_help(help: &str) -> Defaults {
     let (_, options) = help.split_once("Options:").expect("there are options");
     let mut settings = Defaults::new();
-    for option in format!("\n{options}").split("\n      --").skip(1) {
+    let (_, options) = options.split_once("\n      --").expect("the first one");
+    for option in options.split("\n      --") {
         let option = option.split_whitespace().collect::<Vec<_>>().join(" ");
         let between = |start: &str| {
             let (_, rest) = option.split_once(start)?;
