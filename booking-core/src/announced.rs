@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::audit::By;
-use crate::directory::{Directory, DirectoryAdmin, User};
+use crate::directory::{Directory, DirectoryAdmin, DirectoryId, User};
 use crate::hub::Hub;
 use crate::id::{IdSource, UserId};
 use crate::meeting::Meeting;
@@ -61,6 +61,23 @@ impl<T: Store + ?Sized> Store for Announced<T> {
         changed
     }
 
+    async fn apply_if_current(
+        &self,
+        seen: &Calendars,
+        change: &Change,
+    ) -> Result<bool, StoreError> {
+        let telling = Telling { hub: &self.hub, people: &seen.scope.people };
+        let applied = self.inner.apply_if_current(seen, change).await;
+        if matches!(applied, Ok(false)) {
+            std::mem::forget(telling);
+        }
+        applied
+    }
+
+    fn directory(&self) -> Option<DirectoryId> {
+        self.inner.directory()
+    }
+
     async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError> {
         self.inner.meetings(query).await
     }
@@ -91,6 +108,10 @@ impl<T: DirectoryAdmin + ?Sized> Directory for Announced<T> {
 
     async fn related(&self, client: &UserId, therapist: &UserId) -> Result<bool, StoreError> {
         self.inner.related(client, therapist).await
+    }
+
+    fn id(&self) -> Option<DirectoryId> {
+        Directory::id(self.inner.as_ref())
     }
 }
 

@@ -75,6 +75,14 @@ impl Calendar {
             .admit(duration, now)
     }
 
+    /// A span that encloses the [`reach`](Self::reach) of `date` in whatever zone: for who does not
+    /// know the zone yet. `None` where dates have no slots.
+    #[must_use]
+    pub fn reach_in_any_zone(date: NaiveDate) -> Option<Span> {
+        let around = zone::around(date)?;
+        Span::new(around.start(), around.end() + SessionDuration::MAX.to_delta())
+    }
+
     /// The span in which meetings can bear on the slots of `date`; `None` for a date that the zone
     /// skipped.
     #[must_use]

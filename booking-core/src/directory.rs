@@ -7,12 +7,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 use async_trait::async_trait;
+use chrono::DateTime;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::access::Role;
 use crate::audit::By;
-use crate::id::{IdSource, UserId};
+use crate::id::{IdSource, RandomIds, UserId};
 use crate::store::StoreError;
 use crate::text::Name;
 use crate::user_news::{NewsOutcome, UserNews};
@@ -96,6 +98,18 @@ impl From<Email> for String {
     }
 }
 
+/// Which directory this is, among those of one process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DirectoryId(Uuid);
+
+impl DirectoryId {
+    /// One that no other directory has.
+    #[must_use]
+    pub fn unique() -> Self {
+        Self(RandomIds.fresh(DateTime::UNIX_EPOCH))
+    }
+}
+
 /// Reads users and relationships, wherever they live.
 #[async_trait]
 pub trait Directory: Send + Sync {
@@ -104,6 +118,11 @@ pub trait Directory: Send + Sync {
 
     /// Whether `client` is a client of `therapist`.
     async fn related(&self, client: &UserId, therapist: &UserId) -> Result<bool, StoreError>;
+
+    /// Tells whether this is the directory that a [store keeps](crate::Store::directory).
+    fn id(&self) -> Option<DirectoryId> {
+        None
+    }
 
     /// The user with this id.
     async fn user(&self, id: &UserId) -> Result<Option<User>, StoreError> {

@@ -145,7 +145,7 @@ pub use delivery::{
     Attempt, Backlog, ChangeSubscriber, Claim, Claimed, Deliveries, Delivery, DeliveryQuery,
     DeliveryState, Outcome, Replay, Settled, Subscriber, SubscriberId,
 };
-pub use directory::{Directory, DirectoryAdmin, Email, InvalidEmail, User};
+pub use directory::{Directory, DirectoryAdmin, DirectoryId, Email, InvalidEmail, User};
 pub use duration::{InvalidDuration, SessionDuration};
 pub use event::{
     AppointmentBooked, AppointmentCancelled, AppointmentCompleted, AppointmentRescheduled,

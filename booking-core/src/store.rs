@@ -4,8 +4,11 @@
 //! [`Scope`], reads the [`Calendars`], asks a pure [`Decide`] function, and applies the [`Change`]
 //! that it returns, all of it or nothing. The rules live in `decide`; a store only keeps promises,
 //! and the conformance suite (feature `testing`) checks that it does.
+//!
+//! A store that counts how often each calendar changes can do without the locks as long as nobody
+//! is faster: [`Store::apply_if_current`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -14,6 +17,7 @@ use chrono_tz::Tz;
 use crate::audited::Audited;
 use crate::availability::{AvailabilitySlot, WeeklyHours};
 use crate::calendar::Calendar;
+use crate::directory::{DirectoryId, User};
 use crate::event::Event;
 use crate::id::{AvailabilityId, MeetingId, UserId};
 use crate::idempotency::{IdempotencyKey, Record};
@@ -28,7 +32,9 @@ use crate::span::{Span, SpanSet};
 ///   the scope names them, **before it reads anything**, and holds them until the change is
 ///   committed. The key is the person, not the role: one person may be therapist in one meeting
 ///   and client in another.
-/// - What `decide` is shown was committed before the locks were granted, or is part of nothing.
+/// - What `decide` is shown when its change is applied is all that was committed before the locks
+///   were granted, or is part of nothing. A refusal may rest on what was committed at any moment of
+///   the call.
 /// - Writes, their entries in the audit log, events and the idempotency record of a change commit together or not at all.
 /// - `decide` may be called several times; what its last call returned is what is applied.
 /// - When `decide` declines, or panics, nothing is written and nothing stays locked.
@@ -40,6 +46,26 @@ pub trait Store: Send + Sync {
 
     /// Locks, decides and applies; returns what was applied.
     async fn change(&self, scope: &Scope, decide: Decide<'_>) -> Result<Change, ChangeError>;
+
+    /// Applies a change that was decided by looking at `seen`, which was [read](Self::read) without
+    /// locks, if that is still how things are; else writes nothing and says `false`. Then, or when
+    /// the store cannot tell, it takes [`change`](Self::change) to find out.
+    ///
+    /// The promise is that of `change`: as if the calendars had been locked before `seen` was read.
+    /// [`Calendars::vouch_for`] says which changes [`Calendars::revisions`] can answer for.
+    async fn apply_if_current(
+        &self,
+        _seen: &Calendars,
+        _change: &Change,
+    ) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    /// The directory that this store keeps, if it answers [`Scope::users`] and [`Scope::related`]
+    /// from it: what else the scope names comes with it, in one question.
+    fn directory(&self) -> Option<DirectoryId> {
+        None
+    }
 
     /// The meetings of one person, in either role, by start and then by id.
     async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError>;
@@ -68,6 +94,10 @@ pub struct Scope {
     pub earlier: Option<Earlier>,
     /// Load this user's record under this key, expired or not.
     pub record: Option<(UserId, IdempotencyKey)>,
+    /// Look up these users in the [directory](Store::directory) that the store keeps.
+    pub users: BTreeSet<UserId>,
+    /// Is the first of these a client of the second? By the same directory.
+    pub related: Option<(UserId, UserId)>,
 }
 
 /// Have the two met before an instant? Cancelled meetings do not count.
@@ -101,6 +131,13 @@ pub struct Calendars {
     pub has_earlier: bool,
     /// For [`Scope::record`].
     pub record: Option<Record>,
+    /// For [`Scope::users`]; unknown ones are left out.
+    pub users: HashMap<UserId, User>,
+    /// For [`Scope::related`].
+    pub are_related: bool,
+    /// How often the calendar of each of [`Scope::people`] has changed, where the store counts: a
+    /// number that differs after every change of one of their meetings, or of their availability.
+    pub revisions: BTreeMap<UserId, u64>,
 }
 
 /// A live meeting, as far as conflicts are concerned.
@@ -162,6 +199,47 @@ impl Calendars {
         if loaded && locked { Ok(&self.hours) } else { Err(ScopeTooNarrow) }
     }
 
+    /// Whether all that these calendars say, and all that `change` overwrites, is as it was for as
+    /// long as the [`revisions`](Self::revisions) are.
+    #[must_use]
+    pub fn vouch_for(&self, change: &Change) -> bool {
+        let Scope { people, hours_of, meeting, availability, earlier, record, .. } = &self.scope;
+        let counted = |person: &UserId| self.revisions.contains_key(person);
+        let meeting_is_counted = match (meeting, &self.meeting) {
+            (None, _) => true,
+            (Some(_), Some(found)) => counted(&found.client) && counted(&found.therapist),
+            // Whoever makes it, or takes it from others, counts elsewhere.
+            (Some(_), None) => false,
+        };
+        let slot_is_counted = match (availability, &self.availability) {
+            (None, _) => true,
+            (Some(_), Some(found)) => counted(&found.therapist),
+            (Some(_), None) => false,
+        };
+        let is_known = |write: &Write| match write {
+            Write::InsertMeeting(meeting) => {
+                counted(&meeting.client) && counted(&meeting.therapist)
+            }
+            Write::UpdateMeeting(after) => {
+                self.meeting.as_ref().is_some_and(|found| found.id == after.id)
+                    && counted(&after.client)
+                    && counted(&after.therapist)
+            }
+            Write::InsertAvailability(slot) => counted(&slot.therapist),
+            Write::UpdateAvailability(AvailabilitySlot { id, .. })
+            | Write::DeleteAvailability(id) => {
+                self.availability.as_ref().is_some_and(|found| found.id == *id)
+            }
+        };
+        people.iter().all(counted)
+            && hours_of.iter().all(counted)
+            && earlier.iter().all(|earlier| counted(&earlier.client) && counted(&earlier.therapist))
+            && record.iter().all(|(user, _)| counted(user))
+            && meeting_is_counted
+            && slot_is_counted
+            && matches!(&change.writes[..], [one] if is_known(one.write()))
+    }
+
     /// Whether `meeting` is the first of its two people, by start.
     ///
     /// # Errors
@@ -183,7 +261,7 @@ pub struct Change {
     pub writes: Vec<Audited>,
     /// What to tell the rest of the platform, in order.
     pub events: Vec<Event>,
-    /// What to answer a repeat of the request with.
+    /// What to answer a repeat of the request with; not without a write.
     pub record: Option<Record>,
 }
 

@@ -63,15 +63,8 @@ pub(crate) fn local_date(zone: Tz, instant: DateTime<Utc>) -> Option<NaiveDate> 
 /// across midnight (St John's, until 2011). One of 23, 24 or 25 hours as a rule. None outside
 /// [`YEARS`].
 pub(crate) fn date_spans(zone: Tz, date: NaiveDate) -> SpanSet {
-    if !YEARS.contains(&date.year()) {
-        return SpanSet::default();
-    }
     let midnight = date.and_time(chrono::NaiveTime::MIN).and_utc();
-    let reach = Span::new(
-        midnight - LARGEST_OFFSET,
-        midnight + TimeDelta::seconds(DAY_SECONDS) + LARGEST_OFFSET,
-    );
-    reach
+    around(date)
         .into_iter()
         .flat_map(|reach| stretches(zone, reach))
         .filter_map(|stretch| {
@@ -79,6 +72,18 @@ pub(crate) fn date_spans(zone: Tz, date: NaiveDate) -> SpanSet {
             Span::new(start, start + TimeDelta::seconds(DAY_SECONDS))?.intersection(stretch.span)
         })
         .collect()
+}
+
+/// When it is `date` in any zone; `None` outside [`YEARS`].
+pub(crate) fn around(date: NaiveDate) -> Option<Span> {
+    if !YEARS.contains(&date.year()) {
+        return None;
+    }
+    let midnight = date.and_time(chrono::NaiveTime::MIN).and_utc();
+    Span::new(
+        midnight - LARGEST_OFFSET,
+        midnight + TimeDelta::seconds(DAY_SECONDS) + LARGEST_OFFSET,
+    )
 }
 
 fn offset_at(zone: Tz, instant: DateTime<Utc>) -> i64 {

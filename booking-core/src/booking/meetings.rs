@@ -1,13 +1,11 @@
 //! Meetings: book, list, read, change, cancel.
 
-use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use crate::access::{Actor, Operation, Role};
+use crate::booking::people::{People, check_related};
 use crate::booking::{Booking, BookingError, intent};
-use crate::decide::{
-    self, Answered, Decision, ExpectedVersion, Intent, MeetingPatch, NewMeeting, Target,
-};
+use crate::decide::{self, Answered, Decision, ExpectedVersion, MeetingPatch, NewMeeting, Target};
 use crate::directory::User;
 use crate::id::{MeetingId, UserId};
 use crate::idempotency::{Answer, IdempotencyKey};
@@ -15,8 +13,8 @@ use crate::instant;
 use crate::meeting::{Meeting, MeetingStatus, MeetingType, Party};
 use crate::refusal::Refusal;
 use crate::request::{BookRequest, MeetingFilter, MeetingView, Page};
+use crate::span::Span;
 use crate::store::{Calendars, ChangeError, Decline, MeetingQuery, Place, Scope, StoreError};
-use crate::store_ext::StoreExt;
 use crate::text::{Reason, Text};
 
 /// How often a change is tried again because the meeting moved elsewhere between looking and
@@ -37,25 +35,27 @@ impl Booking {
         key: Option<IdempotencyKey>,
     ) -> Result<Answered<MeetingView>, BookingError> {
         actor.may(Operation::Book)?;
+        let client = request.client_for(actor)?;
+        let session = request.session()?;
         let fresh = self.fresh(actor);
         let _flight = self.in_flight.enter(actor, key.as_ref())?;
         let intent = intent(actor, key, "book", request);
-        if let Some(first) = self.first_answer(intent.as_ref(), fresh.now).await? {
-            let people = self.people([&first.client, &first.therapist]).await?;
+        let intent = intent.as_ref();
+        let scope = decide::scope_of_book(client, &request.therapist, session, intent);
+        let mut seen = self.look(&scope).await?;
+        let people = People::in_sight(&mut seen);
+        if let Some(intent) = intent
+            && let Some(first) = intent.replay(&seen, fresh.now, Answer::into_meeting)?
+        {
             return Ok(Answered { value: people.view(actor, first)?, replayed: true });
         }
 
-        let client = request.client_for(actor)?;
-        let people = self.people([client, &request.therapist]).await?;
-        let therapist = people.therapist(&request.therapist)?;
+        let zone = people.therapist(&request.therapist)?.zone();
         let by = request.party_of(actor, client)?;
-        self.check_related(client, &therapist.id).await?;
-
+        check_related(&seen)?;
         let new = request.resolve(client.clone(), by);
-        let (intent, zone) = (intent.as_ref(), therapist.zone());
-        let scope = decide::scope_of_book(&new, intent);
         let decide = |calendars: &Calendars| decide::book(calendars, &new, zone, intent, &fresh);
-        let Answered { value, replayed } = self.settle(&scope, decide).await?;
+        let Answered { value, replayed } = self.settle(&seen, decide).await?;
         Ok(Answered { value: people.view(actor, value)?, replayed })
     }
 
@@ -144,33 +144,23 @@ impl Booking {
         for _ in 0..ATTEMPTS {
             let before = self.find(target.actor, target.id).await?;
             let after = patch.applied_to(&before);
-            let people = self.people([&before.client, &before.therapist, &after.therapist]).await?;
             let moves = decide::moves(&before, &after);
+            let mut seen = self.look(&decide::scope_of_update(&before, &after)).await?;
+            let people = People::in_sight(&mut seen);
             let therapist = moves.then(|| people.therapist(&after.therapist)).transpose()?;
             // Before the relationship: whom else a client is related to is not for therapists to ask.
             patch.check_party(&before, &after, target.actor.party_to(&before)?)?;
             if moves {
-                self.check_related(&after.client, &after.therapist).await?;
+                check_related(&seen)?;
             }
             let zone = therapist.map(User::zone);
-            let scope = decide::scope_of_update(&before, &after);
-            match self.store.decide(&scope, |calendars| decide(calendars, zone)).await {
+            match self.settle(&seen, |calendars| decide(calendars, zone)).await {
                 Ok(changed) => return Ok(people.view(target.actor, changed)?),
                 Err(ChangeError::Declined(Decline::ScopeTooNarrow)) => {}
                 Err(error) => return Err(error.into()),
             }
         }
         Err(StoreError::Unavailable("the meeting kept changing hands".into()).into())
-    }
-
-    async fn first_answer(
-        &self,
-        intent: Option<&Intent>,
-        now: DateTime<Utc>,
-    ) -> Result<Option<Meeting>, BookingError> {
-        let Some(intent) = intent else { return Ok(None) };
-        let scope = Scope { record: Some(intent.record_key()), ..Scope::default() };
-        Ok(intent.replay(&self.store.read(&scope).await?, now, Answer::into_meeting)?)
     }
 
     async fn find(&self, actor: &Actor, id: MeetingId) -> Result<Meeting, BookingError> {
@@ -199,6 +189,12 @@ impl BookRequest {
             Role::Therapist if actor.id == self.therapist => Ok(Party::Therapist),
             _ => Err(Refusal::Forbidden),
         }
+    }
+
+    /// When the two would meet.
+    fn session(&self) -> Result<Span, Refusal> {
+        let start = self.start.instant();
+        Span::new(start, start + self.duration.to_delta()).ok_or(Refusal::OutsideAvailability)
     }
 
     fn resolve(&self, client: UserId, by: Party) -> NewMeeting {

@@ -8,6 +8,7 @@ mod meetings;
 mod people;
 mod schedule;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, Utc};
@@ -16,7 +17,7 @@ use serde::Serialize;
 use crate::access::Actor;
 use crate::audit::By;
 use crate::clock::Clock;
-use crate::decide::{Decision, Fresh, Intent};
+use crate::decide::{Decided, Decision, Fresh, Intent};
 use crate::directory::Directory;
 use crate::id::{EventId, IdSource};
 use crate::idempotency::{Fingerprint, IdempotencyKey};
@@ -44,17 +45,22 @@ pub struct Booking {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
     in_flight: InFlight,
+    /// What is known of users comes with whatever else is read.
+    store_keeps_directory: bool,
 }
 
 impl Booking {
-    /// A service over these ports.
+    /// A service over these ports. Where the directory is the one that the store
+    /// [keeps](Store::directory), both are asked in one question.
     pub fn new(
         store: Arc<dyn Store>,
         directory: Arc<dyn Directory>,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdSource>,
     ) -> Self {
-        Self { store, directory, clock, ids, in_flight: InFlight::default() }
+        let store_keeps_directory = directory.id().is_some_and(|id| store.directory() == Some(id));
+        let in_flight = InFlight::default();
+        Self { store, directory, clock, ids, in_flight, store_keeps_directory }
     }
 
     /// Whether the store answers.
@@ -88,13 +94,19 @@ impl Booking {
         }
     }
 
-    /// Decides where the scope is known to be wide enough.
+    /// Decides by what was seen, and applies that if it is still so; else decides again under the
+    /// store's locks. Whoever is refused by what is committed waits for no lock to be told.
     async fn settle<T: Send>(
         &self,
-        scope: &Scope,
+        seen: &Calendars,
         decide: impl Fn(&Calendars) -> Decision<T> + Send + Sync,
-    ) -> Result<T, BookingError> {
-        Ok(self.store.decide(scope, decide).await?)
+    ) -> Result<T, ChangeError> {
+        let Decided { answer, change } = decide(seen)?;
+        if change.is_empty() || self.store.apply_if_current(seen, &change).await? {
+            return Ok(answer);
+        }
+        let scope = Scope { users: BTreeSet::new(), related: None, ..seen.scope.clone() };
+        self.store.decide(&scope, decide).await
     }
 }
 

@@ -9,10 +9,16 @@ use crate::id::UserId;
 use crate::meeting::Meeting;
 use crate::refusal::Refusal;
 use crate::request::MeetingView;
+use crate::store::{Calendars, Scope};
 
 pub(super) struct People(HashMap<UserId, User>);
 
 impl People {
+    /// Those whom the scope of `seen` asked for.
+    pub(super) fn in_sight(seen: &mut Calendars) -> Self {
+        Self(std::mem::take(&mut seen.users))
+    }
+
     pub(super) fn therapist(&self, id: &UserId) -> Result<&User, Refusal> {
         let user = self.0.get(id).filter(|user| user.role == Role::Therapist);
         user.ok_or(Refusal::TherapistNotFound)
@@ -36,12 +42,24 @@ impl Booking {
         Ok(People(self.directory.users(&ids.into_iter().cloned().collect()).await?))
     }
 
-    pub(super) async fn check_related(
-        &self,
-        client: &UserId,
-        therapist: &UserId,
-    ) -> Result<(), BookingError> {
-        let related = client != therapist && self.directory.related(client, therapist).await?;
-        if related { Ok(()) } else { Err(Refusal::NoRelationship.into()) }
+    /// What the scope names, without locks: of one moment, and in one question, where the store
+    /// keeps the directory.
+    pub(super) async fn look(&self, scope: &Scope) -> Result<Calendars, BookingError> {
+        let mut seen = self.store.read(scope).await?;
+        if !self.store_keeps_directory {
+            seen.users = self.directory.users(&scope.users).await?;
+            seen.are_related = match &scope.related {
+                Some((client, therapist)) => self.directory.related(client, therapist).await?,
+                None => false,
+            };
+        }
+        Ok(seen)
     }
+}
+
+/// Whether the two of [`Scope::related`] are: nobody is their own client.
+pub(super) fn check_related(seen: &Calendars) -> Result<(), Refusal> {
+    let two = seen.scope.related.as_ref();
+    let are_two = two.is_some_and(|(client, therapist)| client != therapist);
+    if are_two && seen.are_related { Ok(()) } else { Err(Refusal::NoRelationship) }
 }

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 
 use crate::access::{Actor, Operation, Role};
 use crate::availability::AvailabilitySlot;
+use crate::booking::people::People;
 use crate::booking::{Booking, BookingError, intent, unseen};
 use crate::calendar::Calendar;
 use crate::decide::{self, Answered, AvailabilityPatch, NewAvailability};
@@ -30,20 +31,20 @@ impl Booking {
     ) -> Result<Vec<Slot>, BookingError> {
         actor.may(Operation::ListSlots)?;
         let now = self.now();
-        let known = self.people([therapist]).await?;
-        let therapist = known.therapist(therapist)?;
-        let Some(reach) = Calendar::reach(therapist.zone(), date) else { return Ok(vec![]) };
-
-        let mut people = vec![&therapist.id];
+        let Some(around) = Calendar::reach_in_any_zone(date) else { return Ok(vec![]) };
+        let mut people = vec![therapist];
         people.extend(Some(&actor.id).filter(|_| actor.role == Role::Client));
         let scope = Scope {
             people: people.iter().copied().cloned().collect(),
-            busy_within: Some(reach),
-            hours_of: Some(therapist.id.clone()),
+            busy_within: Some(around),
+            hours_of: Some(therapist.clone()),
+            users: [therapist.clone()].into(),
             ..Scope::default()
         };
-        let calendars = self.store.read(&scope).await?;
-        let calendar = calendars.calendar(&therapist.id, therapist.zone(), &people, reach, None);
+        let mut seen = self.look(&scope).await?;
+        let zone = People::in_sight(&mut seen).therapist(therapist)?.zone();
+        let Some(reach) = Calendar::reach(zone, date) else { return Ok(vec![]) };
+        let calendar = seen.calendar(therapist, zone, &people, reach, None);
         Ok(calendar.map_err(|_| unseen())?.slots(date, now))
     }
 
@@ -62,11 +63,11 @@ impl Booking {
         let fresh = self.fresh(actor);
         let _flight = self.in_flight.enter(actor, key.as_ref())?;
         let intent = intent(actor, key, "add_availability", new);
-        let scope = decide::scope_of_create(&actor.id, intent.as_ref());
+        let seen = self.look(&decide::scope_of_create(&actor.id, intent.as_ref())).await?;
         let decide = |calendars: &Calendars| {
             decide::create(calendars, &actor.id, new, intent.as_ref(), &fresh)
         };
-        self.settle(&scope, decide).await
+        Ok(self.settle(&seen, decide).await?)
     }
 
     /// The actor's weekly availability, by weekday from Sunday and start.
@@ -93,7 +94,8 @@ impl Booking {
         actor.may(Operation::ManageAvailability)?;
         let fresh = self.fresh(actor);
         let decide = |found: &Calendars| decide::revise(found, &actor.id, id, patch, &fresh);
-        self.settle(&decide::scope_of_one(&actor.id, id), decide).await
+        let seen = self.look(&decide::scope_of_one(&actor.id, id)).await?;
+        Ok(self.settle(&seen, decide).await?)
     }
 
     /// Deletes one of the actor's availability slots. Booked meetings stay as they are.
@@ -109,6 +111,7 @@ impl Booking {
         actor.may(Operation::ManageAvailability)?;
         let fresh = self.fresh(actor);
         let decide = |calendars: &Calendars| decide::delete(calendars, &actor.id, id, &fresh);
-        self.settle(&decide::scope_of_one(&actor.id, id), decide).await
+        let seen = self.look(&decide::scope_of_one(&actor.id, id)).await?;
+        Ok(self.settle(&seen, decide).await?)
     }
 }

@@ -1,7 +1,5 @@
 //! Booking a meeting.
 
-use std::collections::BTreeSet;
-
 use chrono_tz::Tz;
 
 use crate::audited::Audited;
@@ -40,18 +38,26 @@ pub(crate) struct NewMeeting {
     pub(crate) description: Option<Description>,
 }
 
-pub(crate) fn scope_of_book(new: &NewMeeting, intent: Option<&Intent>) -> Scope {
-    let start = new.start.instant();
+/// `session` is when the two would meet.
+pub(crate) fn scope_of_book(
+    client: &UserId,
+    therapist: &UserId,
+    session: Span,
+    intent: Option<&Intent>,
+) -> Scope {
+    let two = || (client.clone(), therapist.clone());
     Scope {
-        people: BTreeSet::from([new.client.clone(), new.therapist.clone()]),
-        busy_within: Span::new(start, start + new.duration.to_delta()),
-        hours_of: Some(new.therapist.clone()),
+        people: <[UserId; 2]>::from(two()).into(),
+        busy_within: Some(session),
+        hours_of: Some(therapist.clone()),
         earlier: Some(Earlier {
-            client: new.client.clone(),
-            therapist: new.therapist.clone(),
-            before: start,
+            client: client.clone(),
+            therapist: therapist.clone(),
+            before: session.start(),
         }),
         record: intent.map(Intent::record_key),
+        users: <[UserId; 2]>::from(two()).into(),
+        related: Some(two()),
         ..Scope::default()
     }
 }

@@ -96,14 +96,17 @@ pub(crate) struct Target<'a> {
 /// it shall be.
 pub(crate) fn scope_of_update(before: &Meeting, after: &Meeting) -> Scope {
     let people = [&before.client, &before.therapist, &after.therapist];
+    let people: BTreeSet<UserId> = people.into_iter().cloned().collect();
     let mut scope = Scope {
-        people: people.into_iter().cloned().collect::<BTreeSet<UserId>>(),
+        people: people.clone(),
         meeting: Some(before.id),
+        users: people,
         ..Scope::default()
     };
     if moves(before, after) {
         scope.busy_within = after.span();
         scope.hours_of = Some(after.therapist.clone());
+        scope.related = Some((after.client.clone(), after.therapist.clone()));
     }
     if before.therapist != after.therapist {
         scope.earlier = Some(Earlier {

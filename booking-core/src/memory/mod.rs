@@ -18,6 +18,7 @@ use self::events::Events;
 use self::people::People;
 use crate::audit::AuditEntry;
 use crate::availability::AvailabilitySlot;
+use crate::directory::DirectoryId;
 use crate::id::{AvailabilityId, MeetingId, UserId};
 use crate::idempotency::{IdempotencyKey, Record};
 use crate::meeting::{Meeting, MeetingStatus};
@@ -29,9 +30,16 @@ use crate::store::{
 };
 
 /// A store, a directory, an outbox, its deliveries and the audit log in memory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct MemoryStore {
     state: Mutex<State>,
+    directory: DirectoryId,
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self { state: Mutex::default(), directory: DirectoryId::unique() }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -40,6 +48,8 @@ struct State {
     /// Every meeting of a person, in either role, in the order of listing.
     diaries: HashMap<UserId, BTreeSet<(DateTime<Utc>, MeetingId)>>,
     availability: BTreeMap<AvailabilityId, AvailabilitySlot>,
+    /// How often a calendar has changed; none for those that never did.
+    revisions: HashMap<UserId, u64>,
     records: HashMap<(UserId, IdempotencyKey), Record>,
     events: Events,
     audit: Entries,
@@ -91,6 +101,24 @@ impl Store for MemoryStore {
         Ok(change)
     }
 
+    async fn apply_if_current(
+        &self,
+        seen: &Calendars,
+        change: &Change,
+    ) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let is_current =
+            seen.vouch_for(change) && state.revisions(&seen.scope.people) == seen.revisions;
+        if is_current {
+            state.apply(change);
+        }
+        Ok(is_current)
+    }
+
+    fn directory(&self) -> Option<DirectoryId> {
+        Some(self.directory)
+    }
+
     async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError> {
         let state = self.state();
         let Some(diary) = state.diaries.get(&query.person) else { return Ok(vec![]) };
@@ -119,8 +147,16 @@ impl State {
             availability: scope.availability.and_then(|id| self.availability.get(&id).cloned()),
             has_earlier: scope.earlier.as_ref().is_some_and(|earlier| self.has_earlier(earlier)),
             record: scope.record.as_ref().and_then(|key| self.records.get(key).cloned()),
+            users: self.people.known(&scope.users),
+            are_related: scope.related.as_ref().is_some_and(|two| self.people.are_related(two)),
+            revisions: self.revisions(&scope.people),
             scope: scope.clone(),
         }
+    }
+
+    fn revisions(&self, people: &BTreeSet<UserId>) -> BTreeMap<UserId, u64> {
+        let revision = |person| self.revisions.get(person).copied().unwrap_or_default();
+        people.iter().map(|person| (person.clone(), revision(person))).collect()
     }
 
     fn busy(&self, people: &BTreeSet<UserId>, within: Span) -> Vec<Busy> {
@@ -167,10 +203,15 @@ impl State {
             match audited.write() {
                 Write::InsertMeeting(meeting) | Write::UpdateMeeting(meeting) => self.put(meeting),
                 Write::InsertAvailability(slot) | Write::UpdateAvailability(slot) => {
-                    self.availability.insert(slot.id, slot.clone());
+                    self.count(&slot.therapist);
+                    if let Some(before) = self.availability.insert(slot.id, slot.clone()) {
+                        self.count(&before.therapist);
+                    }
                 }
                 Write::DeleteAvailability(id) => {
-                    self.availability.remove(id);
+                    if let Some(before) = self.availability.remove(id) {
+                        self.count(&before.therapist);
+                    }
                 }
             }
         }
@@ -179,6 +220,10 @@ impl State {
             self.records.retain(|_, old| old.expires_at() > record.created_at);
             self.records.insert((record.user.clone(), record.key.clone()), record.clone());
         }
+    }
+
+    fn count(&mut self, person: &UserId) {
+        *self.revisions.entry(person.clone()).or_default() += 1;
     }
 
     /// What has changed, if anything has.
@@ -191,12 +236,14 @@ impl State {
     fn put(&mut self, meeting: &Meeting) {
         if let Some(before) = self.meetings.insert(meeting.id, meeting.clone()) {
             for person in [&before.client, &before.therapist] {
+                self.count(person);
                 if let Some(diary) = self.diaries.get_mut(person) {
                     diary.remove(&(before.start, before.id));
                 }
             }
         }
         for person in [&meeting.client, &meeting.therapist] {
+            self.count(person);
             let diary = self.diaries.entry(person.clone()).or_default();
             diary.insert((meeting.start, meeting.id));
         }

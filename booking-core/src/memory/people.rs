@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::MemoryStore;
 use crate::audit::{AuditEntry, By};
-use crate::directory::{Directory, DirectoryAdmin, User};
+use crate::directory::{Directory, DirectoryAdmin, DirectoryId, User};
 use crate::id::{IdSource, UserId};
 use crate::store::StoreError;
 use crate::user_news::{DirectoryEntry, LastNews, NewsOutcome, UserNews};
@@ -22,6 +22,16 @@ pub(super) struct People {
 }
 
 impl People {
+    pub(super) fn known(&self, ids: &BTreeSet<UserId>) -> HashMap<UserId, User> {
+        let known = ids.iter().filter_map(|id| self.users.get(id));
+        known.map(|user| (user.id.clone(), user.clone())).collect()
+    }
+
+    /// A client and a therapist.
+    pub(super) fn are_related(&self, two: &(UserId, UserId)) -> bool {
+        self.relationships.contains(two)
+    }
+
     /// With the entries of the audit log.
     fn take(
         &mut self,
@@ -66,13 +76,15 @@ impl People {
 #[async_trait]
 impl Directory for MemoryStore {
     async fn users(&self, ids: &BTreeSet<UserId>) -> Result<HashMap<UserId, User>, StoreError> {
-        let state = self.state();
-        let known = ids.iter().filter_map(|id| state.people.users.get(id));
-        Ok(known.map(|user| (user.id.clone(), user.clone())).collect())
+        Ok(self.state().people.known(ids))
     }
 
     async fn related(&self, client: &UserId, therapist: &UserId) -> Result<bool, StoreError> {
-        Ok(self.state().people.relationships.contains(&(client.clone(), therapist.clone())))
+        Ok(self.state().people.are_related(&(client.clone(), therapist.clone())))
+    }
+
+    fn id(&self) -> Option<DirectoryId> {
+        Some(self.directory)
     }
 }
 

@@ -24,6 +24,7 @@ pub mod atomicity;
 pub mod audit;
 pub mod audit_pages;
 pub mod availability;
+pub mod current;
 pub mod deliveries;
 pub mod delivery_races;
 pub mod dropped;
@@ -106,6 +107,7 @@ macro_rules! conformance {
         $crate::conformance_races!($make);
         $crate::conformance_availability!($make);
         $crate::conformance_atomicity!($make);
+        $crate::conformance_current!($make);
         $crate::conformance_dropped!($make);
         $crate::conformance_rows!($make);
         $crate::conformance_records!($make);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::cases;
 use super::fixtures::{by, client, id, other_client, other_therapist, text, therapist, user};
-use crate::{Email, Role, User};
+use crate::{Email, Role, Scope, User};
 
 cases! {
     ($) conformance_people in people:
@@ -67,6 +67,25 @@ cases! {
         let renamed = User { first_name: text("Mary"), ..user(&therapist()) };
         directory.put_user(&renamed, by()).await.expect("the directory takes users");
         assert!(directory.related(&client(), &therapist()).await.expect("the directory answers"));
+    }
+
+    /// A store that keeps this directory tells of it what the directory does; one that does not,
+    /// tells nothing.
+    async fn the_store_tells_the_same(world: World) {
+        let (store, directory) = (world.store(), world.directory());
+        let keeps = directory.id().is_some() && store.directory() == directory.id();
+        let users: BTreeSet<_> = [client(), therapist(), id("nobody")].into();
+        let known = directory.users(&users).await.expect("the directory answers");
+        for two in [(client(), therapist()), (therapist(), client()), (id("nobody"), therapist())] {
+            let related = directory.related(&two.0, &two.1).await.expect("the directory answers");
+            let scope = Scope { users: users.clone(), related: Some(two), ..Scope::default() };
+            let seen = world.read(&scope).await;
+            if keeps {
+                assert_eq!((&seen.users, seen.are_related), (&known, related));
+            } else {
+                assert_eq!(store.directory(), None, "another directory than the store's own");
+            }
+        }
     }
 
     /// Bookings read it: who is not related does not book.

@@ -132,6 +132,8 @@ cases! {
                 before: hour(100),
             }),
             record: Some((other_client(), key("number 1"))),
+            users: [super::fixtures::id("client_unknown")].into(),
+            related: Some((client(), super::fixtures::id("therapist_unknown"))),
         };
         let found = world.read(&unknown).await;
         assert_empty(&found);
@@ -152,6 +154,8 @@ cases! {
             availability: Some(slots[2].id),
             earlier: Some(Earlier { client: client(), therapist: therapist(), before: hour(9) }),
             record: Some((client(), key("number 1"))),
+            users: [client()].into(),
+            related: Some((client(), therapist())),
         };
         let read = format!("{:?}", world.read(&scope).await);
         let decide = |calendars: &Calendars| {
@@ -239,6 +243,7 @@ fn assert_empty(found: &Calendars) {
     assert_eq!((&found.busy[..], &found.hours[..]), (&[][..], &[][..]));
     assert_eq!((&found.meeting, &found.availability), (&None, &None));
     assert_eq!((found.has_earlier, &found.record), (false, &None));
+    assert!(found.users.is_empty() && !found.are_related);
 }
 
 /// By id; in what order they come is the store's business.

@@ -143,6 +143,12 @@ impl World {
         self.harness.store.change(scope, decide).await
     }
 
+    /// [`Store::apply_if_current`].
+    pub async fn apply_if_current(&self, seen: &Calendars, change: &Change) -> bool {
+        let applied = self.harness.store.apply_if_current(seen, change).await;
+        applied.expect("the store applies a change")
+    }
+
     /// [`Store::read`].
     pub async fn read(&self, scope: &Scope) -> Calendars {
         self.harness.store.read(scope).await.expect("the store reads")
