@@ -1,6 +1,17 @@
 -- A whole change in one statement: one round trip. No row is in it twice, and constraints between
 -- rows are looked at when the transaction commits, so the order of its parts makes no difference.
-WITH meetings AS (
+-- It is made if the calendars of the people $48 have the revisions $49, or nothing is.
+WITH locked AS (
+    -- In order, one by one as they come out of the sort. What comes out is the row as it is once the
+    -- lock is ours, even if that is newer than what the rest of this statement sees: who finds the
+    -- revision that they know has therefore seen everything.
+    SELECT person_id, revision FROM calendar WHERE person_id = ANY($48::text[])
+    ORDER BY person_id FOR UPDATE
+), guard AS (
+    SELECT count(*) = cardinality($48::text[]) AS is_current
+    FROM locked JOIN unnest($48::text[], $49::bigint[]) AS known (person_id, revision)
+        USING (person_id, revision)
+), meetings AS (
     SELECT * FROM unnest(
         $1::bool[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[],
         $7::bigint[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[],
@@ -9,6 +20,7 @@ WITH meetings AS (
         is_new, id, version, client_id, therapist_id, start_at, duration_minutes, status,
         meeting_type, title, description, meeting_url, session_notes, created_at, updated_at
     )
+    WHERE (SELECT is_current FROM guard)
 ), inserted_meetings AS (
     INSERT INTO meeting (
         id, version, client_id, therapist_id, start_at, duration_minutes, status, meeting_type,
@@ -35,6 +47,7 @@ WITH meetings AS (
         is_new, id, therapist_id, weekday, start_minute, end_minute, is_available, notes,
         created_at, updated_at
     )
+    WHERE (SELECT is_current FROM guard)
 ), inserted_slots AS (
     INSERT INTO availability (
         id, therapist_id, weekday, start_minute, end_minute, is_available, notes, created_at,
@@ -52,13 +65,14 @@ WITH meetings AS (
     FROM slots AS new WHERE availability.id = new.id AND NOT new.is_new
     RETURNING 1
 ), deleted_slots AS (
-    DELETE FROM availability WHERE id = ANY($26::uuid[])
+    DELETE FROM availability WHERE id = ANY($26::uuid[]) AND (SELECT is_current FROM guard)
 ), events AS (
     -- Sequences are drawn in this order, and under the locks of the change.
     INSERT INTO outbox (event_id, meeting_id, occurred_at, payload)
     SELECT event_id, meeting_id, occurred_at, payload::json
     FROM unnest($27::uuid[], $28::uuid[], $29::timestamptz[], $30::text[]) WITH ORDINALITY
         AS row (event_id, meeting_id, occurred_at, payload, place)
+    WHERE (SELECT is_current FROM guard)
     ORDER BY place
 ), audited AS (
     INSERT INTO audit_entry (
@@ -75,9 +89,11 @@ WITH meetings AS (
         at, id, author_id, author_role, action, subject_kind, subject_id, person_1, person_2,
         person_3, fields
     )
+    WHERE (SELECT is_current FROM guard)
 ), recorded AS (
     INSERT INTO idempotency_record (user_id, key, fingerprint, answer, created_at, expires_at)
-    SELECT $31, $32, $33, $34::text::json, $35, $36 WHERE $31::text IS NOT NULL
+    SELECT $31, $32, $33, $34::text::json, $35, $36
+    WHERE $31::text IS NOT NULL AND (SELECT is_current FROM guard)
     ON CONFLICT (user_id, key) DO UPDATE SET
         fingerprint = excluded.fingerprint, answer = excluded.answer,
         created_at = excluded.created_at, expires_at = excluded.expires_at
@@ -95,4 +111,5 @@ WITH meetings AS (
     )
 )
 SELECT
+    (SELECT is_current FROM guard) AS "is_current!",
     (SELECT count(*) FROM updated_meetings) + (SELECT count(*) FROM updated_slots) AS "updated!"

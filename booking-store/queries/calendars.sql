@@ -56,6 +56,18 @@ SELECT
             ORDER BY id
         ) AS found
     ) AS "busy?: Json<Vec<BusyRow>>",
+    (
+        SELECT json_agg(found) FROM (
+            SELECT id, role, first_name, last_name, email, zone
+            FROM directory_user WHERE id = ANY($13::text[])
+        ) AS found
+    ) AS "users?: Json<Vec<UserRow>>",
+    EXISTS (
+        SELECT FROM relationship WHERE client_id = $14 AND therapist_id = $15
+    ) AS "are_related!",
+    ARRAY(
+        SELECT revision FROM calendar WHERE person_id = ANY($6::text[]) ORDER BY person_id
+    ) AS "revisions!",
     EXISTS (
         SELECT FROM meeting
         WHERE client_id = $10 AND therapist_id = $11 AND start_at < $12 AND status <> 'CANCELLED'

@@ -63,7 +63,7 @@ pub(crate) struct BusyRow {
 }
 
 /// A user of the directory.
-#[derive(Debug, FromRow)]
+#[derive(Debug, FromRow, Deserialize)]
 pub(crate) struct UserRow {
     pub(crate) id: String,
     pub(crate) role: String,
@@ -79,7 +79,7 @@ impl TryFrom<MeetingRow> for Meeting {
     fn try_from(row: MeetingRow) -> Result<Self, Malformed> {
         Ok(Self {
             id: MeetingId::from_uuid(row.id),
-            version: version(row.version)?,
+            version: count(row.version)?,
             client: user(&row.client_id)?,
             therapist: user(&row.therapist_id)?,
             start: instant(row.start_ms)?,
@@ -172,8 +172,8 @@ pub(crate) fn relationships(rows: &[(String, String)]) -> Result<Vec<(UserId, Us
     rows.iter().map(|(client, therapist)| Ok((user(client)?, user(therapist)?))).collect()
 }
 
-fn version(version: i64) -> Result<u64, Malformed> {
-    u64::try_from(version).map_err(Malformed::because("version"))
+pub(crate) fn count(count: i64) -> Result<u64, Malformed> {
+    u64::try_from(count).map_err(Malformed::because("count"))
 }
 
 fn duration(minutes: i64) -> Result<SessionDuration, Malformed> {

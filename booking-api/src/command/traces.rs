@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use booking_core::{
-    By, Calendars, Change, ChangeError, Decide, Directory, DirectoryAdmin, IdSource, Meeting,
-    MeetingQuery, NewsOutcome, Scope, Store, StoreError, User, UserId, UserNews,
+    By, Calendars, Change, ChangeError, Decide, Directory, DirectoryAdmin, DirectoryId, IdSource,
+    Meeting, MeetingQuery, NewsOutcome, Scope, Store, StoreError, User, UserId, UserNews,
 };
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_http::{Bytes, HttpClient, HttpError};
@@ -124,6 +124,18 @@ impl Store for Traced<dyn Store> {
         self.0.change(scope, decide).instrument(span!("store.change")).await
     }
 
+    async fn apply_if_current(
+        &self,
+        seen: &Calendars,
+        change: &Change,
+    ) -> Result<bool, StoreError> {
+        self.0.apply_if_current(seen, change).instrument(span!("store.apply_if_current")).await
+    }
+
+    fn directory(&self) -> Option<DirectoryId> {
+        self.0.directory()
+    }
+
     async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError> {
         self.0.meetings(query).instrument(span!("store.meetings")).await
     }
@@ -141,6 +153,10 @@ impl Directory for Traced<dyn DirectoryAdmin> {
 
     async fn related(&self, client: &UserId, therapist: &UserId) -> Result<bool, StoreError> {
         self.0.related(client, therapist).instrument(span!("directory.related")).await
+    }
+
+    fn id(&self) -> Option<DirectoryId> {
+        Directory::id(self.0.as_ref())
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use booking_core::{Audited, AvailabilitySlot, Change, Event, Meeting, Record, Text, Write};
+use booking_core::{
+    Audited, AvailabilitySlot, Calendars, Change, Event, Meeting, Record, Text, Write,
+};
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -45,17 +47,38 @@ pub(super) async fn add_calendars(
     Ok(())
 }
 
-/// Almost always in one statement.
+/// Under the locks of the transaction; almost always in one statement.
 pub(super) async fn apply(connection: &mut PgConnection, change: &Change) -> Result<(), Failure> {
     let mut batches = batches(&change.writes)?;
     let mut last = batches.pop().unwrap_or_default();
     for batch in &batches {
-        write(connection, batch, None).await?;
+        write(connection, batch, None, &Known::default()).await?;
     }
     for event in &change.events {
         last.events.push(event)?;
     }
-    write(connection, &last, change.record.as_ref()).await
+    write(connection, &last, change.record.as_ref(), &Known::default()).await?;
+    Ok(())
+}
+
+/// In one statement that is a transaction of its own: if the calendars still have the revisions that
+/// were `seen`, which [vouch](Calendars::vouch_for) for the change. Tells whether they had.
+pub(super) async fn apply_if_current(
+    connection: &mut PgConnection,
+    seen: &Calendars,
+    change: &Change,
+) -> Result<bool, Failure> {
+    let mut batches = batches(&change.writes)?;
+    let (Some(mut batch), true) = (batches.pop(), batches.is_empty()) else { return Ok(false) };
+    for event in &change.events {
+        batch.events.push(event)?;
+    }
+    let mut known = Known::default();
+    for (person, revision) in &seen.revisions {
+        known.people.push(person.as_str().to_owned());
+        known.revisions.push(i64::try_from(*revision).map_err(Failure::corrupt)?);
+    }
+    write(connection, &batch, change.record.as_ref(), &known).await
 }
 
 /// Writes in their order, cut where a row comes a second time.
@@ -87,15 +110,18 @@ fn batches(writes: &[Audited]) -> Result<Vec<Batch>, Failure> {
     Ok(batches)
 }
 
+/// Tells whether the calendars had the known revisions, and all was written therefore.
 async fn write(
     connection: &mut PgConnection,
     batch: &Batch,
     record: Option<&Record>,
-) -> Result<(), Failure> {
+    known: &Known,
+) -> Result<bool, Failure> {
     let Batch { meetings, slots, deleted_slots, audited, events } = batch;
     let [person_1, person_2, person_3] = &audited.people;
     let answer = record.map(|record| rows::json(&record.answer)).transpose()?;
-    let apply = sqlx::query_file_scalar!(
+    let expires_at = record.map(Record::expires_at);
+    let apply = sqlx::query_file!(
         "queries/apply.sql",
         &meetings.is_new,
         &meetings.id,
@@ -132,7 +158,7 @@ async fn write(
         record.map(|record| &record.fingerprint.0[..]),
         answer,
         record.map(|record| record.created_at),
-        record.map(Record::expires_at),
+        expires_at,
         &audited.at,
         &audited.id,
         &audited.author_id,
@@ -144,14 +170,22 @@ async fn write(
         person_2 as &[Option<String>],
         person_3 as &[Option<String>],
         &audited.fields,
+        &known.people,
+        &known.revisions,
     );
-    // An update was decided by looking at the row, under the lock: it is there.
-    let updates = batch.updates();
-    if apply.fetch_one(connection).await? == updates {
-        Ok(())
-    } else {
-        Err(Failure::corrupt("the row to update is not there"))
+    let applied = apply.fetch_one(connection).await?;
+    // An update was decided by looking at the row: it is there.
+    if applied.is_current && applied.updated != batch.updates() {
+        return Err(Failure::corrupt("the row to update is not there"));
     }
+    Ok(applied.is_current)
+}
+
+/// Which calendars must be as they were; nobody's, where they are locked.
+#[derive(Default)]
+struct Known {
+    people: Vec<String>,
+    revisions: Vec<i64>,
 }
 
 /// Whether a row is to be inserted; else it is to be updated.

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use booking_core::{
-    AuditEntry, By, Directory, DirectoryAdmin, IdSource, NewsOutcome, StoreError, User, UserId,
-    UserNews,
+    AuditEntry, By, Directory, DirectoryAdmin, DirectoryId, IdSource, NewsOutcome, StoreError,
+    User, UserId, UserNews,
 };
 use chrono_tz::Tz;
 use sqlx::{Connection, PgConnection};
@@ -23,6 +23,10 @@ impl Directory for PostgresStore {
 
     async fn related(&self, client: &UserId, therapist: &UserId) -> Result<bool, StoreError> {
         self.readers.call(async |connection| related(connection, client, therapist).await).await
+    }
+
+    fn id(&self) -> Option<DirectoryId> {
+        Some(self.directory)
     }
 }
 

@@ -1,8 +1,10 @@
 //! Everything in a Postgres database.
 //!
-//! A change is one transaction under READ COMMITTED: it locks the rows of the people's calendars,
-//! in order, before anything else; what it reads after that is at least as new as its locks. The
-//! steps are a handful of round trips, however much is read or written.
+//! A change is read, decided, and written by one statement that looks whether the calendars are
+//! still what they were: two round trips, no locks while anybody decides. Where they are not, it is
+//! one transaction under READ COMMITTED, which locks the rows of the people's calendars, in order,
+//! before anything else; what it reads after that is at least as new as its locks. The steps are a
+//! handful of round trips, however much is read or written.
 
 mod audit;
 mod change;
@@ -14,13 +16,15 @@ mod pool;
 mod read;
 mod signals;
 mod subscribers;
+mod turns;
 mod user_news;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use booking_core::{
-    Calendars, Change, ChangeError, Decide, Meeting, MeetingQuery, Scope, Store, StoreError,
+    Calendars, Change, ChangeError, Decide, DirectoryId, Meeting, MeetingQuery, Scope, Store,
+    StoreError,
 };
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnectOptions;
@@ -29,6 +33,7 @@ use uuid::Uuid;
 
 use self::codes::is_lost_race;
 use self::pool::{Lost, Plans, Pool};
+use self::turns::Turns;
 use crate::PoolState;
 use crate::error::Failure;
 
@@ -83,7 +88,9 @@ pub struct PostgresStore {
     readers: Pool,
     writers: Pool,
     relays: Pool,
+    turns: Turns,
     sender: Uuid,
+    directory: DirectoryId,
 }
 
 impl PostgresStore {
@@ -102,7 +109,15 @@ impl PostgresStore {
         let readers = Pool::new(&options, READERS, Plans::Once, &lost);
         let writers = Pool::new(&options, WRITERS, Plans::Once, &lost);
         let relays = Pool::new(&options, RELAYS, Plans::EachTime, &lost);
-        let store = Self { options, readers, writers, relays, sender: signals::new_sender() };
+        let store = Self {
+            options,
+            readers,
+            writers,
+            relays,
+            turns: Turns::default(),
+            sender: signals::new_sender(),
+            directory: DirectoryId::unique(),
+        };
         store.migrate().await?;
         Ok(store)
     }
@@ -163,6 +178,13 @@ async fn change_on(
     scope: &Scope,
     decide: Decide<'_>,
 ) -> Result<Change, ChangeError> {
+    let seen = read::calendars(connection, scope).await?;
+    let change = decide(&seen)?;
+    let is_done = change.is_empty()
+        || seen.vouch_for(&change) && change::apply_if_current(connection, &seen, &change).await?;
+    if is_done {
+        return Ok(change);
+    }
     let people = read::names(&scope.people);
     if let Some(change) = in_transaction(connection, &people, scope, decide).await? {
         return Ok(change);
@@ -204,6 +226,7 @@ impl Store for PostgresStore {
 
     async fn change(&self, scope: &Scope, decide: Decide<'_>) -> Result<Change, ChangeError> {
         let tries = async {
+            let _turn = self.turns.wait(&scope.people).await;
             let mut tries = 1;
             loop {
                 match self.try_change(scope, decide).await {
@@ -215,6 +238,26 @@ impl Store for PostgresStore {
             }
         };
         self.writers.bounded(tries).await
+    }
+
+    async fn apply_if_current(
+        &self,
+        seen: &Calendars,
+        change: &Change,
+    ) -> Result<bool, StoreError> {
+        // Whoever is before us is about to make it out of date.
+        let turn = seen.vouch_for(change).then(|| self.turns.take(&seen.scope.people)).flatten();
+        let Some(_turn) = turn else { return Ok(false) };
+        let apply =
+            async |one: &mut PgConnection| change::apply_if_current(one, seen, change).await;
+        match self.writers.call(apply).await {
+            Err(lost) if is_lost_race(&lost) => Ok(false),
+            outcome => outcome,
+        }
+    }
+
+    fn directory(&self) -> Option<DirectoryId> {
+        Some(self.directory)
     }
 
     async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError> {

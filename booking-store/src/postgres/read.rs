@@ -1,8 +1,10 @@
 //! What a scope names, and lists of meetings.
 
+use std::collections::BTreeMap;
+
 use booking_core::{
     Answer, AvailabilityId, Calendars, Meeting, MeetingId, MeetingQuery, MeetingStatus, Record,
-    Scope, SessionDuration, UserId,
+    Scope, SessionDuration, User, UserId,
 };
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -10,7 +12,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::error::Failure;
-use crate::rows::{self, BusyRow, MeetingRow, SlotRow};
+use crate::rows::{self, BusyRow, MeetingRow, SlotRow, UserRow};
 
 /// Everything that the scope names, as of one moment.
 pub(super) async fn calendars(
@@ -34,6 +36,9 @@ pub(super) async fn calendars(
         earlier.map(|earlier| earlier.client.as_str()),
         earlier.map(|earlier| earlier.therapist.as_str()),
         earlier.map(|earlier| bound(earlier.before)),
+        &names(&scope.users),
+        scope.related.as_ref().map(|(client, _)| client.as_str()),
+        scope.related.as_ref().map(|(_, therapist)| therapist.as_str()),
     );
     let found = found.fetch_one(connection).await?;
     let written = found.fingerprint.zip(found.answer).zip(found.created_ms);
@@ -47,6 +52,7 @@ pub(super) async fn calendars(
         }),
         None => None,
     };
+    let users: Vec<User> = rows::all(found.users.map_or_else(Vec::new, |Json(rows)| rows))?;
     Ok(Calendars {
         scope: scope.clone(),
         busy: rows::all(found.busy.map_or_else(Vec::new, |Json(rows)| rows))?,
@@ -55,7 +61,20 @@ pub(super) async fn calendars(
         availability: rows::one(found.slot.map(|Json(row)| row))?,
         has_earlier: found.has_earlier,
         record,
+        users: users.into_iter().map(|user| (user.id.clone(), user)).collect(),
+        are_related: found.are_related,
+        revisions: revisions(scope, &found.revisions)?,
     })
+}
+
+/// None, where somebody has no calendar yet. Both come by the bytes of the ids.
+fn revisions(scope: &Scope, found: &[i64]) -> Result<BTreeMap<UserId, u64>, Failure> {
+    if found.len() < scope.people.len() {
+        return Ok(BTreeMap::new());
+    }
+    let counted = scope.people.iter().cloned().zip(found);
+    let counted = counted.map(|(person, revision)| Ok((person, rows::count(*revision)?)));
+    counted.collect()
 }
 
 pub(super) async fn meetings(

@@ -4,11 +4,11 @@ use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use booking_core::{
-    AuditEntry, By, Directory, DirectoryAdmin, IdSource, NewsOutcome, StoreError, User, UserId,
-    UserNews,
+    AuditEntry, By, Directory, DirectoryAdmin, DirectoryId, IdSource, NewsOutcome, StoreError,
+    User, UserId, UserNews,
 };
 use chrono_tz::Tz;
-use sqlx::SqliteConnection;
+use sqlx::{SqliteConnection, SqliteExecutor};
 
 use super::{SqliteStore, audit};
 use crate::error::Failure;
@@ -36,16 +36,34 @@ pub(super) const UNRELATE: &str =
 #[async_trait]
 impl Directory for SqliteStore {
     async fn users(&self, ids: &BTreeSet<UserId>) -> Result<HashMap<UserId, User>, StoreError> {
-        let select = sqlx::query_as::<_, UserRow>(USERS).bind(rows::people(ids)?);
-        let rows = select.fetch_all(&self.readers).await.map_err(Failure::from)?;
-        let users: Vec<User> = rows::all(rows)?;
-        Ok(users.into_iter().map(|user| (user.id.clone(), user)).collect())
+        Ok(users(&self.readers, ids).await?)
     }
 
     async fn related(&self, client: &UserId, therapist: &UserId) -> Result<bool, StoreError> {
-        let select = sqlx::query_scalar(RELATED).bind(client.as_str()).bind(therapist.as_str());
-        Ok(select.fetch_one(&self.readers).await.map_err(Failure::from)?)
+        Ok(related(&self.readers, client, therapist).await?)
     }
+
+    fn id(&self) -> Option<DirectoryId> {
+        Some(self.directory)
+    }
+}
+
+pub(super) async fn users(
+    executor: impl SqliteExecutor<'_>,
+    ids: &BTreeSet<UserId>,
+) -> Result<HashMap<UserId, User>, Failure> {
+    let select = sqlx::query_as::<_, UserRow>(USERS).bind(rows::people(ids)?);
+    let users: Vec<User> = rows::all(select.fetch_all(executor).await?)?;
+    Ok(users.into_iter().map(|user| (user.id.clone(), user)).collect())
+}
+
+pub(super) async fn related(
+    executor: impl SqliteExecutor<'_>,
+    client: &UserId,
+    therapist: &UserId,
+) -> Result<bool, Failure> {
+    let select = sqlx::query_scalar(RELATED).bind(client.as_str()).bind(therapist.as_str());
+    Ok(select.fetch_one(executor).await?)
 }
 
 #[async_trait]

@@ -23,8 +23,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use booking_core::{
-    Calendars, Change, ChangeError, Decide, Meeting, MeetingQuery, Scope, Signals, Store,
-    StoreError,
+    Calendars, Change, ChangeError, Decide, DirectoryId, Meeting, MeetingQuery, Scope, Signals,
+    Store, StoreError,
 };
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
@@ -86,6 +86,7 @@ pub struct SqliteStore {
     /// to the file's lock they would poll for it, and some would wait for seconds.
     writer: SqlitePool,
     readers: SqlitePool,
+    directory: DirectoryId,
 }
 
 impl SqliteStore {
@@ -100,7 +101,7 @@ impl SqliteStore {
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let path = path_of(url)?;
         let writer = writer(&path).await?;
-        let store = Self { writer, readers: readers(&path) };
+        let store = Self { writer, readers: readers(&path), directory: DirectoryId::unique() };
         store.migrate().await?;
         Ok(store)
     }
@@ -176,6 +177,10 @@ impl Store for SqliteStore {
 
     async fn change(&self, scope: &Scope, decide: Decide<'_>) -> Result<Change, ChangeError> {
         self.try_change(scope, decide).await
+    }
+
+    fn directory(&self) -> Option<DirectoryId> {
+        Some(self.directory)
     }
 
     async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError> {

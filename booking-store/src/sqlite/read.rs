@@ -6,6 +6,7 @@ use booking_core::{
 };
 use sqlx::{Row, SqliteConnection, SqlitePool};
 
+use super::directory;
 use crate::error::Failure;
 use crate::rows::{self, BusyRow, MeetingRow, SlotRow};
 
@@ -77,6 +78,12 @@ pub(super) async fn calendars(
     }
     if let Some(earlier) = &scope.earlier {
         found.has_earlier = has_earlier(connection, earlier).await?;
+    }
+    if !scope.users.is_empty() {
+        found.users = directory::users(&mut *connection, &scope.users).await?;
+    }
+    if let Some((client, therapist)) = &scope.related {
+        found.are_related = directory::related(connection, client, therapist).await?;
     }
     Ok(found)
 }

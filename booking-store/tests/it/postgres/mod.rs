@@ -7,6 +7,7 @@ mod million;
 mod outages;
 mod plans;
 mod races;
+mod revisions;
 mod server;
 mod signals;
 mod teeth;
@@ -19,6 +20,14 @@ use booking_core::testing::{Harness, World};
 use booking_store::PostgresStore;
 
 use server::Database;
+
+/// Gives every calendar another revision at every look: whatever was read is out of date.
+const NEVER_CURRENT: &str = "
+    DROP TRIGGER meeting_is_counted ON meeting;
+    DROP TRIGGER availability_is_counted ON availability;
+    ALTER TABLE calendar RENAME TO calendar_row;
+    CREATE VIEW calendar AS
+        SELECT person_id, (random() * 1e15)::bigint AS revision FROM calendar_row";
 
 async fn open(database: &Database) -> PostgresStore {
     PostgresStore::open(&database.url).await.unwrap()

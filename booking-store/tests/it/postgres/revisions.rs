@@ -1,0 +1,64 @@
+//! Changes without locks: that they are the rule, and what keeps them right.
+
+use booking_core::testing::World;
+use booking_core::testing::fixtures::{
+    audited, client, hour, meeting, other_client, other_therapist, therapist,
+};
+use booking_core::{Calendars, Change, MeetingId, Scope, Write};
+
+use super::server::{Database, sql};
+use super::{open, world};
+
+fn two() -> Scope {
+    Scope { people: [client(), therapist()].into(), ..Scope::default() }
+}
+
+async fn applied(world: &World, seen: &Calendars, n: i64) -> Option<MeetingId> {
+    let booked = meeting(&client(), &therapist(), hour(n));
+    let id = booked.id;
+    let writes = vec![audited(Write::InsertMeeting(booked))];
+    let change = Change { writes, ..Change::default() };
+    world.apply_if_current(seen, &change).await.then_some(id)
+}
+
+/// Where a test for what was not applied would pass if nothing ever were.
+#[tokio::test]
+async fn who_is_alone_needs_no_locks() {
+    let database = Database::new();
+    let world = world(open(&database).await).await;
+    assert_eq!(applied(&world, &world.read(&two()).await, 0).await, None, "no calendars yet");
+    world.open(&therapist()).await;
+    for n in 1..5 {
+        let booked = applied(&world, &world.read(&two()).await, n).await;
+        let booked = booked.expect("nobody is in the way");
+        assert!(world.meeting(booked).await.is_some());
+        // Nor is who books somebody else.
+        let seen = world.read(&two()).await;
+        world.insert(&[meeting(&other_client(), &other_therapist(), hour(n))]).await;
+        assert!(applied(&world, &seen, n + 10).await.is_some());
+        assert_eq!(applied(&world, &seen, n + 20).await, None, "once");
+    }
+}
+
+/// Whoever writes, and however: an administrator, or a program of an earlier version.
+#[tokio::test]
+async fn the_tables_count_for_everybody() {
+    let database = Database::new();
+    let world = world(open(&database).await).await;
+    world.open(&therapist()).await;
+    world.insert(&[meeting(&client(), &therapist(), hour(0))]).await;
+    let others = [
+        "UPDATE meeting SET status = 'CANCELLED'",
+        "UPDATE meeting SET session_notes = 'long'",
+        "UPDATE meeting SET client_id = 'client_124'",
+        "UPDATE meeting SET client_id = 'client_123'",
+        "UPDATE availability SET is_available = FALSE WHERE weekday = 1",
+        "DELETE FROM availability WHERE weekday = 2",
+        "DELETE FROM meeting",
+    ];
+    for (n, statement) in (1..).zip(others) {
+        let seen = world.read(&two()).await;
+        sql(&database.url, statement);
+        assert_eq!(applied(&world, &seen, n).await, None, "{statement}");
+    }
+}
