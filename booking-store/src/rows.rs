@@ -11,7 +11,6 @@ use booking_core::{
 };
 use chrono::{DateTime, Utc, Weekday};
 use chrono_tz::Tz;
-#[cfg(feature = "sqlite")]
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
@@ -39,7 +38,7 @@ pub(crate) struct MeetingRow {
 }
 
 /// An availability slot.
-#[derive(Debug, FromRow, Deserialize)]
+#[derive(Debug, FromRow)]
 pub(crate) struct SlotRow {
     pub(crate) id: Uuid,
     pub(crate) therapist_id: String,
@@ -53,7 +52,7 @@ pub(crate) struct SlotRow {
 }
 
 /// A live meeting, as far as conflicts are concerned.
-#[derive(Debug, FromRow, Deserialize)]
+#[derive(Debug, FromRow)]
 pub(crate) struct BusyRow {
     pub(crate) id: Uuid,
     pub(crate) client_id: String,
@@ -232,7 +231,6 @@ pub(crate) fn json<T: Serialize>(value: &T) -> Result<String, Failure> {
     serde_json::to_string(value).map_err(Failure::corrupt)
 }
 
-#[cfg(feature = "sqlite")]
 pub(crate) fn from_json<T: DeserializeOwned>(
     what: &'static str,
     json: &str,

@@ -86,7 +86,7 @@ async fn a_request_is_a_part_of_its_callers_trace_and_names_nobody() {
         &PARENT.to_be_bytes(),
         b"POST /api/booking/meetings",
         b"GET /api/booking/meetings/{id}",
-        b"store.change",
+        b"store.apply_if_current",
         b"directory.users",
         b"http.response.status_code",
         b"booking-api",

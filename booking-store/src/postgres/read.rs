@@ -1,14 +1,11 @@
 //! What a scope names, and lists of meetings.
 
-use std::collections::BTreeMap;
-
 use booking_core::{
-    Answer, AvailabilityId, Calendars, Meeting, MeetingId, MeetingQuery, MeetingStatus, Record,
-    Scope, SessionDuration, User, UserId,
+    AvailabilityId, AvailabilitySlot, Busy, Calendars, Meeting, MeetingId, MeetingQuery,
+    MeetingStatus, Record, Scope, SessionDuration, User, UserId,
 };
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
-use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::error::Failure;
@@ -22,7 +19,9 @@ pub(super) async fn calendars(
     let within = scope.busy_within;
     let record = scope.record.as_ref();
     let earlier = scope.earlier.as_ref();
-    let found = sqlx::query_file!(
+    let related = scope.related.as_ref();
+    let found = sqlx::query_file_as!(
+        Row,
         "queries/calendars.sql",
         record.map(|(user, _)| user.as_str()),
         record.map(|(_, key)| key.as_str()),
@@ -37,44 +36,100 @@ pub(super) async fn calendars(
         earlier.map(|earlier| earlier.therapist.as_str()),
         earlier.map(|earlier| bound(earlier.before)),
         &names(&scope.users),
-        scope.related.as_ref().map(|(client, _)| client.as_str()),
-        scope.related.as_ref().map(|(_, therapist)| therapist.as_str()),
+        related.map(|(client, _)| client.as_str()),
+        related.map(|(_, therapist)| therapist.as_str()),
     );
-    let found = found.fetch_one(connection).await?;
-    let written = found.fingerprint.zip(found.answer).zip(found.created_ms);
-    let record = match record.zip(written) {
-        Some(((user, key), ((fingerprint, Json(answer)), created_ms))) => Some(Record {
-            user: user.clone(),
-            key: key.clone(),
-            fingerprint: rows::fingerprint(&fingerprint)?,
-            answer,
-            created_at: rows::instant(created_ms)?,
-        }),
-        None => None,
-    };
-    let users: Vec<User> = rows::all(found.users.map_or_else(Vec::new, |Json(rows)| rows))?;
-    Ok(Calendars {
-        scope: scope.clone(),
-        busy: rows::all(found.busy.map_or_else(Vec::new, |Json(rows)| rows))?,
-        hours: rows::all(found.hours.map_or_else(Vec::new, |Json(rows)| rows))?,
-        meeting: rows::one(found.meeting.map(|Json(row)| row))?,
-        availability: rows::one(found.slot.map(|Json(row)| row))?,
-        has_earlier: found.has_earlier,
-        record,
-        users: users.into_iter().map(|user| (user.id.clone(), user)).collect(),
-        are_related: found.are_related,
-        revisions: revisions(scope, &found.revisions)?,
-    })
+    let mut calendars = Calendars { scope: scope.clone(), ..Calendars::default() };
+    for row in found.fetch_all(connection).await? {
+        row.add_to(&mut calendars)?;
+    }
+    calendars.hours.sort_by_key(|slot| (rows::weekday_of(slot), slot.window, slot.id));
+    Ok(calendars)
 }
 
-/// None, where somebody has no calendar yet. Both come by the bytes of the ids.
-fn revisions(scope: &Scope, found: &[i64]) -> Result<BTreeMap<UserId, u64>, Failure> {
-    if found.len() < scope.people.len() {
-        return Ok(BTreeMap::new());
+/// One of the things that `calendars.sql` finds; what the columns mean is said there.
+struct Row {
+    kind: i8,
+    id: Option<Uuid>,
+    one: Option<String>,
+    other: Option<String>,
+    number: Option<i64>,
+    begin: Option<i64>,
+    end: Option<i64>,
+    flag: Option<bool>,
+    at: Option<DateTime<Utc>>,
+    later: Option<DateTime<Utc>>,
+    bytes: Option<Vec<u8>>,
+    json: Option<String>,
+}
+
+impl Row {
+    fn add_to(self, calendars: &mut Calendars) -> Result<(), Failure> {
+        match self.kind.cast_unsigned() {
+            b'h' => calendars.hours.push(self.slot()?),
+            b's' => calendars.availability = Some(self.slot()?),
+            b'b' => calendars.busy.push(self.busy()?),
+            b'v' => {
+                let (person, revision) = (rows::user(&there(self.one)?)?, there(self.number)?);
+                calendars.revisions.insert(person, rows::count(revision)?);
+            }
+            b'm' => {
+                calendars.meeting =
+                    Some(rows::from_json::<MeetingRow>("meeting", &there(self.json)?)?.try_into()?)
+            }
+            b'u' => {
+                let user = rows::from_json::<UserRow>("user", &there(self.json)?)?;
+                let user = User::try_from(user)?;
+                calendars.users.insert(user.id.clone(), user);
+            }
+            b'r' => calendars.are_related = true,
+            b'e' => calendars.has_earlier = true,
+            b'k' => calendars.record = Some(self.record(&calendars.scope)?),
+            kind => return Err(Failure::corrupt(format!("rows of no kind {kind}"))),
+        }
+        Ok(())
     }
-    let counted = scope.people.iter().cloned().zip(found);
-    let counted = counted.map(|(person, revision)| Ok((person, rows::count(*revision)?)));
-    counted.collect()
+
+    fn slot(self) -> Result<AvailabilitySlot, Failure> {
+        let row = SlotRow {
+            id: there(self.id)?,
+            therapist_id: there(self.one)?,
+            weekday: there(self.number)?,
+            start_minute: there(self.begin)?,
+            end_minute: there(self.end)?,
+            is_available: there(self.flag)?,
+            notes: self.other,
+            created_ms: there(self.at)?.timestamp_millis(),
+            updated_ms: there(self.later)?.timestamp_millis(),
+        };
+        Ok(row.try_into()?)
+    }
+
+    fn busy(self) -> Result<Busy, Failure> {
+        let row = BusyRow {
+            id: there(self.id)?,
+            client_id: there(self.one)?,
+            therapist_id: there(self.other)?,
+            start_ms: there(self.at)?.timestamp_millis(),
+            duration_minutes: there(self.number)?,
+        };
+        Ok(row.try_into()?)
+    }
+
+    fn record(self, scope: &Scope) -> Result<Record, Failure> {
+        let (user, key) = there(scope.record.clone())?;
+        Ok(Record {
+            user,
+            key,
+            fingerprint: rows::fingerprint(&there(self.bytes)?)?,
+            answer: rows::from_json("answer", &there(self.json)?)?,
+            created_at: there(self.at)?,
+        })
+    }
+}
+
+fn there<T>(value: Option<T>) -> Result<T, Failure> {
+    value.ok_or_else(|| Failure::corrupt("a row without one of its values"))
 }
 
 pub(super) async fn meetings(

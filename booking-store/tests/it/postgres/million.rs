@@ -27,27 +27,31 @@ const MAX_ROWS: u64 = 200;
 /// triggers and constraints.
 const MAX_BLOCKS_OF_CALL: i64 = 250;
 
+const CALENDARS: &str = "How often the calendars";
+
 /// Hot statements by a phrase that is in no other, and what they are asked.
 const HOT: [(&str, &str); 17] = [
-    ("ORDER BY person_id FOR UPDATE", "ARRAY['client_123', 'therapist_456']"),
+    ("SELECT person_id FROM calendar", "ARRAY['client_123', 'therapist_456']"),
     (
-        "has_earlier",
+        CALENDARS,
         "'client_123', 'key-90123', '01890000-0000-7000-8000-0000000e7ef0', NULL, 'therapist_456',
          ARRAY['client_123', 'therapist_456'], '2024-01-15T10:30Z', '2024-01-15T11:30Z',
-         '2024-01-15T08:30Z', 'client_123', 'therapist_456', '2024-01-15T10:30Z'",
+         '2024-01-15T08:30Z', 'client_123', 'therapist_456', '2024-01-15T10:30Z',
+         ARRAY['client_123', 'therapist_456'], 'client_123', 'therapist_456'",
     ),
     // The two have met, but only after that.
     (
-        "has_earlier",
+        CALENDARS,
         "NULL, NULL, NULL, NULL, 'therapist_123', ARRAY['client_123', 'therapist_123'],
-         '2023-01-01', '2023-01-02', '2022-12-31', 'client_123', 'therapist_123', '2023-01-01'",
+         '2023-01-01', '2023-01-02', '2022-12-31', 'client_123', 'therapist_123', '2023-01-01',
+         '{}', NULL, NULL",
     ),
     // A thousand meetings were cancelled at this very time.
     (
-        "has_earlier",
+        CALENDARS,
         "NULL, NULL, NULL, NULL, 'therapist_457', ARRAY['client_124', 'therapist_457'],
          '2024-01-15T10:30Z', '2024-01-15T11:30Z', '2024-01-15T08:30Z', 'client_124',
-         'therapist_457', '2024-01-15T10:30Z'",
+         'therapist_457', '2024-01-15T10:30Z', '{}', NULL, NULL",
     ),
     ("updated_meetings", BOOKS),
     (
@@ -106,7 +110,8 @@ const BOOKS: &str = "
     ARRAY['client_123', 'client_124'], ARRAY['client', 'client'],
     ARRAY['meeting.created', 'meeting.updated'], ARRAY['meeting', 'meeting'],
     ARRAY['meeting_1', 'meeting_2'], ARRAY['client_123', 'client_124'],
-    ARRAY['therapist_456', 'therapist_457'], ARRAY[NULL, 'therapist_458'], ARRAY['{}', '{}']";
+    ARRAY['therapist_456', 'therapist_457'], ARRAY[NULL, 'therapist_458'], ARRAY['{}', '{}'],
+    '{}', '{}'";
 
 #[tokio::test]
 async fn a_million_meetings_are_as_quick_as_a_few() {
