@@ -114,7 +114,7 @@ cases! {
                 }
             }));
             let won = outcomes.await.into_iter().filter(|won| *won).count();
-            assert_eq!(won, 1, "those who lock decide last, if nobody else does");
+            assert_eq!(won, 1, "of those who lock one wins, if nobody else does");
         }
         world.assert_no_overlap().await;
     }

@@ -8,6 +8,8 @@
 //! | events outside the transaction | writes the change, and then the events |
 //! | row by row | writes the rows of a change one after the other |
 //! | a lock that stays | is still locked after a decision declined |
+//! | applied unseen | applies what was decided without locks, whatever has changed since |
+//! | half counted | looks whether the therapist's calendar has changed, and not at the client's |
 //!
 //! The first four are also done to Postgres, in `teeth.rs` of booking-store.
 
@@ -17,7 +19,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use booking_core::testing::{Harness, World, atomicity, availability, dropped, published, races};
+use booking_core::testing::{
+    Harness, World, atomicity, availability, current, dropped, published, races,
+};
 use booking_core::{
     Calendars, Change, ChangeError, Decide, Meeting, MeetingQuery, MemoryStore, Scope, Store,
     StoreError, UserId,
@@ -41,6 +45,10 @@ enum Fault {
     RowByRow,
     /// Keeps the lock when a decision declines.
     KeepsLockWhenDeclined,
+    /// Applies what was decided without locks, without another look.
+    AppliedUnseen,
+    /// Looks at the therapist's revision alone.
+    HalfCounted,
 }
 
 struct Faulty {
@@ -75,6 +83,27 @@ impl Faulty {
 
 #[async_trait]
 impl Store for Faulty {
+    async fn apply_if_current(
+        &self,
+        seen: &Calendars,
+        change: &Change,
+    ) -> Result<bool, StoreError> {
+        let now = self.inner.read(&seen.scope).await?.revisions;
+        let is_same = |person: &UserId| now.get(person) == seen.revisions.get(person);
+        let is_current = match self.fault {
+            Fault::AppliedUnseen => true,
+            Fault::HalfCounted => {
+                seen.scope.hours_of.as_ref().is_some_and(is_same) && seen.vouch_for(change)
+            }
+            _ => false,
+        };
+        if is_current {
+            others_go_first().await;
+            self.apply(change.clone()).await.map_err(|_| StoreError::Corrupt("declined".into()))?;
+        }
+        Ok(is_current)
+    }
+
     async fn change(&self, scope: &Scope, decide: Decide<'_>) -> Result<Change, ChangeError> {
         match self.fault {
             Fault::CheckThenInsert => {
@@ -122,6 +151,7 @@ impl Store for Faulty {
                 self.apply(Change { writes: vec![], ..change.clone() }).await?;
                 Ok(change)
             }
+            Fault::AppliedUnseen | Fault::HalfCounted => self.inner.change(scope, decide).await,
             Fault::KeepsLockWhenDeclined => {
                 let locked = self.lock.lock().await;
                 let changed = self.inner.change(scope, decide).await;
@@ -200,6 +230,13 @@ fails! {
     events_outside_transaction: EventsOutsideTransaction fails
         published::events_exist_exactly_for_changes,
         atomicity::what_is_returned_was_applied;
+    applied_unseen: AppliedUnseen fails
+        current::what_is_out_of_date_is_not_applied,
+        current::a_version_is_replaced_once,
+        current::one_hour_has_one_winner,
+        current::it_answers_for_what_was_named_alone;
+    half_counted: HalfCounted fails
+        current::what_is_out_of_date_is_not_applied;
     row_by_row: RowByRow fails
         dropped::a_dropped_change_is_all_or_nothing;
 }
