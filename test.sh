@@ -195,7 +195,7 @@ tests() {
 count_instructions() {
     local workload=$1 times folder=$2
     for times in 10 20; do
-        GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX_Usable,-AVX2_Usable,-ERMS,-AVX,-AVX2 \
+        GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2,-AVX_Fast_Unaligned_Load,-ERMS \
             valgrind -q --tool=cachegrind --cache-sim=no \
             --cachegrind-out-file="$folder/$times" "$INSTRUCTIONS_PROGRAM" "$workload" "$times" \
             2>"$folder/log" || { cat "$folder/log"; exit 1; }
