@@ -34,7 +34,7 @@ proptest! {
         for day in calendar.days(first, last) {
             prop_assert_eq!(day.date(), next);
             prop_assert_eq!(day.slots(now), calendar.slots(next, now), "{}", next);
-            next = next + TimeDelta::days(1);
+            next += TimeDelta::days(1);
         }
         prop_assert_eq!(next, last + TimeDelta::days(1));
     }
