@@ -10,7 +10,7 @@ readonly NODE_VERSION=24.19.0
 readonly TOOLS="$PWD/target/tools"
 readonly SERVER="$PWD/target/debug/booking-api"
 
-parts=(format lint queries tests docs schema clients web fuzz deny)
+parts=(format lint queries tests instructions docs schema clients web fuzz deny)
 
 help() {
     cat <<'TEXT'
@@ -20,6 +20,8 @@ help() {
 ./test.sh queries  booking-store/.sqlx is what Postgres says of the statements
 ./test.sh tests    all tests and documentation examples; on the Postgres server of DATABASE_URL,
                    or on one that is made for them
+./test.sh instructions  slots take no more instructions than benches/instructions.txt says;
+                   INSTRUCTIONS=renew writes that file anew
 ./test.sh docs     the documentation builds without warnings
 ./test.sh schema   the served OpenAPI document against the server, by schemathesis
 ./test.sh clients  the OpenAPI document as linters see it; clients generated from it in TypeScript,
@@ -185,6 +187,42 @@ tests() {
     # They wait more than they compute.
     RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc)))} \
         cargo test --workspace --all-features --locked
+}
+
+# What a workload takes once, of the machine code that is there: twenty times less ten, so that what
+# comes before it does not count. With the string functions that every x86-64 has: glibc would else
+# choose by the processor.
+count_instructions() {
+    local workload=$1 times folder=$2
+    for times in 10 20; do
+        GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2,-AVX_Fast_Unaligned_Load,-ERMS \
+            valgrind -q --tool=cachegrind --cache-sim=no \
+            --cachegrind-out-file="$folder/$times" "$INSTRUCTIONS_PROGRAM" "$workload" "$times" \
+            2>"$folder/log" || { cat "$folder/log"; exit 1; }
+    done
+    awk -v name="$workload" '/^summary:/ { sum = $2 - sum } END { print name, int(sum / 10) }' \
+        "$folder/10" "$folder/20"
+}
+
+# They depend on the compiler and the kind of processor, hardly on anything else: on a busy machine they
+# are the same, where times are not.
+instructions() {
+    command -v valgrind >/dev/null || install valgrind
+    cargo build -p booking-benches --bin instructions --profile instructions --locked --quiet
+    readonly INSTRUCTIONS_PROGRAM=target/instructions/instructions
+    local compiler folder workload
+    compiler="# $(rustc --version | cut -d' ' -f1,2), $(uname -m)"
+    folder=$(mktemp -d)
+    for workload in $("$INSTRUCTIONS_PROGRAM"); do
+        count_instructions "$workload" "$folder"
+    done >"$folder/counted"
+    if [ "${INSTRUCTIONS:-}" = renew ]; then
+        { echo "$compiler"; cat "$folder/counted"; } >benches/instructions.txt
+    fi
+    [ "$(head -1 benches/instructions.txt)" = "$compiler" ] ||
+        echo "counted with ${compiler#\# }; benches/instructions.txt is of another: $(head -1 benches/instructions.txt)"
+    awk -f benches/compare.awk benches/instructions.txt "$folder/counted"
+    rm -r "$folder"
 }
 
 docs() {

@@ -6,14 +6,14 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, TimeDelta, Utc, Weekday};
+use chrono::{DateTime, Utc, Weekday};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AvailabilityId, UserId};
-use crate::span::{Span, SpanSet};
+use crate::span::{Span, SpanSet, join};
 use crate::text::Notes;
-use crate::zone::{DAY_SECONDS, Stretch, stretches};
+use crate::zone::{Clocks, DAY, Seconds, Stretch, stretches};
 
 /// The days of the week as the contract numbers them: Sunday is 0.
 pub const WEEKDAYS: [Weekday; 7] = [
@@ -191,9 +191,18 @@ pub struct AvailabilitySlot {
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WeeklyHours {
-    /// By days from Sunday; each day's windows sorted by start.
-    days: [Vec<Window>; 7],
+    /// In seconds from Sunday's midnight: sorted, and no two overlap or touch.
+    week: Vec<Seconds>,
 }
+
+const WEEK: i64 = 7 * DAY;
+
+/// 1970-01-01 was a Thursday.
+const FIRST_SUNDAY: i64 = 3 * DAY;
+
+/// Availability that covers less than the week has a gap in every week, and a gap can fall into a
+/// clock change's gap at most now and then: no run is anywhere near this long.
+const LONGEST_RUN: i64 = 64 * DAY;
 
 impl WeeklyHours {
     /// The instants of `within` at which wall clocks in `zone` show a time inside a window.
@@ -201,53 +210,88 @@ impl WeeklyHours {
     /// The work is in proportion to the length of `within`.
     #[must_use]
     pub fn spans(&self, zone: Tz, within: Span) -> SpanSet {
-        stretches(zone, within).into_iter().flat_map(|part| self.spans_of_stretch(part)).collect()
+        let seconds = Seconds::around(within);
+        stretches(zone, seconds)
+            .flat_map(|stretch| self.open_in(stretch, seconds.start))
+            .filter_map(|open| open.to_span()?.intersection(within))
+            .collect()
     }
 
     /// Whether there is no minute of the week without a window.
     #[must_use]
     pub fn cover_the_week(&self) -> bool {
-        self.days.iter().all(|windows| {
-            let reach = windows.iter().fold(0, |reach, window| {
-                if window.start.0 <= reach { reach.max(window.end.0) } else { reach }
-            });
-            reach == WallTime::MINUTES_A_DAY
-        })
+        self.week == [Seconds { start: 0, end: WEEK }]
     }
 
-    fn spans_of_stretch(&self, part: Stretch) -> impl Iterator<Item = Span> + '_ {
-        let local_day = |utc_seconds: i64| (utc_seconds + part.offset).div_euclid(DAY_SECONDS);
-        let first = local_day(part.span.start().timestamp());
-        let last = local_day(part.span.end().timestamp());
-        (first..=last).flat_map(move |day| {
-            self.on_day(day).iter().filter_map(move |window| {
-                let utc_midnight = day * DAY_SECONDS - part.offset;
-                let at = |time: WallTime| utc_midnight + i64::from(time.0) * 60;
-                let start = DateTime::from_timestamp(at(window.start), 0)?;
-                let length = TimeDelta::minutes(i64::from(window.end.0 - window.start.0));
-                Span::new(start, start.checked_add_signed(length)?)?.intersection(part.span)
-            })
-        })
+    /// Shows the runs of availability that share a second with `part`, earliest first, as far as the
+    /// clocks show: windows that touch are one.
+    pub(crate) fn each_run(&self, clocks: &Clocks, part: Seconds, mut show: impl FnMut(Seconds)) {
+        let mut run: Option<Seconds> = None;
+        for stretch in clocks.stretches() {
+            if stretch.seconds.end <= part.start {
+                continue;
+            }
+            for open in self.open_in(stretch, part.start) {
+                match &mut run {
+                    Some(run) if run.end == open.start => run.end = open.end,
+                    _ => {
+                        run.into_iter().for_each(&mut show);
+                        if part.end <= open.start {
+                            return;
+                        }
+                        run = Some(open);
+                    }
+                }
+            }
+        }
+        run.into_iter().for_each(show);
     }
 
-    /// The windows of a date, as days since 1970-01-01, which was a Thursday.
-    fn on_day(&self, day: i64) -> &[Window] {
-        let from_sunday = (day + 4).rem_euclid(7);
-        usize::try_from(from_sunday).map_or(&[], |index| &self.days[index])
+    /// When the availability that holds at `second` began, however long ago; `second` itself when
+    /// there was none just before it, or never was any other.
+    pub(crate) fn began(&self, clocks: &Clocks, second: i64) -> i64 {
+        let mut clocks = *clocks;
+        let mut start = second;
+        while second - start < LONGEST_RUN {
+            let before = start - 1;
+            if before < clocks.start() {
+                clocks = clocks.elsewhere(before);
+            }
+            let open = self.open_in(clocks.at(before), before).next();
+            let Some(open) = open.filter(|open| open.contains(before)) else { return start };
+            start = open.start;
+        }
+        second
+    }
+
+    /// The windows that end after `from` within a stretch, cut to it.
+    fn open_in(&self, stretch: Stretch, from: i64) -> impl Iterator<Item = Seconds> {
+        let to_utc = FIRST_SUNDAY - stretch.offset;
+        let from = from.max(stretch.seconds.start) - to_utc;
+        let mut sunday = from.div_euclid(WEEK) * WEEK;
+        let mut next = self.week.partition_point(|window| window.end <= from - sunday);
+        std::iter::from_fn(move || {
+            if next == self.week.len() {
+                (next, sunday) = (0, sunday + WEEK);
+            }
+            let window = self.week.get(next)?.later_by(sunday + to_utc);
+            next += 1;
+            window.intersection(stretch.seconds)
+        })
     }
 }
 
 /// In any order; windows may overlap.
 impl FromIterator<(Weekday, Window)> for WeeklyHours {
     fn from_iter<I: IntoIterator<Item = (Weekday, Window)>>(windows: I) -> Self {
-        let mut hours = Self::default();
-        for (weekday, window) in windows {
-            hours.days[weekday.num_days_from_sunday() as usize].push(window);
-        }
-        for day in &mut hours.days {
-            day.sort_unstable();
-        }
-        hours
+        let of_week = |(weekday, window): (Weekday, Window)| {
+            let midnight = i64::from(weekday.num_days_from_sunday()) * DAY;
+            let at = |time: WallTime| midnight + i64::from(time.0) * 60;
+            Seconds { start: at(window.start), end: at(window.end) }
+        };
+        let mut week: Vec<Seconds> = windows.into_iter().map(of_week).collect();
+        join(&mut week, |window| window.start, |window| &mut window.end);
+        Self { week }
     }
 }
 

@@ -6,9 +6,9 @@ use chrono_tz::Tz;
 use crate::availability::WeeklyHours;
 use crate::duration::SessionDuration;
 use crate::refusal::Refusal;
-use crate::slot::{self, DayPlan, Slot};
+use crate::slot::{self, Day, Slot};
 use crate::span::{Span, SpanSet};
-use crate::zone;
+use crate::zone::{DATE_ANYWHERE, DAY, DAYS};
 
 /// A therapist's weekly hours and zone, with the spans that are taken: by the therapist's own live
 /// meetings and, where a particular client asks, by that client's.
@@ -54,7 +54,41 @@ impl Calendar {
     /// earliest first. None on a date that the zone skipped, or far outside the years 0 to 9999.
     #[must_use]
     pub fn slots(&self, date: NaiveDate, now: DateTime<Utc>) -> Vec<Slot> {
-        DayPlan::new(self, date).map(|plan| plan.slots(now)).unwrap_or_default()
+        let day = Day::new(self, date.to_epoch_days().into());
+        day.map(|day| day.slots(now)).unwrap_or_default()
+    }
+
+    /// The civil dates of the therapist's zone from one to another, that one included. What
+    /// [`slots`](Self::slots) works out for each date by itself is worked out once for all of them.
+    ///
+    /// ```
+    /// # use booking_core::{Calendar, SpanSet, Window};
+    /// # use chrono::{DateTime, NaiveDate, Weekday};
+    /// # let morning = Window::new("09:00".parse()?, "10:30".parse()?).unwrap();
+    /// # let calendar = Calendar {
+    /// #     zone: chrono_tz::Europe::London,
+    /// #     hours: [(Weekday::Mon, morning)].into_iter().collect(),
+    /// #     taken: SpanSet::default(),
+    /// # };
+    /// # let now = DateTime::UNIX_EPOCH;
+    /// let (first, last): (NaiveDate, NaiveDate) = ("2024-01-01".parse()?, "2024-01-31".parse()?);
+    /// for day in calendar.days(first, last) {
+    ///     assert_eq!(day.slots(now), calendar.slots(day.date(), now));
+    /// }
+    /// assert_eq!(calendar.days(first, last).map(|day| day.slots(now).len()).sum::<usize>(), 5 * 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn days(&self, first: NaiveDate, last: NaiveDate) -> impl Iterator<Item = Day<'_>> {
+        let first = i64::from(first.to_epoch_days()).max(*DAYS.start());
+        let last = i64::from(last.to_epoch_days()).min(*DAYS.end());
+        let mut day: Option<Day<'_>> = None;
+        (first..=last).filter_map(move |number| {
+            match &mut day {
+                Some(day) => day.move_on(),
+                None => day = Day::new(self, number),
+            }
+            day
+        })
     }
 
     /// Whether a session of `duration` can be booked at `start`.
@@ -68,25 +102,22 @@ impl Calendar {
         duration: SessionDuration,
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
-        zone::local_date(self.zone, start)
-            .and_then(|date| DayPlan::new(self, date))
-            .ok_or(Refusal::OutsideAvailability)?
-            .room(start)
-            .admit(duration, now)
+        let day = Day::of(self, start).ok_or(Refusal::OutsideAvailability)?;
+        day.room(start).admit(duration, now.timestamp())
     }
 
     /// A span that encloses the [`reach`](Self::reach) of `date` in whatever zone: for who does not
     /// know the zone yet. `None` where dates have no slots.
     #[must_use]
     pub fn reach_in_any_zone(date: NaiveDate) -> Option<Span> {
-        let around = zone::around(date)?;
-        Span::new(around.start(), around.end() + SessionDuration::MAX.to_delta())
+        let day = i64::from(date.to_epoch_days());
+        DAYS.contains(&day).then(|| DATE_ANYWHERE.later_by(day * DAY).to_span())?
     }
 
     /// The span in which meetings can bear on the slots of `date`; `None` for a date that the zone
     /// skipped.
     #[must_use]
     pub fn reach(zone: Tz, date: NaiveDate) -> Option<Span> {
-        slot::reach(&zone::date_spans(zone, date))
+        slot::reach(zone, date)
     }
 }

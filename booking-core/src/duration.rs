@@ -49,6 +49,10 @@ impl SessionDuration {
         }
     }
 
+    pub(crate) const fn seconds(self) -> i64 {
+        self.minutes() as i64 * 60
+    }
+
     /// The length as a difference of instants.
     #[must_use]
     pub const fn to_delta(self) -> TimeDelta {

@@ -1,7 +1,11 @@
 //! Instants as they go over the wire, and the instants at which a session may start.
 
-use chrono::{DateTime, Datelike, SecondsFormat, SubsecRound, TimeDelta, Timelike, Utc};
+use chrono::{
+    DateTime, Datelike, NaiveDate, NaiveTime, SecondsFormat, SubsecRound, TimeDelta, Timelike, Utc,
+};
 use serde::{Serialize, Serializer, ser::Error as _};
+
+use crate::zone::DAY;
 
 /// RFC 3339 in UTC with exactly three decimals and `Z` (contract, "Address and shape").
 ///
@@ -55,13 +59,16 @@ pub struct StartTime(DateTime<Utc>);
 pub struct InvalidStart;
 
 impl StartTime {
+    /// The years that RFC 3339 writes.
+    const YEARS: std::ops::RangeInclusive<i32> = 0..=9999;
+
     /// Checks seconds, fractions and year.
     ///
     /// # Errors
     /// [`InvalidStart`] when one of them is off.
     pub fn new(instant: DateTime<Utc>) -> Result<Self, InvalidStart> {
         let whole_minute = instant.second() == 0 && instant.nanosecond() == 0;
-        let writable = (0..=9999).contains(&instant.year());
+        let writable = Self::YEARS.contains(&instant.year());
         if whole_minute && writable { Ok(Self(instant)) } else { Err(InvalidStart) }
     }
 
@@ -69,5 +76,53 @@ impl StartTime {
     #[must_use]
     pub const fn instant(self) -> DateTime<Utc> {
         self.0
+    }
+}
+
+/// A date of UTC and the second, from 1970-01-01T00:00Z, with which it begins: what is on that date
+/// is translated between the two without calendar arithmetic.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct UtcDate {
+    date: NaiveDate,
+    midnight: i64,
+}
+
+impl UtcDate {
+    /// The date that is so many days from 1970-01-01, if chrono counts that far.
+    pub(crate) fn new(day: i64) -> Option<Self> {
+        let date = NaiveDate::from_epoch_days(i32::try_from(day).ok()?)?;
+        Some(Self { date, midnight: day * DAY })
+    }
+
+    pub(crate) const fn date(self) -> NaiveDate {
+        self.date
+    }
+
+    /// The date after; the last there is stays.
+    pub(crate) fn next(self) -> Self {
+        let next = |date| Self { date, midnight: self.midnight + DAY };
+        self.date.succ_opt().map_or(self, next)
+    }
+
+    /// The second that an instant is in.
+    pub(crate) fn second(self, instant: DateTime<Utc>) -> i64 {
+        let instant = instant.naive_utc();
+        if instant.date() == self.date {
+            self.midnight + i64::from(instant.num_seconds_from_midnight())
+        } else {
+            instant.and_utc().timestamp()
+        }
+    }
+
+    /// The start at a second that is known to be a whole minute's; `None` in a year that cannot be
+    /// written.
+    pub(crate) fn start_at(self, second: i64) -> Option<StartTime> {
+        let since = second - self.midnight;
+        if !(0..DAY).contains(&since) {
+            return Self::new(second.div_euclid(DAY))?.start_at(second);
+        }
+        let time = NaiveTime::from_num_seconds_from_midnight_opt(u32::try_from(since).ok()?, 0)?;
+        let writable = StartTime::YEARS.contains(&self.date.year());
+        writable.then(|| StartTime(self.date.and_time(time).and_utc()))
     }
 }

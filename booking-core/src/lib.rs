@@ -167,7 +167,7 @@ pub use relay::{EventStore, Passed, Relay, Sinks};
 pub use request::{BookRequest, MeetingFilter, MeetingView, Page};
 pub use signal::{Listening, Signal, Signals};
 pub use sink::{EventSink, SinkError, Then, sink_fn};
-pub use slot::Slot;
+pub use slot::{Day, Slot};
 pub use span::{Span, SpanSet};
 pub use store::{
     Busy, Calendars, Change, ChangeError, Decide, Decline, Earlier, MeetingQuery, Place, Scope,

@@ -1,23 +1,21 @@
 //! Which starts can be booked: the one function behind listing and booking.
 //!
-//! Both ask a [`DayPlan`] for the [`Room`] at a start, and [`Room::admit`] is the only place that
-//! says yes or no. Listing walks the grid with it; booking asks it once.
+//! Both ask a [`Day`] for the [`Room`] at a start, and [`Room::admit`] is the only place that says
+//! yes or no. Listing walks the grid with it; booking asks it once. In here instants are whole
+//! seconds: a session begins and ends with one.
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
 
 use crate::calendar::Calendar;
 use crate::duration::SessionDuration;
-use crate::instant::StartTime;
+use crate::instant::{StartTime, UtcDate};
 use crate::refusal::Refusal;
-use crate::span::{Span, SpanSet};
-use crate::zone;
+use crate::span::Span;
+use crate::zone::{Clocks, DAYS, Seconds, instant};
 
 /// Distance between two starts in one run of availability (contract, "Slots").
-const GRID: TimeDelta = TimeDelta::minutes(30);
-
-/// Availability that covers less than the week has a gap in every week, and a gap can fall into a
-/// clock change's gap at most now and then: no run is anywhere near this long.
-const LONGEST_RUN: TimeDelta = TimeDelta::days(64);
+const GRID: i64 = 30 * 60;
 
 /// A start that can be booked, and for how long at most; every shorter session fits too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,85 +33,206 @@ impl Slot {
     }
 }
 
-/// A stretch of starts that share one grid.
+/// One civil date of a [`Calendar`] in the therapist's zone, with everything worked out that its
+/// starts have in common: see [`Calendar::days`].
 #[derive(Debug, Clone, Copy)]
-struct Run {
-    /// The starts that lie in it.
-    starts: Span,
-    /// Where its grid is counted from; not after its first start.
-    anchor: DateTime<Utc>,
+pub struct Day<'a> {
+    calendar: &'a Calendar,
+    clocks: Clocks,
+    /// From 1970-01-01.
+    number: i64,
+    /// The date of UTC with the same name.
+    utc: UtcDate,
+    /// When the clocks show it.
+    parts: [Option<Seconds>; 2],
+    /// What is taken from its first instant on.
+    taken: &'a [Span],
 }
 
-/// One local date of a calendar, with everything worked out that its starts have in common.
-#[derive(Debug)]
-pub(crate) struct DayPlan<'a> {
-    /// The instants of the date.
-    day: SpanSet,
-    /// Availability from the date's first instant to the end of the last session begun in it.
-    open: SpanSet,
-    runs: Vec<Run>,
-    taken: &'a SpanSet,
+/// Starts of one date that share a grid.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    starts: Seconds,
+    /// Where the grid is counted from; not after the first start.
+    anchor: i64,
+    /// Where the availability around them ends.
+    open_until: i64,
+}
+
+/// What is taken, from some second on.
+#[derive(Debug, Clone, Copy)]
+struct Taken<'a> {
+    next: Seconds,
+    rest: &'a [Span],
+    utc: UtcDate,
 }
 
 /// What a start has before it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Room {
-    start: DateTime<Utc>,
+    start: i64,
     /// Where the availability around the start ends; `start` itself when there is none.
-    open_until: DateTime<Utc>,
+    open_until: i64,
     /// The first instant not before the start that is taken.
-    free_until: DateTime<Utc>,
+    free_until: i64,
     on_grid: bool,
 }
 
-impl<'a> DayPlan<'a> {
-    /// `None` for a date that the zone skipped.
-    pub(crate) fn new(calendar: &'a Calendar, date: NaiveDate) -> Option<Self> {
-        let day = zone::date_spans(calendar.zone, date);
-        let reach = reach(&day)?;
-        let open = calendar.hours.spans(calendar.zone, reach);
-        let runs = runs(calendar, &day, &open, reach.start());
-        Some(Self { day, open, runs, taken: &calendar.taken })
+impl<'a> Day<'a> {
+    /// A date, in days from 1970-01-01; `None` for one that has no slots in any calendar.
+    pub(crate) fn new(calendar: &'a Calendar, number: i64) -> Option<Self> {
+        let clocks = Clocks::near_day(calendar.zone, number)?;
+        let taken = calendar.taken.after(instant(clocks.start()));
+        let utc = UtcDate::new(number)?;
+        Some(Self { calendar, clocks, number, utc, parts: clocks.date(number), taken })
     }
 
-    /// Every start of the date that admits a session at `now`.
-    pub(crate) fn slots(&self, now: DateTime<Utc>) -> Vec<Slot> {
-        let mut slots = Vec::new();
-        for run in &self.runs {
-            for starts in self.day.iter().filter_map(|day| day.intersection(run.starts)) {
-                slots.extend(run.grid(starts).filter_map(|start| {
-                    let room = self.room(start);
-                    let fits = |duration: &SessionDuration| room.admit(*duration, now).is_ok();
-                    let longest = SessionDuration::ALL.into_iter().rev().find(fits)?;
-                    Some(Slot { start: StartTime::new(start).ok()?, longest })
-                }));
-            }
+    /// The date on which a start would be.
+    pub(crate) fn of(calendar: &'a Calendar, start: DateTime<Utc>) -> Option<Self> {
+        let clocks = Clocks::near(calendar.zone, start.timestamp());
+        let number = clocks.day_at(start.timestamp());
+        let taken = calendar.taken.after(start);
+        let utc = UtcDate::new(number)?;
+        let day = Self { calendar, clocks, number, utc, parts: clocks.date(number), taken };
+        DAYS.contains(&number).then_some(day)
+    }
+
+    /// Moves on to the date after this one, without working out again what is known.
+    pub(crate) fn move_on(&mut self) {
+        self.number += 1;
+        self.clocks.move_on(self.number);
+        self.parts = self.clocks.date(self.number);
+        let first =
+            self.parts.iter().flatten().next().map_or(self.clocks.start(), |part| part.start);
+        while let [span, rest @ ..] = self.taken
+            && self.utc.second(span.end()) < first
+        {
+            self.taken = rest;
         }
+        self.utc = self.utc.next();
+    }
+
+    /// Which date it is.
+    #[must_use]
+    pub fn date(&self) -> NaiveDate {
+        self.utc.date()
+    }
+
+    /// The starts that can be booked at `now`, earliest first. None on a date that the zone skipped.
+    #[must_use]
+    pub fn slots(&self, now: DateTime<Utc>) -> Vec<Slot> {
+        let mut slots = Vec::new();
+        self.add_slots(now, &mut slots);
         slots
+    }
+
+    /// Puts those starts at the end of a list.
+    pub fn add_slots(&self, now: DateTime<Utc>, slots: &mut Vec<Slot>) {
+        let now = now.timestamp();
+        let mut taken = Taken::new(self.taken, self.utc);
+        self.each_run(|run| {
+            for start in run.grid() {
+                let room = run.room(start, taken.free_until(start));
+                let longest = room.longest(now);
+                if let Some((longest, start)) =
+                    longest.and_then(|l| Some((l, self.utc.start_at(start)?)))
+                {
+                    slots.push(Slot { start, longest });
+                }
+            }
+        });
     }
 
     /// The room at a start of this date.
     pub(crate) fn room(&self, start: DateTime<Utc>) -> Room {
-        let run = self.runs.iter().find(|run| run.starts.contains(start));
-        let taken = self.taken.as_slice();
-        let next = taken.partition_point(|span| span.end() <= start);
-        Room {
-            start,
-            open_until: self.open.containing(start).map_or(start, Span::end),
-            free_until: taken.get(next).map_or(DateTime::<Utc>::MAX_UTC, |s| s.start().max(start)),
-            on_grid: run.is_some_and(|run| run.is_on_grid(start)),
+        let second = start.timestamp();
+        let mut room =
+            Room { start: second, open_until: second, free_until: second, on_grid: false };
+        self.each_run(|run| {
+            if run.starts.contains(second) {
+                room = run.room(second, Taken::new(self.taken, self.utc).free_until(second));
+            }
+        });
+        Room { on_grid: room.on_grid && StartTime::new(start).is_ok(), ..room }
+    }
+
+    /// Shows the date's grids, earliest first. A run's grid counts from where its availability
+    /// began, however long ago; availability without a beginning counts from the date's own first
+    /// instant.
+    fn each_run(&self, mut show: impl FnMut(Run)) {
+        let hours = &self.calendar.hours;
+        for part in self.parts.into_iter().flatten() {
+            hours.each_run(&self.clocks, part, |open| {
+                let anchor = if part.start < open.start {
+                    open.start
+                } else if hours.cover_the_week() {
+                    part.start
+                } else {
+                    hours.began(&self.clocks, open.start)
+                };
+                if let Some(starts) = open.intersection(part) {
+                    show(Run { starts, anchor, open_until: open.end });
+                }
+            });
         }
     }
 }
 
+impl Run {
+    /// The grid's starts. Until the 1970s some zones were off by odd seconds; no session starts within
+    /// a minute.
+    fn grid(self) -> impl Iterator<Item = i64> {
+        let lead = (self.anchor - self.starts.start).rem_euclid(GRID);
+        let Seconds { start, end } = self.starts;
+        let end = if self.anchor % 60 == 0 { end } else { start };
+        std::iter::successors(Some(start + lead), |start| Some(start + GRID))
+            .take_while(move |start| *start < end)
+    }
+
+    fn room(self, start: i64, free_until: i64) -> Room {
+        let on_grid = (start - self.anchor) % GRID == 0;
+        Room { start, open_until: self.open_until, free_until, on_grid }
+    }
+}
+
+impl<'a> Taken<'a> {
+    const PAST: Seconds = Seconds { start: i64::MIN, end: i64::MIN };
+    const NEVER: Seconds = Seconds { start: i64::MAX, end: i64::MAX };
+
+    const fn new(taken: &'a [Span], utc: UtcDate) -> Self {
+        Self { next: Self::PAST, rest: taken, utc }
+    }
+
+    /// The first taken second that is not before `start`; asked for one start after another.
+    fn free_until(&mut self, start: i64) -> i64 {
+        while self.next.end <= start {
+            (self.next, self.rest) = match self.rest {
+                [next, rest @ ..] => (self.seconds(*next), rest),
+                [] => (Self::NEVER, self.rest),
+            };
+        }
+        self.next.start.max(start)
+    }
+
+    /// The whole seconds that a span is part of: a session, which begins and ends with one, overlaps
+    /// them when it overlaps the span.
+    fn seconds(&self, span: Span) -> Seconds {
+        let last_is_part = span.end().timestamp_subsec_nanos() > 0;
+        let end = self.utc.second(span.end()) + i64::from(last_is_part);
+        Seconds { start: self.utc.second(span.start()), end }
+    }
+}
+
 impl Room {
+    /// The longest session that can be booked at `now`.
+    fn longest(self, now: i64) -> Option<SessionDuration> {
+        let fits = |duration: &SessionDuration| self.admit(*duration, now).is_ok();
+        SessionDuration::ALL.into_iter().take_while(fits).last()
+    }
+
     /// Whether a session of `duration` can be booked at `now`; the reasons in the contract's order.
-    pub(crate) fn admit(
-        self,
-        duration: SessionDuration,
-        now: DateTime<Utc>,
-    ) -> Result<(), Refusal> {
-        let end = self.start + duration.to_delta();
+    pub(crate) fn admit(self, duration: SessionDuration, now: i64) -> Result<(), Refusal> {
+        let end = self.start + duration.seconds();
         if self.start <= now {
             Err(Refusal::InThePast)
         } else if self.open_until < end {
@@ -128,53 +247,13 @@ impl Room {
     }
 }
 
-impl Run {
-    /// Until the 1970s some zones were off by odd seconds; no session starts within a minute.
-    fn is_on_grid(self, start: DateTime<Utc>) -> bool {
-        (start - self.anchor).num_milliseconds() % GRID.num_milliseconds() == 0
-            && StartTime::new(start).is_ok()
-    }
-
-    /// The grid's starts within a part of the run.
-    fn grid(self, part: Span) -> impl Iterator<Item = DateTime<Utc>> {
-        let offset = (part.start() - self.anchor).num_milliseconds() % GRID.num_milliseconds();
-        let lead =
-            if offset == 0 { TimeDelta::zero() } else { GRID - TimeDelta::milliseconds(offset) };
-        std::iter::successors(Some(part.start() + lead), |start| start.checked_add_signed(GRID))
-            .take_while(move |start| *start < part.end())
-    }
-}
-
 /// From the first instant of a date to the end of the last session begun in it; `None` for a date
 /// without instants.
-pub(crate) fn reach(day: &SpanSet) -> Option<Span> {
-    let (first, last) = day.as_slice().first().zip(day.as_slice().last())?;
-    Span::new(first.start(), last.end() + SessionDuration::MAX.to_delta())
-}
-
-/// The grids of a date. A run's grid counts from where its availability began, however long ago;
-/// availability without a beginning counts from the date's own first instant.
-fn runs(calendar: &Calendar, day: &SpanSet, open: &SpanSet, from: DateTime<Utc>) -> Vec<Run> {
-    if calendar.hours.cover_the_week() {
-        return day.iter().map(|starts| Run { starts, anchor: starts.start() }).collect();
-    }
-    let anchor =
-        |span: Span| if span.start() == from { began(calendar, from) } else { span.start() };
-    open.iter().map(|starts| Run { starts, anchor: anchor(starts) }).collect()
-}
-
-/// When the availability that holds just after `instant` began.
-fn began(calendar: &Calendar, instant: DateTime<Utc>) -> DateTime<Utc> {
-    let mut look_back = TimeDelta::days(1);
-    while look_back <= LONGEST_RUN {
-        let Some(before) = Span::new(instant - look_back, instant) else { break };
-        let open = calendar.hours.spans(calendar.zone, before);
-        match open.as_slice().last() {
-            Some(last) if last.end() == instant && last.start() == before.start() => {}
-            Some(last) if last.end() == instant => return last.start(),
-            _ => return instant,
-        }
-        look_back = look_back * 4;
-    }
-    instant
+pub(crate) fn reach(zone: Tz, date: NaiveDate) -> Option<Span> {
+    let number = i64::from(date.to_epoch_days());
+    let clocks = Clocks::near_day(zone, number)?;
+    let parts = clocks.date(number);
+    let first = parts.iter().flatten().next()?;
+    let last = parts.iter().flatten().last()?;
+    Seconds { start: first.start, end: last.end + SessionDuration::MAX.seconds() }.to_span()
 }

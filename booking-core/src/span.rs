@@ -112,8 +112,12 @@ impl SpanSet {
     /// Whether any instant of `span` is in the set.
     #[must_use]
     pub fn overlaps(&self, span: Span) -> bool {
-        let first = self.0.partition_point(|member| member.end <= span.start);
-        self.0.get(first).is_some_and(|member| member.overlaps(span))
+        self.after(span.start).first().is_some_and(|member| member.overlaps(span))
+    }
+
+    /// The spans that end after `instant`.
+    pub(crate) fn after(&self, instant: DateTime<Utc>) -> &[Span] {
+        &self.0[self.0.partition_point(|span| span.end <= instant)..]
     }
 
     /// The instants in either.
@@ -143,14 +147,24 @@ impl SpanSet {
 impl FromIterator<Span> for SpanSet {
     fn from_iter<I: IntoIterator<Item = Span>>(spans: I) -> Self {
         let mut spans: Vec<Span> = spans.into_iter().collect();
-        spans.sort_unstable_by_key(|span| span.start);
-        spans.dedup_by(|next, last| {
-            let joined = next.start <= last.end;
-            if joined {
-                last.end = last.end.max(next.end);
-            }
-            joined
-        });
+        join(&mut spans, |span| span.start, |span| &mut span.end);
         Self(spans)
     }
+}
+
+/// Sorts, and makes one of what overlaps or touches.
+pub(crate) fn join<S, T: Ord + Copy>(
+    parts: &mut Vec<S>,
+    start: impl Fn(&S) -> T,
+    end: impl Fn(&mut S) -> &mut T,
+) {
+    parts.sort_unstable_by_key(&start);
+    parts.dedup_by(|next, last| {
+        let joined = start(next) <= *end(last);
+        if joined {
+            let reach = *end(next);
+            *end(last) = reach.max(*end(last));
+        }
+        joined
+    });
 }

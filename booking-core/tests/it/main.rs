@@ -13,6 +13,7 @@ mod listing;
 mod live;
 mod model;
 mod oracle;
+mod ranges;
 mod relay;
 mod slots;
 mod strategies;

@@ -33,7 +33,7 @@ fn taken_and_now(day: &Day, (meetings, now): &Around) -> (Vec<Span>, DateTime<Ut
     (meetings.iter().map(span).collect(), instant(day.first) + TimeDelta::seconds(*now))
 }
 
-fn calendar(zone: Tz, windows: &[(Weekday, Window)], taken: &[Span]) -> Calendar {
+pub(crate) fn calendar(zone: Tz, windows: &[(Weekday, Window)], taken: &[Span]) -> Calendar {
     Calendar {
         zone,
         hours: windows.iter().copied().collect(),
@@ -337,6 +337,25 @@ fn the_ends_of_the_calendar_offer_nothing_and_panic_nowhere() {
         let forever =
             Span::new(DateTime::<Utc>::MAX_UTC - TimeDelta::days(9), DateTime::<Utc>::MAX_UTC);
         assert!(!calendar.hours.spans(zone, forever.unwrap()).is_empty());
+    }
+}
+
+#[test]
+fn no_session_starts_within_a_second() {
+    let calendar = calendar(Tz::UTC, &[(Weekday::Mon, hours("09:00", "12:00"))], &[]);
+    let nine = at("2026-01-12T09:00Z");
+    let admit = |start| calendar.admit(start, SessionDuration::HalfHour, DateTime::UNIX_EPOCH);
+    assert_eq!(admit(nine), Ok(()));
+    assert_eq!(admit(nine + TimeDelta::nanoseconds(1)), Err(Refusal::NotOnGrid));
+    assert_eq!(admit(nine - TimeDelta::nanoseconds(1)), Err(Refusal::OutsideAvailability));
+
+    // Nor does a meeting that goes on for a part of one leave that second free.
+    let over = Span::new(nine - TimeDelta::hours(1), nine + TimeDelta::nanoseconds(1)).unwrap();
+    let begun = Span::new(nine + TimeDelta::nanoseconds(1), nine + TimeDelta::hours(1)).unwrap();
+    for taken in [over, begun] {
+        let taken = Calendar { taken: SpanSet::from_iter([taken]), ..calendar.clone() };
+        let admitted = taken.admit(nine, SessionDuration::HalfHour, DateTime::UNIX_EPOCH);
+        assert_eq!(admitted, Err(Refusal::SlotConflict));
     }
 }
 
