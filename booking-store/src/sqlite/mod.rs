@@ -57,7 +57,8 @@ const READERS: u32 = 4;
 /// process or in several, but all on one machine: the file must not lie on a network drive.
 ///
 /// A change that was answered survives `kill -9` and a power cut. One that nobody waits for any
-/// more, because its future was dropped, is applied as a whole or not at all. A call waits at most
+/// more, because its future was dropped, is applied as a whole or not at all. Changes that come at
+/// the same time share a commit, and each is answered after it. A call waits at most
 /// 5 seconds for its turn in this process, and a writer as long again for other processes; then it
 /// fails with [`StoreError::Unavailable`].
 ///
