@@ -122,7 +122,7 @@ impl Writer {
             batch.commit().await;
             place
         });
-        Ok(committed.await.map_err(Failure::unavailable)?)
+        committed.await.map_err(Failure::unavailable)
     }
 
     /// Waits for other processes.
