@@ -1,5 +1,6 @@
 //! Bookings by the second: SQLite and Postgres, on different people and all after one therapist,
-//! without and with a relay that delivers their events meanwhile. `cargo bench --bench stores`
+//! without and with a relay that delivers their events meanwhile; and how long a booking takes on
+//! SQLite as more tasks book at the same time. `cargo bench --bench stores`
 //!
 //! Rounds take turns, so that what else the machine does falls on all of them; medians are shown.
 //! Postgres is the server of `DATABASE_URL`, or one that is made for it, with its safety of commits
@@ -29,6 +30,8 @@ use tokio_util::sync::CancellationToken;
 const TASKS: usize = 16;
 const BOOKINGS: usize = 800;
 const ROUNDS: usize = 5;
+/// For the table by the number of tasks.
+const CROWDS: [usize; 4] = [1, 8, 16, 64];
 
 /// Who is booked.
 #[derive(Clone, Copy, PartialEq)]
@@ -57,12 +60,6 @@ fn main() {
         "store", "therapists", "no relay", "relay", "ratio"
     );
     for after in [After::Different, After::One] {
-        let sqlite = || async {
-            let folder = tempfile::tempdir().unwrap();
-            let path = folder.path().join("booking.db");
-            let store = SqliteStore::open(path.to_str().unwrap()).await.unwrap();
-            (Practice::over(store), Box::new(folder) as Box<dyn std::any::Any>)
-        };
         runtime.block_on(compare("SQLite", after, sqlite));
         let postgres = || async {
             let database = server::Database::new();
@@ -70,6 +67,36 @@ fn main() {
             (Practice::over(store), Box::new(database) as Box<dyn std::any::Any>)
         };
         runtime.block_on(compare("Postgres", after, postgres));
+    }
+    runtime.block_on(by_tasks());
+}
+
+async fn sqlite() -> (Practice, Box<dyn std::any::Any>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("booking.db");
+    let store = SqliteStore::open(path.to_str().unwrap()).await.unwrap();
+    (Practice::over(store), Box::new(folder))
+}
+
+/// Rounds of each number of tasks, in turn; how long a booking takes is of all rounds.
+async fn by_tasks() {
+    println!("\nSQLite, by tasks that book at the same time, milliseconds a booking\n");
+    println!("{:>5} {:>12} {:>8} {:>8} {:>8}", "tasks", "bookings/s", "p50", "p99", "max");
+    let mut rounds = CROWDS.map(|tasks| (tasks, vec![], vec![]));
+    for _ in 0..ROUNDS {
+        for (tasks, rates, took) in &mut rounds {
+            let (practice, _keep) = sqlite().await;
+            practice.fill(*tasks).await;
+            let (whole, each) = book(&practice.booking(), After::Different, *tasks).await;
+            rates.push(BOOKINGS as f64 / whole.as_secs_f64());
+            took.extend(each);
+        }
+    }
+    for (tasks, rates, mut took) in rounds {
+        took.sort();
+        let at = |share: f64| took[(share * (took.len() - 1) as f64) as usize].as_secs_f64() * 1e3;
+        let [rate, p50, p99, most] = [median(rates), at(0.5), at(0.99), at(1.0)];
+        println!("{tasks:>5} {rate:>12.0} {p50:>8.2} {p99:>8.2} {most:>8.2}");
     }
 }
 
@@ -104,11 +131,10 @@ impl Practice {
 
     /// Bookings a second. What the relay has not delivered by then, it delivers afterwards.
     async fn round(&self, after: After, has_relay: bool) -> f64 {
-        self.fill().await;
+        self.fill(TASKS).await;
         let hub = Hub::default();
         let store = Arc::new(Announced::new(self.store.clone(), hub.clone()));
-        let clock = Arc::new(ManualClock::new(now()));
-        let booking = Booking::new(store, self.directory.clone(), clock, Arc::new(RandomIds));
+        let booking = self.booking_over(store);
         let delivered = Arc::<AtomicUsize>::default();
         let stop = CancellationToken::new();
         let relay = if has_relay {
@@ -123,7 +149,7 @@ impl Practice {
         } else {
             None
         };
-        let took = book(&booking, after).await;
+        let (took, _) = book(&booking, after, TASKS).await;
         stop.cancel();
         if let Some(relay) = relay {
             relay.await.unwrap();
@@ -132,9 +158,18 @@ impl Practice {
         BOOKINGS as f64 / took.as_secs_f64()
     }
 
+    fn booking(&self) -> Booking {
+        self.booking_over(self.store.clone())
+    }
+
+    fn booking_over(&self, store: Arc<dyn Store>) -> Booking {
+        let clock = Arc::new(ManualClock::new(now()));
+        Booking::new(store, self.directory.clone(), clock, Arc::new(RandomIds))
+    }
+
     /// A therapist per task, available all week, and their client.
-    async fn fill(&self) {
-        for task in 0..TASKS {
+    async fn fill(&self, tasks: usize) {
+        for task in 0..tasks {
             let (client, therapist) = people(task);
             self.directory.put_user(&user(&therapist), by()).await.unwrap();
             self.directory.put_user(&user(&client), by()).await.unwrap();
@@ -144,31 +179,36 @@ impl Practice {
             let change = Change { writes, ..Change::default() };
             self.store.change(&scope, &|_| Ok(change.clone())).await.unwrap();
         }
-        for (client, therapist) in (0..TASKS).flat_map(|n| [(n, n), (n, 0)]) {
+        for (client, therapist) in (0..tasks).flat_map(|n| [(n, n), (n, 0)]) {
             let (client, therapist) = (people(client).0, people(therapist).1);
             self.directory.relate(&client, &therapist, by()).await.unwrap();
         }
     }
 }
 
-async fn book(booking: &Booking, after: After) -> Duration {
+/// How long all of it took, and each booking.
+async fn book(booking: &Booking, after: After, crowd: usize) -> (Duration, Vec<Duration>) {
     let began = Instant::now();
     let mut tasks = JoinSet::new();
-    for task in 0..TASKS {
+    for task in 0..crowd {
         let booking = booking.clone();
         tasks.spawn(async move {
             let (client, own) = people(task);
             let therapist = if after == After::One { people(0).1 } else { own };
-            for n in (task..BOOKINGS).step_by(TASKS) {
+            let mut took = vec![];
+            for n in (task..BOOKINGS).step_by(crowd) {
                 let at = start(minute(30 * i64::try_from(n).unwrap() + 60));
                 let half_hour = SessionDuration::HalfHour;
                 let request = BookRequest::new(therapist.clone(), at, half_hour);
+                let began = Instant::now();
                 booking.book(&as_client(&client), &request, None).await.unwrap();
+                took.push(began.elapsed());
             }
+            took
         });
     }
-    tasks.join_all().await;
-    began.elapsed()
+    let took = tasks.join_all().await.concat();
+    (began.elapsed(), took)
 }
 
 fn people(task: usize) -> (UserId, UserId) {

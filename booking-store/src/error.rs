@@ -55,6 +55,15 @@ impl Failure {
     }
 }
 
+#[cfg(feature = "sqlite")]
+impl Failure {
+    /// For everybody who waited for it.
+    pub(crate) fn of_commit(error: &sqlx::Error) -> Self {
+        let cause = format!("the commit failed: {error}");
+        if may_pass(error) { Self::unavailable(cause) } else { Self::corrupt(cause) }
+    }
+}
+
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
         if may_pass(&error) { Self::unavailable(error) } else { Self::corrupt(error) }

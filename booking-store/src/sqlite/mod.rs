@@ -2,7 +2,8 @@
 //!
 //! One connection writes, in transactions that begin with `BEGIN IMMEDIATE`: that lock is taken
 //! before anything is read, and it covers all calendars at once, in this process and in every other
-//! that has the file open. A few more connections read, each transaction one snapshot (WAL).
+//! that has the file open. Changes that come at the same time share such a transaction ([`writer`]).
+//! A few more connections read, each transaction one snapshot (WAL).
 
 mod audit;
 mod change;
@@ -17,8 +18,10 @@ mod plans;
 mod read;
 mod subscribers;
 mod user_news;
+mod writer;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -31,8 +34,10 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{Connection, Sqlite, Transaction};
+use tokio::time::Instant;
 
 use self::codes::is_busy;
+use self::writer::{Alone, Company, Trouble, Writer};
 use crate::PoolState;
 use crate::error::Failure;
 
@@ -52,7 +57,8 @@ const READERS: u32 = 4;
 /// process or in several, but all on one machine: the file must not lie on a network drive.
 ///
 /// A change that was answered survives `kill -9` and a power cut. One that nobody waits for any
-/// more, because its future was dropped, is applied as a whole or not at all. A call waits at most
+/// more, because its future was dropped, is applied as a whole or not at all. Changes that come at
+/// the same time share a commit, and each is answered after it. A call waits at most
 /// 5 seconds for its turn in this process, and a writer as long again for other processes; then it
 /// fails with [`StoreError::Unavailable`].
 ///
@@ -82,9 +88,7 @@ const READERS: u32 = 4;
 /// ```
 #[derive(Debug, Clone)]
 pub struct SqliteStore {
-    /// Exactly one connection: this process's writers queue here, first come, first served. Left
-    /// to the file's lock they would poll for it, and some would wait for seconds.
-    writer: SqlitePool,
+    writer: Writer,
     readers: SqlitePool,
     directory: DirectoryId,
 }
@@ -100,7 +104,7 @@ impl SqliteStore {
     /// [`StoreError::Corrupt`] when it is not one of ours, or is of a later version.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let path = path_of(url)?;
-        let writer = writer(&path).await?;
+        let writer = Writer::over(writer(&path).await?);
         let store = Self { writer, readers: readers(&path), directory: DirectoryId::unique() };
         store.migrate().await?;
         Ok(store)
@@ -128,7 +132,7 @@ impl SqliteStore {
     /// [`StoreError::Unavailable`].
     pub async fn close(&self) {
         self.readers.close().await;
-        self.writer.close().await;
+        self.writer.pool.close().await;
     }
 
     /// How the connections are used, kind by kind.
@@ -141,12 +145,13 @@ impl SqliteStore {
             idle: u32::try_from(pool.num_idle()).unwrap_or(u32::MAX),
             waiting: None,
         };
-        [("readers", &self.readers), ("writers", &self.writer)].map(state).into()
+        [("readers", &self.readers), ("writers", &self.writer.pool)].map(state).into()
     }
 
-    /// Waits for its turn in this process, and then for other processes.
-    async fn begin_write(&self) -> Result<Transaction<'static, Sqlite>, Failure> {
-        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    /// Waits for its turn in this process, and then for other processes. For all writers but those
+    /// of [`Store::change`].
+    async fn begin_write(&self) -> Result<Alone, Failure> {
+        self.writer.alone().await
     }
 
     /// One snapshot for all reads within; taken by the first.
@@ -155,16 +160,42 @@ impl SqliteStore {
     }
 
     async fn try_change(&self, scope: &Scope, decide: Decide<'_>) -> Result<Change, ChangeError> {
-        // Dropped before it commits, by a declining or panicking decision, by an error, or because
-        // nobody waits for the answer any more, the transaction rolls back.
-        let mut transaction = self.begin_write().await?;
-        let calendars = read::calendars(&mut transaction, scope).await?;
-        let change = decide(&calendars)?;
-        if !change.is_empty() {
-            change::apply(&mut transaction, &change).await?;
-            transaction.commit().await.map_err(Failure::from)?;
+        let until = Instant::now() + ACQUIRE_TIMEOUT;
+        match self.change_among(Company::Others, until, scope, decide).await {
+            Err(Trouble::Undone) => {
+                Ok(self.change_among(Company::Nobody, until, scope, decide).await?)
+            }
+            done => Ok(done?),
         }
-        Ok(change)
+    }
+
+    async fn change_among(
+        &self,
+        company: Company,
+        until: Instant,
+        scope: &Scope,
+        decide: Decide<'_>,
+    ) -> Result<Change, Trouble> {
+        let mut turn = self.writer.turn(company, until).await?;
+        let calendars = match read::calendars(turn.connection()?, scope).await {
+            Ok(calendars) => calendars,
+            Err(failure) => {
+                turn.fail();
+                return Err(failure.into());
+            }
+        };
+        match decide(&calendars) {
+            Ok(change) if !change.is_empty() => {
+                let change = Arc::new(change);
+                turn.apply(change.clone()).await?;
+                Ok(Arc::unwrap_or_clone(change))
+            }
+            // That may rest on what others have written, who were not answered yet either.
+            unchanged => {
+                turn.stand_by().await?;
+                Ok(unchanged?)
+            }
+        }
     }
 }
 

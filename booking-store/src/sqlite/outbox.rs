@@ -103,13 +103,19 @@ impl Outbox for SqliteStore {
     }
 
     async fn forget(&self, before: DateTime<Utc>, limit: u32) -> Result<u32, StoreError> {
-        let delete = sqlx::query(FORGET).bind(before.timestamp_millis()).bind(limit);
-        let gone = delete.execute(&self.writer).await.map_err(Failure::from)?.rows_affected();
-        Ok(u32::try_from(gone).unwrap_or(limit))
+        Ok(self.forget_events(before, limit).await?)
     }
 }
 
 impl SqliteStore {
+    async fn forget_events(&self, before: DateTime<Utc>, limit: u32) -> Result<u32, Failure> {
+        let mut transaction = self.begin_write().await?;
+        let delete = sqlx::query(FORGET).bind(before.timestamp_millis()).bind(limit);
+        let gone = delete.execute(&mut *transaction).await?.rows_affected();
+        transaction.commit().await?;
+        Ok(u32::try_from(gone).unwrap_or(limit))
+    }
+
     async fn note(&self, now: DateTime<Utc>, limit: u32) -> Result<u32, Failure> {
         let mut transaction = self.begin_write().await?;
         let next = sqlx::query_as::<_, (u32, Option<i64>)>(NEXT).bind(limit);

@@ -14,7 +14,7 @@ pub(super) async fn new_store() -> (tempfile::TempDir, SqliteStore) {
 
 pub(super) async fn plan(store: &SqliteStore, statement: &str) -> Vec<String> {
     let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
-    let rows = sqlx::query(explain).fetch_all(&store.writer).await.unwrap();
+    let rows = sqlx::query(explain).fetch_all(&store.writer.pool).await.unwrap();
     rows.iter().map(|row| row.get("detail")).collect()
 }
 
@@ -122,7 +122,7 @@ async fn triggers_scan_no_table() {
     let triggers = "SELECT sql FROM sqlite_schema
         WHERE type = 'trigger' AND name LIKE '%overlap' ORDER BY name";
     let triggers: Vec<String> =
-        sqlx::query_scalar(triggers).fetch_all(&store.writer).await.unwrap();
+        sqlx::query_scalar(triggers).fetch_all(&store.writer.pool).await.unwrap();
     assert_eq!(triggers.len(), 4);
     for trigger in triggers {
         let begin = trigger.find("WHERE EXISTS").unwrap();
@@ -156,9 +156,9 @@ async fn the_writer_waits_for_the_disk_and_readers_do_not_write() {
     const FULL: &str = "2";
     let synchronous = "SELECT CAST(synchronous AS TEXT) FROM pragma_synchronous";
     let foreign_keys = "SELECT CAST(foreign_keys AS TEXT) FROM pragma_foreign_keys";
-    assert_eq!(ask(&store.writer, synchronous).await, FULL);
-    assert_eq!(ask(&store.writer, foreign_keys).await, "1");
-    assert_eq!(ask(&store.writer, "PRAGMA journal_mode").await, "wal");
+    assert_eq!(ask(&store.writer.pool, synchronous).await, FULL);
+    assert_eq!(ask(&store.writer.pool, foreign_keys).await, "1");
+    assert_eq!(ask(&store.writer.pool, "PRAGMA journal_mode").await, "wal");
     let refused = sqlx::query("DELETE FROM meeting").execute(&store.readers).await;
     assert!(refused.unwrap_err().to_string().contains("readonly"));
 }

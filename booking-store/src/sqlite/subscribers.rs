@@ -72,8 +72,11 @@ impl SqliteStore {
 
     pub(super) async fn delete(&self, id: &SubscriberId, by: By) -> Result<bool, Failure> {
         loop {
+            let mut transaction = self.begin_write().await?;
             let some = sqlx::query(DELETE_DELIVERIES).bind(id.as_str()).bind(SOME);
-            if some.execute(&self.writer).await?.rows_affected() < SOME.into() {
+            let gone = some.execute(&mut *transaction).await?.rows_affected();
+            transaction.commit().await?;
+            if gone < SOME.into() {
                 break;
             }
         }

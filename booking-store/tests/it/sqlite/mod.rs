@@ -1,6 +1,8 @@
 //! What is particular to SQLite: one file, several processes, and power that fails.
 
+mod batches;
 mod conformance;
+mod early;
 mod files;
 mod migrations;
 mod processes;
@@ -8,7 +10,9 @@ mod upgrade;
 mod walls;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use booking_core::Store;
 use booking_core::testing::{Harness, World};
 use booking_store::SqliteStore;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -28,7 +32,14 @@ async fn open(path: &Path) -> SqliteStore {
 
 /// The demo people, and the service, over a store.
 async fn world(store: SqliteStore) -> World {
-    World::new(Harness::new(std::sync::Arc::new(store), ())).await
+    World::new(Harness::new(Arc::new(store), ())).await
+}
+
+/// The same, by way of another store that is over it.
+async fn world_over<S: Store + 'static>(store: SqliteStore, over: fn(SqliteStore) -> S) -> World {
+    let mut harness = Harness::new(Arc::new(store.clone()), ());
+    harness.store = Arc::new(over(store));
+    World::new(harness).await
 }
 
 /// Somebody else who has the file open.

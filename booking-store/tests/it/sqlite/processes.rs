@@ -1,16 +1,18 @@
 //! Several processes on one file, and processes that are killed.
 
 use std::io::{BufRead, BufReader, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use booking_core::testing::fixtures::{hour, id, therapist};
-use booking_core::testing::{Harness, World};
-use booking_core::{BookingError, MeetingId, Refusal, SessionDuration};
+use booking_core::testing::{Harness, World, race};
+use booking_core::{BookingError, MeetingId, Refusal, SessionDuration, StoreError};
+use tempfile::TempDir;
 
-use super::{connect, new_file, open, world};
+use super::early::Early;
+use super::{connect, new_file, open, world, world_over};
 use crate::shared;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -31,7 +33,8 @@ fn processes_share_the_starts_among_them() {
         }
         world.open(&therapist()).await;
     });
-    let children: Vec<Child> = (0..3).map(|n| spawn(&path, &format!("client_{n}"), 60)).collect();
+    let children = (0..3).map(|n| spawn(&path, [(CLIENT, &format!("client_{n}")), (TRIES, "60")]));
+    let children: Vec<Child> = children.collect();
     let mut won = Vec::new();
     for mut child in children {
         won.extend(answers(&mut child));
@@ -44,68 +47,145 @@ fn processes_share_the_starts_among_them() {
 /// Whatever was answered before `kill -9` is there afterwards, whole, and nothing is in part.
 #[test]
 fn what_was_answered_survives_the_process() {
-    if let Ok(path) = std::env::var(CHILD_FILE) {
+    if let Ok(path) = std::env::var(FILE) {
         return book_for_parent(&path);
     }
     const ROUNDS: usize = 5;
-    let (_folder, path) = new_file();
-    block_on(async {
-        let world = world(open(&path).await).await;
-        world.open(&therapist()).await;
-    });
-    let mut answered = Vec::new();
-    for round in 0..ROUNDS {
-        let mut child = spawn(&path, "client_123", i64::MAX);
-        let mut lines = lines(&mut child);
-        answered.extend(lines.by_ref().take(12 + 7 * round));
-        std::thread::sleep(Duration::from_micros(700 * round as u64));
-        child.kill().unwrap();
-        answered.extend(lines);
-        child.wait().unwrap();
-        block_on(assert_sound(&path, &answered));
+    // One after the other, and in batches.
+    for tasks in ["1", "16"] {
+        let (_folder, path) = opened();
+        let mut answered = Vec::new();
+        for round in 0..ROUNDS {
+            let mut child = spawn(&path, [(TASKS, tasks)]);
+            answered.extend(kill(
+                &mut child,
+                12 + 7 * round,
+                Duration::from_micros(700) * round as u32,
+            ));
+            block_on(assert_sound(&path, &answered));
+        }
+        assert!(answered.len() >= ROUNDS * 12);
     }
-    assert!(answered.len() >= ROUNDS * 12);
 }
 
-/// What a child process does: books one start after the other, and tells what it was answered.
+/// That is: the same, of a store that answers before its commit, is noticed.
+#[test]
+fn what_was_answered_too_early_does_not() {
+    let (_folder, path) = opened();
+    let mut child = spawn(&path, [(TASKS, "16"), (STORE, "early")]);
+    let answered = kill(&mut child, 12, Duration::ZERO);
+    let lost = block_on(async {
+        let there = world(open(&path).await).await.meetings_of(&therapist()).await;
+        answered.iter().filter(|id| there.iter().all(|meeting| meeting.id != **id)).count()
+    });
+    assert!(lost > 0);
+}
+
+/// No commit, no answer but that the store is unavailable; and no trace of what was tried.
+#[cfg(unix)]
+#[test]
+fn what_does_not_fit_on_the_disk_was_not_answered() {
+    let (_folder, path) = opened();
+    // Its commits fail once the log is that long; so does everything after it.
+    let limit = std::fs::metadata(path.with_extension("db-wal")).map_or(0, |log| log.len());
+    let blocks = (limit + 400_000) / 512;
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\""));
+    shell.arg(std::env::current_exe().unwrap());
+    let mut child = spawn_as(shell, &path, [(TASKS, "16"), (UNTIL, "it fails")]);
+    let answered = answers(&mut child);
+    assert!(child.wait().unwrap().success());
+    assert!(answered.len() > 16, "{}", answered.len());
+    block_on(async {
+        assert_sound(&path, &answered).await;
+        let world = world(open(&path).await).await;
+        assert_eq!(world.meetings_of(&therapist()).await.len(), answered.len());
+    });
+}
+
+/// A file in which the therapist can be booked at any time.
+fn opened() -> (TempDir, PathBuf) {
+    let (folder, path) = new_file();
+    block_on(async { world(open(&path).await).await.open(&therapist()).await });
+    (folder, path)
+}
+
+/// What the child was answered until it was killed, some time after so many answers.
+fn kill(child: &mut Child, after: usize, patience: Duration) -> Vec<MeetingId> {
+    let mut lines = lines(child);
+    let mut answered: Vec<_> = lines.by_ref().take(after).collect();
+    std::thread::sleep(patience);
+    child.kill().unwrap();
+    answered.extend(lines);
+    child.wait().unwrap();
+    answered
+}
+
+/// What a child process does: its tasks book one start after the other, and tell what they were
+/// answered.
 fn book_for_parent(path: &str) {
-    let client = id(&std::env::var(CHILD_CLIENT).unwrap());
-    let tries: i64 = std::env::var(CHILD_TRIES).unwrap().parse().unwrap();
+    let ask = |name: &str| std::env::var(name).ok();
+    let client = id(&ask(CLIENT).unwrap_or_else(|| "client_123".to_owned()));
+    let tries = ask(TRIES).map_or(i64::MAX, |tries| tries.parse().unwrap());
+    let tasks: usize = ask(TASKS).map_or(1, |tasks| tasks.parse().unwrap());
     block_on(async {
         let store = open(Path::new(path)).await;
-        let world = world(store.clone()).await;
-        for n in 0..tries {
-            match world.book(&client, &therapist(), hour(n), SessionDuration::Hour).await {
-                Ok(booked) => {
-                    let mut out = std::io::stdout().lock();
-                    writeln!(out, "\n{ANSWER}{}", booked.value.meeting.id).unwrap();
-                    out.flush().unwrap();
+        let world = match ask(STORE) {
+            Some(_early) => world_over(store.clone(), Early::over).await,
+            None => world(store.clone()).await,
+        };
+        let race = race((0..tasks).map(|task| {
+            let (world, client) = (world.clone(), client.clone());
+            async move {
+                for n in (0..tries).step_by(tasks) {
+                    let start = hour(n + i64::try_from(task).unwrap());
+                    match world.book(&client, &therapist(), start, SessionDuration::Hour).await {
+                        Ok(booked) => tell(booked.value.meeting.id),
+                        Err(BookingError::Refused(Refusal::SlotConflict)) => {}
+                        Err(BookingError::Store(StoreError::Unavailable(_)))
+                            if std::env::var(UNTIL).is_ok() =>
+                        {
+                            return;
+                        }
+                        Err(error) => panic!("{error:?}"),
+                    }
                 }
-                Err(BookingError::Refused(Refusal::SlotConflict)) => {}
-                Err(error) => panic!("{error:?}"),
             }
-        }
+        }));
+        race.await;
         store.close().await;
     });
 }
 
-const CHILD_FILE: &str = "BOOKING_STORE_CHILD_FILE";
-const CHILD_CLIENT: &str = "BOOKING_STORE_CHILD_CLIENT";
-const CHILD_TRIES: &str = "BOOKING_STORE_CHILD_TRIES";
+fn tell(answered: MeetingId) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "\n{ANSWER}{answered}").unwrap();
+    out.flush().unwrap();
+}
+
+const FILE: &str = "BOOKING_STORE_CHILD_FILE";
+const CLIENT: &str = "BOOKING_STORE_CHILD_CLIENT";
+const TRIES: &str = "BOOKING_STORE_CHILD_TRIES";
+const TASKS: &str = "BOOKING_STORE_CHILD_TASKS";
+const STORE: &str = "BOOKING_STORE_CHILD_STORE";
+const UNTIL: &str = "BOOKING_STORE_CHILD_UNTIL";
 const ANSWER: &str = "answered ";
 
 /// This very binary, told to run that one test alone, which sees by its environment that it is a
 /// child.
-fn spawn(path: &Path, client: &str, tries: i64) -> Child {
+fn spawn<const N: usize>(path: &Path, told: [(&str, &str); N]) -> Child {
+    spawn_as(Command::new(std::env::current_exe().unwrap()), path, told)
+}
+
+fn spawn_as<const N: usize>(mut command: Command, path: &Path, told: [(&str, &str); N]) -> Child {
     let name = concat!(module_path!(), "::what_was_answered_survives_the_process")
         .split_once("::")
         .unwrap()
         .1;
-    Command::new(std::env::current_exe().unwrap())
+    command
         .args(["--exact", name, "--nocapture", "--test-threads=1"])
-        .env(CHILD_FILE, path)
-        .env(CHILD_CLIENT, client)
-        .env(CHILD_TRIES, tries.to_string())
+        .env(FILE, path)
+        .envs(told)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap()
