@@ -1,5 +1,6 @@
 //! A Postgres of our own, on this machine alone.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt as _, chown};
@@ -34,7 +35,7 @@ pub(crate) struct Cluster {
     binaries: PathBuf,
     user: Option<(u32, u32)>,
     folder: PathBuf,
-    _goes: Option<TempDir>,
+    goes: Option<TempDir>,
 }
 
 /// A running server.
@@ -62,10 +63,10 @@ impl Cluster {
         if let Some((uid, gid)) = user {
             chown(&folder, Some(uid), Some(gid))?;
         }
-        let cluster = Self { binaries, user, folder, _goes: goes };
+        let cluster = Self { binaries, user, folder, goes };
         if !cluster.folder.join("data").exists() {
             let options =
-                ["-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"];
+                ["-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"];
             cluster.run("initdb", &options)?;
         }
         Ok(cluster)
@@ -82,8 +83,9 @@ impl Cluster {
     }
 
     fn start(&self, settings: &[&str]) -> Fallible<Running> {
-        let stop = r#"cd "$0" && "$1/pg_ctl" stop -D data -m fast -t 600"#;
-        let arguments = [&self.folder, &self.binaries];
+        let stop = r#"cd "$0" && "$1/pg_ctl" stop -D data -m "$2" -t 600"#;
+        let mode = if self.goes.is_some() && settings == SETTINGS { "immediate" } else { "fast" };
+        let arguments = [self.folder.as_os_str(), self.binaries.as_os_str(), OsStr::new(mode)];
         let stops = Afterwards::run(stop, &arguments, self.user)?;
         // A port that was free a moment ago.
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();

@@ -29,9 +29,9 @@ pub(crate) fn first_clients(issuer: &Issuer, therapists: u32) -> Fallible<Tokens
     Ok(Arc::new(tokens.collect::<Fallible<_>>()?))
 }
 
-/// Of those who all want the same therapist.
-pub(crate) fn crowd(issuer: &Issuer, clients: u32) -> Fallible<Tokens> {
-    let tokens = (0..clients).map(|n| issuer.client(&format!("one_of_many_{n}")));
+/// Of those who all want the same therapist: `one_of_many` or `racer`.
+pub(crate) fn crowd(issuer: &Issuer, name: &str, clients: u32) -> Fallible<Tokens> {
+    let tokens = (0..clients).map(|n| issuer.client(&format!("{name}_{n}")));
     Ok(Arc::new(tokens.collect::<Fallible<_>>()?))
 }
 
@@ -144,7 +144,7 @@ impl Script for BookOne {
     fn next(&self, client: u32, _: &mut Rng) -> Option<Ask> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let at = self.from + HALF_HOUR * i32::try_from(number).ok()?;
-        Some(book("crowd_1", at).with(self.tokens.get(client as usize)?))
+        Some(book("wanted", at).with(self.tokens.get(client as usize)?))
     }
 
     fn judge(&self, status: StatusCode, _: &Bytes) -> Outcome {
@@ -179,7 +179,7 @@ impl Script for Race {
     fn next(&self, client: u32, _: &mut Rng) -> Option<Ask> {
         let left = self.left.get(client as usize)?;
         let nth = left.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
-        let ask = book("crowd_0", self.day + HALF_HOUR * nth.into());
+        let ask = book("raced_for", self.day + HALF_HOUR * nth.into());
         Some(ask.with(self.tokens.get(client as usize)?))
     }
 

@@ -63,8 +63,11 @@ impl Bench<'_> {
     pub(crate) async fn contention(&self, on: &Filled) -> Fallible<Part> {
         let server = self.serve(on, Cache::On).await?;
         let clients = self.options.clients;
-        let tokens = scripts::crowd(self.issuer, clients)?;
-        scripts::introduce(server.address, &tokens).await?;
+        let tokens = scripts::crowd(self.issuer, "one_of_many", clients)?;
+        let racers = scripts::crowd(self.issuer, "racer", clients)?;
+        for tokens in [&tokens, &racers] {
+            scripts::introduce(server.address, tokens).await?;
+        }
         let from = on.monday.and_time(NaiveTime::MIN).and_utc();
         let one = || BookOne { tokens: tokens.clone(), from, next: AtomicUsize::new(0) };
         let script = Arc::new(one());
@@ -73,6 +76,7 @@ impl Bench<'_> {
         pgbench::learn(&mut on.connect().await?).await?;
         let lock = Pgbench::new(on, self.folder, Transaction::LockAndInsert, After::One)?;
         let insert = Pgbench::new(on, self.folder, Transaction::Insert, After::One)?;
+        let races = Arc::new(AtomicU32::new(0));
         let subjects = vec![
             (run("pgbench, begin, lock, read, insert, commit", &lock, clients), None),
             (run("pgbench, the same rows in one round trip, no locks", &insert, clients), None),
@@ -80,10 +84,18 @@ impl Bench<'_> {
                 asked("POST meetings at different starts", &[&server], clients, rest),
                 Against::rate(0, 0.5),
             ),
-            (race(&server, &tokens, clients, from), None),
+            (race(&server, &racers, clients, (from, races.clone())), None),
         ];
         let title = format!("{clients} clients after one therapist, {} meetings", on.meetings);
-        self.turns(title, subjects).await
+        let part = self.turns(title, subjects).await?;
+        let booked = "SELECT count(*) FROM meeting WHERE therapist_id = 'raced_for'";
+        let booked: i64 = sqlx::query_scalar(booked).fetch_one(&mut on.connect().await?).await?;
+        let possible = i64::from(races.load(Ordering::Relaxed)) * i64::from(STARTS_OF_A_DAY);
+        if booked == possible {
+            Ok(part)
+        } else {
+            Err(format!("{booked} meetings are there, and {possible} were possible").into())
+        }
     }
 }
 
@@ -91,14 +103,13 @@ fn run<'a>(name: impl Into<String>, pgbench: &'a Pgbench, clients: u32) -> Subje
     Subject::new(name, None, move |time| Box::pin(pgbench.round(clients, time)))
 }
 
-/// Races for one day after the other.
+/// Races for one day after the other, from a day on; counts them.
 fn race<'a>(
     server: &'a Serving,
     tokens: &'a Tokens,
     clients: u32,
-    from: DateTime<Utc>,
+    (from, days): (DateTime<Utc>, Arc<AtomicU32>),
 ) -> Subject<'a> {
-    let days = Arc::new(AtomicU32::new(0));
     let name =
         format!("race for all of a day: {STARTS_OF_A_DAY} booked in each, as many as it has");
     Subject::new(name, Some(server.process()), move |time| {
