@@ -13,6 +13,8 @@ use crate::serving::Starter;
 
 /// The part of all meetings that is still to come: tenths.
 const TO_COME: i64 = 3;
+/// And of each therapist at most: two weeks of working days. What grows is the past.
+const MOST_TO_COME: i64 = 40;
 /// How many a therapist has on a working day.
 const PER_DAY: i64 = 4;
 /// What it is called.
@@ -119,7 +121,7 @@ async fn write(
         run(connection, drop).await?;
     }
     let each = meetings / therapists;
-    let to_come = each * TO_COME / 10;
+    let to_come = (each * TO_COME / 10).min(MOST_TO_COME);
     let mut written = 0;
     for day in days(each - to_come).rev().map(|(day, many)| (-1 - day, many)).chain(days(to_come)) {
         let insert = sqlx::query(include_str!("../sql/day.sql"));
@@ -135,7 +137,7 @@ async fn write(
     run(connection, include_str!("../sql/busy.sql")).await?;
     for (_, make) in &later {
         run(connection, make).await?;
-        progress!("  {make}: {:.0} s", began.elapsed().as_secs_f64());
+        progress!("  {make}, {:.0} s", began.elapsed().as_secs_f64());
     }
     run(connection, "ALTER TABLE meeting ENABLE TRIGGER USER").await?;
     run(connection, "VACUUM (FREEZE, ANALYZE)").await?;

@@ -3,7 +3,7 @@
 //!
 //! Everything is on this machine, and shares it: Postgres, the servers, and the clients. So figures
 //! mean little by themselves, and something beside what was measured in the same rounds.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the table, and how far it is")]
+#![expect(clippy::print_stdout, reason = "the table, and how far it is")]
 
 /// How far it is.
 macro_rules! progress {

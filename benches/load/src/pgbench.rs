@@ -135,7 +135,7 @@ impl Pgbench {
                 let took = line.split(' ').nth(2).ok_or("a line of pgbench's log")?;
                 match took.parse() {
                     Ok(took) => {
-                        round.count(Outcome::Good, Duration::from_micros(took), String::new)
+                        round.count(Outcome::Good, Duration::from_micros(took), String::new);
                     }
                     Err(_) => round.count(Outcome::Failed, Duration::ZERO, || line.to_owned()),
                 }
