@@ -25,7 +25,7 @@ mod serving;
 mod table;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
@@ -125,10 +125,14 @@ async fn parts(bench: &Bench<'_>, filled: &[Rc<Filled>], first: &Filled) -> Fall
 fn build() -> Fallible<PathBuf> {
     progress!("building booking-api, optimized");
     let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let build = ["build", "--release", "--locked", "-p", "booking-api", "--message-format=json"];
-    let built = Command::new(env!("CARGO")).args(build).current_dir(&tree).output()?;
+    // Together with this program, which has been built: with the same features, nothing is built
+    // a second time.
+    let build = ["build", "--release", "--locked", "-p", "booking-api", "-p", "booking-load"];
+    let mut build_all = Command::new(env!("CARGO"));
+    build_all.args(build).arg("--message-format=json-render-diagnostics");
+    let built = build_all.current_dir(&tree).stderr(Stdio::inherit()).output()?;
     if !built.status.success() {
-        return Err(String::from_utf8_lossy(&built.stderr).into_owned().into());
+        return Err("booking-api cannot be built".into());
     }
     let said = String::from_utf8_lossy(&built.stdout);
     let mut messages = said.lines().filter_map(|line| serde_json::from_str(line).ok());
@@ -160,8 +164,7 @@ fn head(options: &Options, server: &Path, on: &Filled, now: DateTime<Utc>) -> St
     let postgres = said(&on.running.binaries.join("postgres"), "--version");
     format!(
         "{}; {processor}, {cores} cores, {memory}; Linux {}. {}, {postgres} with fsync and {}, on \
-         this machine, as are the servers and the clients; so are the bare ones, over TCP, with \
-         connections that stay open. {} therapists. Medians of {} rounds of {:.1} s, in turns; \
+         the same machine as the servers and the clients, who connect by TCP and stay connected. {} therapists. Medians of {} rounds of {:.1} s, in turns; \
          ratios are medians of the rounds' ratios, percentiles those of all rounds, memory the \
          server's after the last. Servers log warnings, and limit no rates.",
         now.date_naive(),
