@@ -14,7 +14,7 @@ pub(crate) struct Options {
     /// How many therapists they are spread over.
     #[arg(long, default_value_t = 10_000)]
     pub(crate) therapists: u32,
-    /// How long one round of one measurement takes.
+    /// How long one round of one measurement takes, in seconds.
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
     /// How many rounds there are; in each, all measurements of a section take turns.

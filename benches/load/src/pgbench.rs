@@ -18,6 +18,11 @@ const FIRST_START: i64 = 2_500_000_000;
 /// Between the starts of one round and those of the next, in seconds.
 const STRIDE: i64 = 1_000_000_000;
 
+/// What can be counted in seconds.
+const SHORTEST: Duration = Duration::from_secs(1);
+/// What is not counted: connections make their plans.
+const WARM_UP: Duration = Duration::from_secs(2);
+
 /// What a transaction does.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Transaction {
@@ -110,6 +115,8 @@ impl Pgbench {
             .args(["-p", &self.port.to_string()])
             .args(["-c", &clients.to_string(), "-j", &clients.min(2).to_string()])
             .args(limit(time))
+            // As the server's connections are: plans are made once.
+            .env("PGOPTIONS", "-c plan_cache_mode=force_generic_plan -c jit=off")
             .args(["-D", "i=0", "-D", &format!("clients={clients}")])
             .args(["-D", &format!("therapists={}", self.therapists)])
             .args(["-D", &format!("base={}", FIRST_START + number * STRIDE)])
@@ -127,29 +134,53 @@ impl Pgbench {
                 format!("pgbench: {said}{}", String::from_utf8_lossy(&output.stderr)).into()
             );
         }
-        let rate = said.lines().find_map(|line| line.strip_prefix("tps = "));
-        let rate = rate.and_then(|rate| rate.split(' ').next()).ok_or("pgbench tells no rate")?;
-        let mut round = Round::new();
+        let mut lines = vec![];
         for file in fs::read_dir(log.path())? {
             for line in fs::read_to_string(file?.path())?.lines() {
-                let took = line.split(' ').nth(2).ok_or("a line of pgbench's log")?;
-                match took.parse() {
-                    Ok(took) => {
-                        round.count(Outcome::Good, Duration::from_micros(took), String::new);
-                    }
-                    Err(_) => round.count(Outcome::Failed, Duration::ZERO, || line.to_owned()),
-                }
+                lines.push(Line::of(line).ok_or("a line of pgbench's log")?);
             }
         }
-        round.took = Duration::from_secs_f64(round.latencies.len() as f64 / rate.parse::<f64>()?);
-        Ok(round)
+        Ok(after_warm_up(&lines, if time >= SHORTEST { WARM_UP } else { Duration::ZERO }))
     }
+}
+
+/// A transaction in pgbench's log.
+struct Line {
+    /// When it ended, since 1970.
+    at: Duration,
+    /// Unless it failed.
+    took: Option<Duration>,
+}
+
+impl Line {
+    /// `client transaction latency script seconds microseconds`
+    fn of(line: &str) -> Option<Self> {
+        let mut fields = line.split(' ');
+        let took = fields.nth(2)?.parse().ok().map(Duration::from_micros);
+        let seconds = fields.nth(1)?.parse().ok()?;
+        let at = Duration::from_secs(seconds) + Duration::from_micros(fields.next()?.parse().ok()?);
+        Some(Self { at, took })
+    }
+}
+
+/// Each connection first makes its plans, some while they hold what the others wait for.
+fn after_warm_up(lines: &[Line], warm_up: Duration) -> Round {
+    let mut round = Round::new();
+    let began = lines.iter().map(|line| line.at - line.took.unwrap_or_default()).min();
+    let ended = lines.iter().map(|line| line.at).max();
+    let from = began.unwrap_or_default() + warm_up;
+    round.took = ended.unwrap_or_default().saturating_sub(from);
+    for line in lines.iter().filter(|line| line.at >= from) {
+        let outcome = if line.took.is_some() { Outcome::Good } else { Outcome::Failed };
+        round.count(outcome, line.took.unwrap_or_default(), || "a transaction".to_owned());
+    }
+    round
 }
 
 /// Pgbench counts seconds; what is to be shorter is counted in transactions of each client.
 fn limit(time: Duration) -> [String; 2] {
-    if time >= Duration::from_secs(1) {
-        return ["-T".to_owned(), time.as_secs().to_string()];
+    if time >= SHORTEST {
+        return ["-T".to_owned(), (time + WARM_UP).as_secs().to_string()];
     }
     ["-t".to_owned(), (time.as_millis() / 20 + 1).to_string()]
 }
