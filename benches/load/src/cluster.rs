@@ -83,7 +83,9 @@ impl Cluster {
     }
 
     fn start(&self, settings: &[&str]) -> Fallible<Running> {
-        let stop = r#"cd "$0" && "$1/pg_ctl" stop -D data -m "$2" -t 600"#;
+        // Also when this process is killed.
+        let stop =
+            r#"cd "$0" && "$1/pg_ctl" stop -D data -m "$2" -t 600; [ "$2" = fast ] || rm -rf "$0""#;
         let mode = if self.goes.is_some() && settings == SETTINGS { "immediate" } else { "fast" };
         let arguments = [self.folder.as_os_str(), self.binaries.as_os_str(), OsStr::new(mode)];
         let stops = Afterwards::run(stop, &arguments, self.user)?;

@@ -34,6 +34,7 @@ use clap::Parser as _;
 use crate::fill::Filled;
 use crate::issuer::Issuer;
 use crate::options::{Options, Section};
+use crate::processes::Afterwards;
 use crate::sections::Bench;
 use crate::serving::Starter;
 use crate::table::Part;
@@ -59,6 +60,7 @@ async fn run(options: &Options) -> Fallible<()> {
     };
     let folder = tempfile::Builder::new().prefix("booking-load-").tempdir()?;
     let folder = folder.path();
+    let _goes_if_we_are_killed = Afterwards::run(r#"rm -rf "$0""#, &[folder], None)?;
     let issuer = Issuer::new(&server, folder)?;
     let starter = Starter { server: &server, issuer: &issuer, folder };
     let now = now();
