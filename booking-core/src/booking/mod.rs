@@ -22,6 +22,7 @@ use crate::id::{EventId, IdSource};
 use crate::idempotency::{Fingerprint, IdempotencyKey};
 use crate::in_flight::InFlight;
 use crate::refusal::Refusal;
+use crate::slot_cache::SlotCache;
 use crate::store::{Calendars, ChangeError, Decline, Scope, Store, StoreError};
 use crate::store_ext::StoreExt;
 
@@ -44,6 +45,7 @@ pub struct Booking {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
     in_flight: InFlight,
+    cache: Option<SlotCache>,
 }
 
 impl Booking {
@@ -54,7 +56,16 @@ impl Booking {
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdSource>,
     ) -> Self {
-        Self { store, directory, clock, ids, in_flight: InFlight::default() }
+        Self { store, directory, clock, ids, in_flight: InFlight::default(), cache: None }
+    }
+
+    /// Lists slots from memory where it can. Store and directory have to be
+    /// [`Announced`](crate::Announced) to the cache's hub, and a [`Relay`](crate::Relay) has to run
+    /// over that hub: without one, the cache is not used. [`SlotCache`] says why.
+    #[must_use]
+    pub fn with_cache(mut self, cache: SlotCache) -> Self {
+        self.cache = Some(cache);
+        self
     }
 
     /// Whether the store answers.

@@ -1,18 +1,24 @@
 //! What can be booked, and the availability behind it.
 
-use chrono::NaiveDate;
+use std::sync::Arc;
+
+use chrono::{NaiveDate, NaiveTime, TimeDelta};
 
 use crate::access::{Actor, Operation, Role};
-use crate::availability::AvailabilitySlot;
+use crate::availability::{AvailabilitySlot, WeeklyHours};
 use crate::booking::{Booking, BookingError, intent, unseen};
 use crate::calendar::Calendar;
 use crate::decide::{self, Answered, AvailabilityPatch, NewAvailability};
+use crate::duration::SessionDuration;
 use crate::id::{AvailabilityId, UserId};
 use crate::idempotency::IdempotencyKey;
+use crate::refusal::Refusal;
 use crate::slot::Slot;
-use crate::store::{Calendars, Scope};
+use crate::slot_cache::View;
+use crate::span::{Span, SpanSet};
 #[cfg(doc)]
-use crate::{refusal::Refusal, store::StoreError};
+use crate::store::StoreError;
+use crate::store::{Calendars, Scope};
 
 impl Booking {
     /// The starts on a civil date of the therapist's zone that are free now: inside the therapist's
@@ -29,22 +35,49 @@ impl Booking {
         date: NaiveDate,
     ) -> Result<Vec<Slot>, BookingError> {
         actor.may(Operation::ListSlots)?;
-        let now = self.now();
-        let known = self.people([therapist]).await?;
-        let therapist = known.therapist(therapist)?;
-        let Some(reach) = Calendar::reach(therapist.zone(), date) else { return Ok(vec![]) };
+        let client = Some(&actor.id).filter(|_| actor.role == Role::Client);
+        let view = self.view(therapist, client, date);
+        let view = match &self.cache {
+            Some(cache) => cache.look(therapist, client, date, view).await?,
+            None => view.await?,
+        };
+        let calendar = view.calendar().ok_or(Refusal::TherapistNotFound)?;
+        Ok(calendar.slots(date, self.now()))
+    }
 
-        let mut people = vec![&therapist.id];
-        people.extend(Some(&actor.id).filter(|_| actor.role == Role::Client));
+    /// Reads what a listing looks at. What is read of a client holds for every therapist, wherever
+    /// they live.
+    async fn view(
+        &self,
+        therapist: &UserId,
+        client: Option<&UserId>,
+        date: NaiveDate,
+    ) -> Result<View, BookingError> {
+        let known = self.people([therapist]).await?;
+        let Ok(user) = known.therapist(therapist) else {
+            return Ok(View { therapist: Arc::new(None), client: None });
+        };
+        let zone = user.zone();
+        let Some(within) = anywhere(date) else {
+            let (hours, taken) = (WeeklyHours::default(), SpanSet::default());
+            let never = Calendar { zone, hours, taken };
+            return Ok(View { therapist: Arc::new(Some(never)), client: None });
+        };
         let scope = Scope {
-            people: people.iter().copied().cloned().collect(),
-            busy_within: Some(reach),
-            hours_of: Some(therapist.id.clone()),
+            people: [therapist].into_iter().chain(client).cloned().collect(),
+            busy_within: Some(within),
+            hours_of: Some(therapist.clone()),
             ..Scope::default()
         };
-        let calendars = self.store.read(&scope).await?;
-        let calendar = calendars.calendar(&therapist.id, therapist.zone(), &people, reach, None);
-        Ok(calendar.map_err(|_| unseen())?.slots(date, now))
+        let found = self.store.read(&scope).await?;
+        let reach = Calendar::reach(zone, date).unwrap_or(within);
+        let calendar_of = |person: &UserId| {
+            found.calendar(therapist, zone, &[person], reach, None).map_err(|_| unseen())
+        };
+        Ok(View {
+            client: client.map(calendar_of).transpose()?.map(|of_client| Arc::new(of_client.taken)),
+            therapist: Arc::new(Some(calendar_of(therapist)?)),
+        })
     }
 
     /// Adds a weekly window to the actor's availability.
@@ -111,4 +144,14 @@ impl Booking {
         let decide = |calendars: &Calendars| decide::delete(calendars, &actor.id, id, &fresh);
         self.settle(&decide::scope_of_one(&actor.id, id), decide).await
     }
+}
+
+/// Whatever can bear on the slots of a date, in any zone: wall clocks have been up to 15 hours 58
+/// minutes away from UTC. `None` for dates that are far from any that has slots.
+fn anywhere(date: NaiveDate) -> Option<Span> {
+    const FARTHEST: TimeDelta = TimeDelta::hours(16);
+    let midnight = date.and_time(NaiveTime::MIN).and_utc();
+    let last_start = midnight.checked_add_signed(TimeDelta::days(1) + FARTHEST)?;
+    let last_end = last_start.checked_add_signed(SessionDuration::MAX.to_delta())?;
+    Span::new(midnight.checked_sub_signed(FARTHEST)?, last_end)
 }
