@@ -110,7 +110,9 @@ impl SlotCache {
             date,
             began: Instant::now(),
         };
-        if let Some(view) = page.known() {
+        // The two days may be of different times, but nothing has changed both in between.
+        let is_of_one_time = || client.is_none() || self.0.people.has(therapist, &page.therapist);
+        if let Some(view) = page.known().filter(|_| is_of_one_time()) {
             count(&self.0.hits);
             return Ok(view);
         }
@@ -190,6 +192,11 @@ impl People {
             self.0.insert(id.clone(), person.clone());
             person
         })
+    }
+
+    /// Whether this is the person who is found.
+    fn has(&self, id: &UserId, person: &Arc<Person>) -> bool {
+        self.0.get(id).is_some_and(|known| Arc::ptr_eq(&known, person))
     }
 
     /// Whoever has hold of this person keeps it to themselves.

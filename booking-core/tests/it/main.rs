@@ -14,6 +14,7 @@ mod live;
 mod model;
 mod oracle;
 mod relay;
+mod slot_cache;
 mod slots;
 mod strategies;
 mod therapist_change;
