@@ -9,6 +9,7 @@ mod plans;
 mod races;
 mod server;
 mod signals;
+mod slot_cache;
 mod teeth;
 mod upgrade;
 mod walls;
