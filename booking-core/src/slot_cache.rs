@@ -40,6 +40,8 @@ const MOST_DATES: usize = 32;
 /// - A listing that begins after a change was acknowledged by this process reflects it.
 /// - One that begins a second after any other process has acknowledged a change reflects it too. If
 ///   the store has signals, that is usually a matter of milliseconds.
+/// - What is told of a therapist and a client together was so at one time, as far as this process's
+///   changes go.
 /// - It is used only while this process hears what others change, as [`Hub::hearing`] says; a
 ///   [`Relay`](crate::Relay) that runs says so by itself. Else every listing reads the store.
 /// - No booking reads it.
