@@ -78,6 +78,7 @@ pub use auth::{
 };
 #[cfg(feature = "webhooks")]
 pub use clerk::{ClerkWebhook, InvalidClerkSecret};
+pub use dto::slots_json;
 pub use http::{ForwardedHeader, Limits, Quota, TrustedProxies};
 #[cfg(feature = "nats")]
 pub use nats::{NatsOptions, NatsSetupError, NatsSink};

@@ -83,15 +83,59 @@ impl FromHeader for IfMatch {
             entity_tags(text).ok_or("must be * or a list of entity tags in double quotes")?;
         let versions = tags.into_iter().filter_map(|tag| match tag {
             EntityTag::Strong(opaque) => version_of(opaque),
-            EntityTag::Weak => None,
+            EntityTag::Weak(_) => None,
         });
         Ok(Self(ExpectedVersion::OneOf(versions.collect())))
     }
 }
 
+/// `If-None-Match` (RFC 9110, section 13.1.2).
+#[derive(Debug)]
+pub(crate) enum IfNoneMatch {
+    /// The header is not there: nobody has anything.
+    Nothing,
+    /// `*`: whatever there is.
+    Anything,
+    /// What is between the quotes of each tag.
+    OneOf(Vec<String>),
+}
+
+header_param!(IfNoneMatch);
+
+impl FromHeader for IfNoneMatch {
+    fn schema() -> MetaSchema {
+        MetaSchema::new("string")
+    }
+
+    /// Tags are compared weakly: it makes no difference whether they are weak.
+    fn from_header(text: Option<&str>) -> Result<Self, String> {
+        let Some(text) = text.map(str::trim) else { return Ok(Self::Nothing) };
+        if text == "*" {
+            return Ok(Self::Anything);
+        }
+        let tags =
+            entity_tags(text).ok_or("must be * or a list of entity tags in double quotes")?;
+        let opaque = tags.into_iter().map(|tag| match tag {
+            EntityTag::Strong(opaque) | EntityTag::Weak(opaque) => opaque.to_owned(),
+        });
+        Ok(Self::OneOf(opaque.collect()))
+    }
+}
+
+impl IfNoneMatch {
+    /// Whether the caller has what this tag, in its quotes, stands for.
+    pub(crate) fn names(&self, etag: &str) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Anything => true,
+            Self::OneOf(tags) => tags.iter().any(|tag| tag == etag.trim_matches('"')),
+        }
+    }
+}
+
 enum EntityTag<'a> {
     Strong(&'a str),
-    Weak,
+    Weak(&'a str),
 }
 
 /// A list of entity tags (RFC 9110, sections 5.6.1 and 8.8.3); `None` when it is none.
@@ -108,7 +152,7 @@ fn entity_tags(mut rest: &str) -> Option<Vec<EntityTag<'_>>> {
         if !rest.is_empty() && !rest.starts_with(',') {
             return None;
         }
-        tags.push(if weak { EntityTag::Weak } else { EntityTag::Strong(opaque) });
+        tags.push(if weak { EntityTag::Weak(opaque) } else { EntityTag::Strong(opaque) });
     }
 }
 

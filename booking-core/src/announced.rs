@@ -119,9 +119,9 @@ impl<T: DirectoryAdmin + ?Sized> Directory for Announced<T> {
 #[async_trait]
 impl<T: DirectoryAdmin + ?Sized> DirectoryAdmin for Announced<T> {
     async fn put_user(&self, user: &User, by: By) -> Result<(), StoreError> {
-        self.inner.put_user(user, by).await?;
-        self.hub.changed([&user.id]);
-        Ok(())
+        let people = BTreeSet::from([user.id.clone()]);
+        let _telling = Telling { hub: &self.hub, people: &people };
+        self.inner.put_user(user, by).await
     }
 
     async fn relate(&self, client: &UserId, therapist: &UserId, by: By) -> Result<(), StoreError> {
@@ -143,9 +143,11 @@ impl<T: DirectoryAdmin + ?Sized> DirectoryAdmin for Announced<T> {
         by: By,
         ids: &dyn IdSource,
     ) -> Result<NewsOutcome, StoreError> {
+        let people = BTreeSet::from([news.user.clone()]);
+        let telling = Telling { hub: &self.hub, people: &people };
         let outcome = self.inner.take_news(news, by, ids).await?;
-        if outcome == NewsOutcome::Taken {
-            self.hub.changed([&news.user]);
+        if outcome != NewsOutcome::Taken {
+            std::mem::forget(telling);
         }
         Ok(outcome)
     }

@@ -1,16 +1,19 @@
 //! Who waits for whose calendar, within this process.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::{Notify, watch};
 
 use crate::id::UserId;
+use crate::slot_cache::People;
 
 /// Wakes those who wait for changes. Clones are one hub; a process has one per store.
 ///
 /// It carries no data: whoever is woken looks into the store. So nothing piles up for those who
-/// are slow, and a wake-up too many does no harm.
+/// are slow, and a wake-up too many does no harm. Before it wakes anybody, it has a
+/// [`SlotCache`](crate::SlotCache) forget whose calendars have changed.
 #[derive(Debug, Clone, Default)]
 pub struct Hub(Arc<Inner>);
 
@@ -18,6 +21,12 @@ pub struct Hub(Arc<Inner>);
 struct Inner {
     /// By whom they watch; under `None` those who watch everybody.
     watching: Mutex<HashMap<Option<UserId>, Vec<Arc<Notify>>>>,
+    /// Who remembers what was read.
+    memories: Mutex<Vec<Weak<People>>>,
+    /// How many [`Hearing`]s there are.
+    ears: Mutex<usize>,
+    /// Odd while there are some; another number whenever something may have been missed.
+    epoch: AtomicU64,
     /// Whose calendars were changed by this process since the relay last looked.
     changed: Mutex<BTreeSet<UserId>>,
     /// There is something for the relay to look at.
@@ -48,8 +57,35 @@ impl Hub {
         self.0.deliveries.send_modify(|count| *count += 1);
     }
 
+    /// Says that this hub is told of whatever other processes change, until what it returns is
+    /// dropped. [`Relay::run`](crate::Relay::run) says so while it listens to their signals. A
+    /// program that runs no relay may say so itself, if no other process uses its store.
+    ///
+    /// Only meanwhile a [`SlotCache`](crate::SlotCache) is used; what it held before is forgotten.
+    #[must_use = "it stands for hearing as long as it is kept"]
+    pub fn hearing(&self) -> Hearing {
+        let mut ears = lock(&self.0.ears);
+        *ears += 1;
+        self.0.turn(*ears);
+        Hearing(self.clone())
+    }
+
+    /// A number that stays the same for as long as nothing can have been missed; `None` while this
+    /// process does not hear what others change.
+    pub(crate) fn epoch(&self) -> Option<u64> {
+        Some(self.0.epoch.load(Ordering::SeqCst)).filter(|epoch| epoch % 2 == 1)
+    }
+
+    /// Has these forget whose calendars have changed.
+    pub(crate) fn remind(&self, memory: &Arc<People>) {
+        let mut memories = lock(&self.0.memories);
+        memories.retain(|memory| memory.strong_count() > 0);
+        memories.push(Arc::downgrade(memory));
+    }
+
     /// Wakes everybody: anything may have changed.
     pub fn wake_all(&self) {
+        self.0.turn(*lock(&self.0.ears));
         lock(&self.0.watching).values().flatten().for_each(|waiting| waiting.notify_one());
         self.0.work.notify_one();
     }
@@ -65,6 +101,10 @@ impl Hub {
     }
 
     pub(crate) fn wake<'a>(&self, people: impl IntoIterator<Item = &'a UserId>) {
+        let people: Vec<&UserId> = people.into_iter().collect();
+        for memory in lock(&self.0.memories).iter().filter_map(Weak::upgrade) {
+            people.iter().for_each(|person| memory.forget(person));
+        }
         let watching = lock(&self.0.watching);
         let people = people.into_iter().cloned().map(Some).chain([None]);
         let concerned = people.filter_map(|person| watching.get(&person));
@@ -98,6 +138,27 @@ impl Hub {
     /// Wakes those who look after subscribers.
     pub(crate) fn subscribers(&self) -> watch::Receiver<u64> {
         self.0.subscribers.subscribe()
+    }
+}
+
+impl Inner {
+    /// Begins another epoch. The number of ears is locked meanwhile.
+    fn turn(&self, ears: usize) {
+        let epoch = self.epoch.load(Ordering::SeqCst);
+        self.epoch.store((epoch / 2 + 1) * 2 + u64::from(ears > 0), Ordering::SeqCst);
+    }
+}
+
+/// Stands for hearing what other processes change: see [`Hub::hearing`].
+#[derive(Debug)]
+pub struct Hearing(Hub);
+
+impl Drop for Hearing {
+    fn drop(&mut self) {
+        let Hub(inner) = &self.0;
+        let mut ears = lock(&inner.ears);
+        *ears -= 1;
+        inner.turn(*ears);
     }
 }
 

@@ -76,6 +76,7 @@
 //! | why something was turned down | [`Refusal`] |
 //! | what the rest of the platform is told | [`EventPayload`], [`EventSink`], [`Relay`] |
 //! | what changes while somebody looks on | [`Live`], [`Announced`] |
+//! | listings from memory | [`SlotCache`] |
 //! | who changed what, and when | [`AuditLog`], [`By`] |
 
 // Pure: values in, values out.
@@ -118,6 +119,7 @@ mod in_flight;
 mod live;
 mod memory;
 mod relay;
+mod slot_cache;
 mod store_ext;
 
 #[cfg(feature = "testing")]
@@ -151,7 +153,7 @@ pub use event::{
     AppointmentBooked, AppointmentCancelled, AppointmentCompleted, AppointmentRescheduled,
     AttendanceStatus, Event, EventPayload, EventType,
 };
-pub use hub::{Hub, Watching};
+pub use hub::{Hearing, Hub, Watching};
 pub use id::{
     AuditId, AvailabilityId, CountedIds, EventId, IdSource, InvalidId, MeetingId, RandomIds,
     UserId, WebhookId,
@@ -168,6 +170,7 @@ pub use request::{BookRequest, MeetingFilter, MeetingView, Page};
 pub use signal::{Listening, Signal, Signals};
 pub use sink::{EventSink, SinkError, Then, sink_fn};
 pub use slot::{Day, Slot};
+pub use slot_cache::{SlotCache, SlotCacheCounts};
 pub use span::{Span, SpanSet};
 pub use store::{
     Busy, Calendars, Change, ChangeError, Decide, Decline, Earlier, MeetingQuery, Place, Scope,

@@ -63,7 +63,7 @@ pub(super) struct DevArgs {
     pub(super) traces: TraceArgs,
 }
 
-/// What `dev` and `serve` do with events.
+/// What `dev` and `serve` do with events, and what they keep in memory.
 #[derive(Debug, Args)]
 pub(super) struct EventsArgs {
     /// How long events are kept, and dead letters with them, such as 30d, and 7d at least; what is
@@ -120,6 +120,10 @@ pub(super) struct EventsArgs {
         value_parser = at_least_one
     )]
     pub(super) max_streams_per_user: usize,
+    /// Whose calendars are kept in memory for less than a second, to list slots from: of how many
+    /// people at most; 0 is nobody's
+    #[arg(long, env = "BOOKING_SLOT_CACHE", value_name = "PEOPLE", default_value_t = 10_000)]
+    pub(super) slot_cache: u64,
 }
 
 #[derive(Debug, Args)]

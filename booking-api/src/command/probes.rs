@@ -4,9 +4,9 @@ use std::fs;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use booking_core::{Backlog, Clock, StoreError, SystemClock};
+use booking_core::{Backlog, Clock, SlotCache, SlotCacheCounts, StoreError, SystemClock};
 use prometheus::core::Collector;
-use prometheus::{Counter, IntCounter, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{Counter, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use super::Failure;
 use super::backend::Backend;
@@ -94,6 +94,32 @@ pub(super) fn of_connections(
         )?,
         counts,
     }))
+}
+
+pub(super) fn of_slots(registry: &Registry, cache: SlotCache) -> Result<Arc<dyn Probe>, Failure> {
+    let lists = Opts::new(
+        "booking_slot_lists_total",
+        "Lists of slots, by where from: memory (hit), the store (miss), or the store since other \
+         processes were not heard (bypassed)",
+    );
+    let lists = added(registry, IntCounterVec::new(lists, &["cache"])?)?;
+    Ok(Arc::new(Slots { cache, lists }))
+}
+
+struct Slots {
+    cache: SlotCache,
+    lists: IntCounterVec,
+}
+
+#[async_trait]
+impl Probe for Slots {
+    async fn measure(&self) {
+        let SlotCacheCounts { hits, misses, bypassed } = self.cache.counts();
+        for (outcome, count) in [("hit", hits), ("miss", misses), ("bypassed", bypassed)] {
+            let counter = self.lists.with_label_values(&[outcome]);
+            counter.inc_by(count.saturating_sub(counter.get()));
+        }
+    }
 }
 
 struct Connections {

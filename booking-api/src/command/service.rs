@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use booking_core::{
-    Announced, Booking, Clock, DirectoryAdmin, Hub, Live, RandomIds, Relay, SubscriberId,
-    SystemClock,
+    Announced, Booking, Clock, DirectoryAdmin, Hub, Live, RandomIds, Relay, SlotCache,
+    SubscriberId, SystemClock,
 };
 use ipnet::IpNet;
 use prometheus::Registry;
@@ -61,12 +61,21 @@ impl Service {
         let directory =
             Arc::new(Announced::new(Arc::new(Traced(backend.directory.clone())), hub.clone()));
         let booking = Booking::new(store, directory.clone(), clock, Arc::new(RandomIds));
+        let cache = Some(settings.slot_cache).filter(|people| *people > 0);
+        let cache = cache.map(|people| SlotCache::new(people, &hub));
+        let booking = match &cache {
+            Some(cache) => booking.with_cache(cache.clone()),
+            None => booking,
+        };
         let live = Live::new(booking.clone(), backend.events.clone(), hub.clone());
         let webhooks = webhooks(&settings)?;
         let relay = relay(&backend, &hub, &webhooks, &settings).await?;
         let no_more_changes = CancellationToken::new();
         let metrics = probes::registry()?;
-        let probes = probes::of_store(&metrics, &backend)?;
+        let mut probes = probes::of_store(&metrics, &backend)?;
+        if let Some(cache) = cache {
+            probes.push(probes::of_slots(&metrics, cache)?);
+        }
         Ok(Self {
             live,
             hub,

@@ -17,6 +17,7 @@ pub(crate) use availability::{
 pub(crate) use directory::{UserDto, UserPutDto};
 pub(crate) use meeting::{MeetingCancelDto, MeetingCreateDto, MeetingDto, MeetingUpdateDto};
 pub(crate) use slot::SlotDto;
+pub use slot::slots_json;
 #[cfg(feature = "webhooks")]
 pub(crate) use webhook::{
     DeliveryCursor, ReplayedDto, TestedDto, WebhookCreateDto, WebhookDeliveryDto, WebhookDto,

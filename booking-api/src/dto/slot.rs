@@ -1,6 +1,10 @@
-//! Slots.
+//! Slots: their schema, and their JSON, which is written by hand.
+//!
+//! Listing what can be booked is what this API is asked most. All of an answer is known beforehand
+//! but for its times, so it is put together from constants, straight into the text that is sent. A
+//! test holds it to the schema's own form.
 
-use booking_core::{SessionDuration, Slot, StartTime};
+use booking_core::{SessionDuration, Slot, StartTime, format_instant};
 use poem_openapi::Object;
 
 use crate::wire::Wire;
@@ -27,16 +31,153 @@ pub(crate) struct DurationDto {
     duration: Wire<SessionDuration>,
 }
 
-impl From<Slot> for SlotDto {
-    fn from(slot: Slot) -> Self {
-        let duration = |duration: SessionDuration| DurationDto {
-            id: duration.minutes().to_string(),
-            name: format!("{} minutes", duration.minutes()),
-            duration: Wire(duration),
-        };
-        Self {
-            start_time: Wire(slot.start),
-            available_durations: slot.durations().map(duration).collect(),
+/// What stands in each slot before its time.
+const BEFORE: &str = "{\"startTime\":\"";
+
+/// What stands behind the hour and the minute of a slot that has room for these durations.
+macro_rules! behind {
+    ($first:literal $($minutes:literal)*) => {
+        concat!(
+            ":00.000Z\",\"availableDurations\":[",
+            behind!(@ $first),
+            $(",", behind!(@ $minutes),)*
+            "]}"
+        )
+    };
+    (@ $minutes:literal) => {
+        concat!(
+            "{\"id\":\"", $minutes, "\",\"name\":\"", $minutes, " minutes\",\"duration\":", $minutes, "}"
+        )
+    };
+}
+
+const fn behind(longest: SessionDuration) -> &'static str {
+    match longest {
+        SessionDuration::HalfHour => behind!(30),
+        SessionDuration::Hour => behind!(30 60),
+        SessionDuration::HourAndHalf => behind!(30 60 90),
+        SessionDuration::TwoHours => behind!(30 60 90 120),
+    }
+}
+
+/// The bytes of the longest slot: comma, date and time are 17.
+const LONGEST: usize = BEFORE.len() + 17 + behind(SessionDuration::MAX).len();
+
+/// How much of an instant's form is its date: `2024-01-15T`.
+const DATE: usize = 11;
+
+/// The body of `GET /booking/slots`, for programs that answer by another framework.
+///
+/// ```
+/// use booking_core::{SessionDuration, Slot, StartTime};
+///
+/// let start = StartTime::new("2024-01-15T14:00:00Z".parse().unwrap()).unwrap();
+/// let json = booking_api::slots_json(&[Slot { start, longest: SessionDuration::HalfHour }]);
+/// assert_eq!(
+///     json,
+///     "[{\"startTime\":\"2024-01-15T14:00:00.000Z\",\
+///      \"availableDurations\":[{\"id\":\"30\",\"name\":\"30 minutes\",\"duration\":30}]}]"
+/// );
+/// ```
+#[must_use]
+pub fn slots_json(slots: &[Slot]) -> String {
+    let mut json = String::with_capacity("[]".len() + slots.len() * LONGEST);
+    json.push('[');
+    let mut day = None;
+    let mut date = String::new();
+    for (index, slot) in slots.iter().enumerate() {
+        if index > 0 {
+            json.push(',');
+        }
+        let start = slot.start.instant();
+        let minutes = start.timestamp().div_euclid(60);
+        let (of_day, minute) = (minutes.div_euclid(24 * 60), minutes.rem_euclid(24 * 60));
+        // Most are of one date.
+        if day != Some(of_day) {
+            day = Some(of_day);
+            date = format_instant(start);
+            date.truncate(DATE);
+        }
+        json.push_str(BEFORE);
+        json.push_str(&date);
+        json.push_str(two_digits(minute / 60));
+        json.push(':');
+        json.push_str(two_digits(minute % 60));
+        json.push_str(behind(slot.longest));
+    }
+    json.push(']');
+    json
+}
+
+/// A number below 60.
+fn two_digits(number: i64) -> &'static str {
+    const DIGITS: &str = "000102030405060708091011121314151617181920212223242526272829\
+                          303132333435363738394041424344454647484950515253545556575859";
+    let at = usize::try_from(number).map_or(0, |number| 2 * number);
+    DIGITS.get(at..at + 2).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, TimeDelta, Utc};
+    use poem_openapi::types::ToJSON;
+
+    use super::*;
+
+    impl From<Slot> for SlotDto {
+        fn from(slot: Slot) -> Self {
+            let duration = |duration: SessionDuration| DurationDto {
+                id: duration.minutes().to_string(),
+                name: format!("{} minutes", duration.minutes()),
+                duration: Wire(duration),
+            };
+            Self {
+                start_time: Wire(slot.start),
+                available_durations: slot.durations().map(duration).collect(),
+            }
+        }
+    }
+
+    #[track_caller]
+    fn check(slots: &[Slot]) {
+        let expected: Vec<SlotDto> = slots.iter().copied().map(SlotDto::from).collect();
+        let json = slots_json(slots);
+        assert_eq!(json, expected.to_json_string());
+        assert!(json.len() <= 2 + slots.len() * LONGEST, "the text never grows");
+    }
+
+    fn slot(start: DateTime<Utc>, longest: SessionDuration) -> Slot {
+        Slot { start: StartTime::new(start).expect("a whole minute"), longest }
+    }
+
+    #[test]
+    fn what_is_written_is_the_form_of_the_schema() {
+        let instant = |text: &str| text.parse::<DateTime<Utc>>().expect("an instant");
+        let ends = ["0000-01-01T00:00:00Z", "9999-12-31T23:59:00Z"].map(instant);
+        let of_minutes = |start: DateTime<Utc>, minutes| start + TimeDelta::minutes(minutes);
+        check(&[]);
+        for longest in SessionDuration::ALL {
+            check(&ends.map(|end| slot(end, longest)));
+            // Each minute of two days, on either side of a leap day and of 1970.
+            for begin in ["2024-02-28T12:00:00Z", "1969-12-31T00:00:00Z"].map(instant) {
+                let starts = (0..2 * 24 * 60).map(|minutes| of_minutes(begin, minutes));
+                check(&starts.map(|start| slot(start, longest)).collect::<Vec<_>>());
+            }
+        }
+        // Any at all, in any order, some of one day.
+        let all = (ends[1] - ends[0]).num_minutes();
+        let mut random = fastrand::Rng::with_seed(1);
+        for _ in 0..2_000 {
+            let begin = random.i64(0..=all);
+            let slots: Vec<Slot> = (0..random.usize(0..50))
+                .map(|_| {
+                    let far = if random.u8(..4) == 0 { all } else { 3_000 };
+                    let minutes = (begin + random.i64(0..=far)).min(all);
+                    let longest = SessionDuration::ALL[random.usize(..4)];
+                    slot(of_minutes(ends[0], minutes), longest)
+                })
+                .collect();
+            check(&slots);
         }
     }
 }

@@ -16,8 +16,8 @@ pub(crate) struct Cors {
 pub(crate) type Allows = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
 const METHODS: &str = "GET, POST, PUT, DELETE";
-const REQUEST_HEADERS: &str =
-    "authorization, content-type, idempotency-key, if-match, last-event-id, x-request-id";
+const REQUEST_HEADERS: &str = "authorization, content-type, idempotency-key, if-match, if-none-match, last-event-id, \
+     x-request-id";
 const RESPONSE_HEADERS: &str = "etag, idempotency-replayed, link, location, ratelimit, ratelimit-policy, retry-after, \
      x-request-id";
 const PREFLIGHT_SECONDS: &str = "600";

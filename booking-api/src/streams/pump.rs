@@ -13,7 +13,6 @@ use booking_core::{
 use chrono::{DateTime, Utc};
 use futures_util::stream::poll_fn;
 use poem::Body;
-use poem_openapi::types::ToJSON;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio::time::{sleep, timeout};
@@ -21,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::seats::Seat;
 use super::sse::{HEARTBEAT, message};
-use crate::dto::SlotDto;
+use crate::dto::slots_json;
 use crate::http::RequestId;
 use crate::told::with_causes;
 
@@ -157,9 +156,8 @@ impl Source {
                 messages.collect()
             }
             Self::Slots(stream) => {
-                let slots: Vec<SlotDto> =
-                    stream.next().await?.into_iter().map(SlotDto::from).collect();
-                Ok(vec![message(None, "slots", &slots.to_json_string())])
+                let slots = stream.next().await?;
+                Ok(vec![message(None, "slots", &slots_json(&slots))])
             }
         }
     }

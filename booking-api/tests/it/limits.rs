@@ -198,6 +198,7 @@ async fn metrics_tell_of_store_server_and_process() {
         "booking_deliveries_dead{subscriber=",
         "booking_deliveries_oldest_seconds{subscriber=",
         "booking_http_connections ",
+        "booking_slot_lists_total{cache=\"bypassed\"} ",
         "booking_http_in_flight 0",
         "process_resident_memory_bytes ",
         "process_open_fds ",

@@ -23,6 +23,7 @@ mod logs;
 mod migrations;
 mod nats;
 mod nats_server;
+mod not_modified;
 mod pages;
 mod paging;
 mod port;

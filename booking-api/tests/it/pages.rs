@@ -166,7 +166,9 @@ async fn pages_of_this_machine_may_call() {
             assert!(methods.contains(method), "{methods}");
         }
         let headers = preflight.header("access-control-allow-headers");
-        for header in ["authorization", "content-type", "idempotency-key", "if-match"] {
+        for header in
+            ["authorization", "content-type", "idempotency-key", "if-match", "if-none-match"]
+        {
             assert!(headers.contains(header), "{headers}");
         }
         // Errors too, or a page could not tell them from a broken network.

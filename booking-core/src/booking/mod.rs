@@ -23,6 +23,7 @@ use crate::id::{EventId, IdSource};
 use crate::idempotency::{Fingerprint, IdempotencyKey};
 use crate::in_flight::InFlight;
 use crate::refusal::Refusal;
+use crate::slot_cache::SlotCache;
 use crate::store::{Calendars, ChangeError, Decline, Scope, Store, StoreError};
 use crate::store_ext::StoreExt;
 
@@ -47,6 +48,7 @@ pub struct Booking {
     in_flight: InFlight,
     /// What is known of users comes with whatever else is read.
     store_keeps_directory: bool,
+    cache: Option<SlotCache>,
 }
 
 impl Booking {
@@ -60,7 +62,16 @@ impl Booking {
     ) -> Self {
         let store_keeps_directory = directory.id().is_some_and(|id| store.directory() == Some(id));
         let in_flight = InFlight::default();
-        Self { store, directory, clock, ids, in_flight, store_keeps_directory }
+        Self { store, directory, clock, ids, in_flight, store_keeps_directory, cache: None }
+    }
+
+    /// Lists slots from memory where it can. Store and directory have to be
+    /// [`Announced`](crate::Announced) to the cache's hub, and a [`Relay`](crate::Relay) has to run
+    /// over that hub: without one, the cache is not used. [`SlotCache`] says why.
+    #[must_use]
+    pub fn with_cache(mut self, cache: SlotCache) -> Self {
+        self.cache = Some(cache);
+        self
     }
 
     /// Whether the store answers.

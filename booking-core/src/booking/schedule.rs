@@ -1,19 +1,24 @@
 //! What can be booked, and the availability behind it.
 
+use std::sync::Arc;
+
 use chrono::NaiveDate;
 
 use crate::access::{Actor, Operation, Role};
-use crate::availability::AvailabilitySlot;
+use crate::availability::{AvailabilitySlot, WeeklyHours};
 use crate::booking::people::People;
 use crate::booking::{Booking, BookingError, intent, unseen};
 use crate::calendar::Calendar;
 use crate::decide::{self, Answered, AvailabilityPatch, NewAvailability};
 use crate::id::{AvailabilityId, UserId};
 use crate::idempotency::IdempotencyKey;
+use crate::refusal::Refusal;
 use crate::slot::Slot;
-use crate::store::{Calendars, Scope};
+use crate::slot_cache::View;
+use crate::span::SpanSet;
 #[cfg(doc)]
-use crate::{refusal::Refusal, store::StoreError};
+use crate::store::StoreError;
+use crate::store::{Calendars, Scope};
 
 impl Booking {
     /// The starts on a civil date of the therapist's zone that are free now: inside the therapist's
@@ -30,22 +35,50 @@ impl Booking {
         date: NaiveDate,
     ) -> Result<Vec<Slot>, BookingError> {
         actor.may(Operation::ListSlots)?;
-        let now = self.now();
-        let Some(around) = Calendar::reach_in_any_zone(date) else { return Ok(vec![]) };
-        let mut people = vec![therapist];
-        people.extend(Some(&actor.id).filter(|_| actor.role == Role::Client));
+        let client = Some(&actor.id).filter(|_| actor.role == Role::Client);
+        let view = self.view(therapist, client, date);
+        let view = match &self.cache {
+            Some(cache) => cache.look(therapist, client, date, view).await?,
+            None => view.await?,
+        };
+        let calendar = view.calendar().ok_or(Refusal::TherapistNotFound)?;
+        Ok(calendar.slots(date, self.now()))
+    }
+
+    /// Reads what a listing looks at. What is read of a client holds for every therapist, wherever
+    /// they live.
+    async fn view(
+        &self,
+        therapist: &UserId,
+        client: Option<&UserId>,
+        date: NaiveDate,
+    ) -> Result<View, BookingError> {
+        let within = Calendar::reach_in_any_zone(date);
         let scope = Scope {
-            people: people.iter().copied().cloned().collect(),
-            busy_within: Some(around),
+            people: [therapist].into_iter().chain(client).cloned().collect(),
+            busy_within: within,
             hours_of: Some(therapist.clone()),
             users: [therapist.clone()].into(),
             ..Scope::default()
         };
-        let mut seen = self.look(&scope).await?;
-        let zone = People::in_sight(&mut seen).therapist(therapist)?.zone();
-        let Some(reach) = Calendar::reach(zone, date) else { return Ok(vec![]) };
-        let calendar = seen.calendar(therapist, zone, &people, reach, None);
-        Ok(calendar.map_err(|_| unseen())?.slots(date, now))
+        let mut found = self.look(&scope).await?;
+        let known = People::in_sight(&mut found);
+        let Ok(user) = known.therapist(therapist) else {
+            return Ok(View { therapist: Arc::new(None), client: None });
+        };
+        let zone = user.zone();
+        let Some(within) = within else {
+            let (hours, taken) = (WeeklyHours::default(), SpanSet::default());
+            let never = Calendar { zone, hours, taken };
+            return Ok(View { therapist: Arc::new(Some(never)), client: None });
+        };
+        let calendar_of = |person: &UserId| {
+            found.calendar(therapist, zone, &[person], within, None).map_err(|_| unseen())
+        };
+        Ok(View {
+            client: client.map(calendar_of).transpose()?.map(|of_client| Arc::new(of_client.taken)),
+            therapist: Arc::new(Some(calendar_of(therapist)?)),
+        })
     }
 
     /// Adds a weekly window to the actor's availability.

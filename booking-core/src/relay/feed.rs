@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{Relay, causes};
+use crate::hub::Hearing;
 use crate::id::UserId;
 use crate::outbox::EventQuery;
 use crate::signal::{Listening, Signal};
@@ -66,10 +67,16 @@ async fn follow(relay: &Relay) -> Result<std::convert::Infallible, StoreError> {
     }
 }
 
+/// Somebody who listens, and is known to.
+struct Ear {
+    listening: Box<dyn Listening>,
+    _hearing: Hearing,
+}
+
 /// The next signal, for who listens.
-async fn hear(listening: &mut Option<Box<dyn Listening>>) -> Result<Signal, StoreError> {
+async fn hear(listening: &mut Option<Ear>) -> Result<Signal, StoreError> {
     match listening {
-        Some(listening) => listening.next().await,
+        Some(ear) => ear.listening.next().await,
         None => pending().await,
     }
 }
@@ -116,9 +123,9 @@ async fn rest(time: Duration, stopped: &CancellationToken) {
 
 impl Relay {
     /// Signals only make things faster: without them, everything else goes on.
-    async fn listen(&self) -> Option<Box<dyn Listening>> {
+    async fn listen(&self) -> Option<Ear> {
         match self.store.listen().await {
-            Ok(listening) => Some(listening),
+            Ok(listening) => Some(Ear { listening, _hearing: self.hub.hearing() }),
             Err(error) => {
                 tracing::warn!(cause = causes(&error), "signals of other processes are not heard");
                 None

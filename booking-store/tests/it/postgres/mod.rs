@@ -10,6 +10,7 @@ mod races;
 mod revisions;
 mod server;
 mod signals;
+mod slot_cache;
 mod teeth;
 mod upgrade;
 mod walls;
