@@ -136,7 +136,8 @@ pub struct Calendars {
     /// For [`Scope::related`].
     pub are_related: bool,
     /// How often the calendar of each of [`Scope::people`] has changed, where the store counts: a
-    /// number that differs after every change of one of their meetings, or of their availability.
+    /// number that differs after every change of one of their meetings, of their availability, or, in
+    /// the [directory](Store::directory) that the store keeps, of their zone and role.
     pub revisions: BTreeMap<UserId, u64>,
 }
 
@@ -203,7 +204,18 @@ impl Calendars {
     /// long as the [`revisions`](Self::revisions) are.
     #[must_use]
     pub fn vouch_for(&self, change: &Change) -> bool {
-        let Scope { people, hours_of, meeting, availability, earlier, record, .. } = &self.scope;
+        // Live meetings come by people; who the users are is not for changes to rest on.
+        let Scope {
+            people,
+            hours_of,
+            meeting,
+            availability,
+            earlier,
+            record,
+            busy_within: _,
+            users: _,
+            related: _,
+        } = &self.scope;
         let counted = |person: &UserId| self.revisions.contains_key(person);
         let meeting_is_counted = match (meeting, &self.meeting) {
             (None, _) => true,
@@ -216,6 +228,9 @@ impl Calendars {
             (Some(_), Some(found)) => counted(&found.therapist),
             (Some(_), None) => false,
         };
+        let record_is_counted = change.record.as_ref().is_none_or(|written| {
+            record.as_ref().is_some_and(|(user, key)| (user, key) == (&written.user, &written.key))
+        });
         let is_known = |write: &Write| match write {
             Write::InsertMeeting(meeting) => {
                 counted(&meeting.client) && counted(&meeting.therapist)
@@ -237,6 +252,7 @@ impl Calendars {
             && record.iter().all(|(user, _)| counted(user))
             && meeting_is_counted
             && slot_is_counted
+            && record_is_counted
             && matches!(&change.writes[..], [one] if is_known(one.write()))
     }
 

@@ -3,6 +3,7 @@
 
 use booking_core::StoreError;
 use sqlx::error::DatabaseError;
+use sqlx::migrate::MigrateError;
 
 /// Whether the same call may succeed later, or once somebody has looked after the server.
 pub(crate) fn may_pass(sqlstate: &str) -> bool {
@@ -13,6 +14,15 @@ pub(crate) fn may_pass(sqlstate: &str) -> bool {
 pub(super) fn is_lost_race(error: &StoreError) -> bool {
     let error = driver(error).and_then(sqlx::Error::as_database_error);
     error.and_then(DatabaseError::code).is_some_and(|code| LOST_RACES.contains(&code.as_ref()))
+}
+
+/// Whether a migration waited too long for a lock.
+pub(super) fn is_lock_timeout(error: &MigrateError) -> bool {
+    let error = match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error,
+        _ => return false,
+    };
+    error.as_database_error().and_then(DatabaseError::code).as_deref() == Some(LOCK_TIMEOUT)
 }
 
 /// Whether the connection, and with it very likely all others, has come to its end.
@@ -36,6 +46,8 @@ fn driver(error: &StoreError) -> Option<&sqlx::Error> {
 /// Serialization failure and deadlock.
 const LOST_RACES: [&str; 2] = ["40001", "40P01"];
 
+const LOCK_TIMEOUT: &str = "55P03";
+
 /// By an administrator or after a crash; and `57P03`, not accepting connections yet.
 const SHUTDOWN: &str = "57P";
 
@@ -49,7 +61,7 @@ const MAY_PASS: [&str; 11] = [
     "40",    // lost races
     "42501", // not allowed to
     "53",    // too many connections, disk full, out of memory
-    "55P03", // waited too long for a lock
-    "57",    // cancelled, shutting down
-    "58",    // errors of the machine
+    LOCK_TIMEOUT,
+    "57", // cancelled, shutting down
+    "58", // errors of the machine
 ];

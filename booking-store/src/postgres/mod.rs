@@ -19,7 +19,7 @@ mod subscribers;
 mod turns;
 mod user_news;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use booking_core::{
@@ -31,7 +31,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 use uuid::Uuid;
 
-use self::codes::is_lost_race;
+use self::codes::{is_lock_timeout, is_lost_race};
 use self::pool::{Lost, Plans, Pool};
 use self::turns::Turns;
 use crate::PoolState;
@@ -54,6 +54,8 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 const MAX_TRIES: u32 = 3;
 /// How long a migration waits for the one of another process, and for a connection.
 const MIGRATION_WAIT: Duration = Duration::from_secs(60);
+/// How long it leaves bookings alone when it did not get its locks in time.
+const MIGRATE_AGAIN_AFTER: Duration = Duration::from_secs(2);
 
 /// A store, a directory, an outbox, its deliveries and the audit log in one Postgres database; tested on Postgres
 /// 15.
@@ -137,8 +139,16 @@ impl PostgresStore {
             let mut connection = connected.map_err(Failure::unavailable)?;
             let wait = format!("SET lock_timeout = {}", MIGRATION_WAIT.as_millis());
             sqlx::raw_sql(sqlx::AssertSqlSafe(wait)).execute(&mut connection).await?;
-            let migrated = MIGRATIONS.run_direct(None, &mut connection, false).await;
-            migrated.map_err(Failure::of_migration(&MIGRATIONS))?;
+            let deadline = Instant::now() + MIGRATION_WAIT;
+            loop {
+                match MIGRATIONS.run_direct(None, &mut connection, false).await {
+                    Ok(()) => break,
+                    Err(error) if is_lock_timeout(&error) && Instant::now() < deadline => {
+                        tokio::time::sleep(MIGRATE_AGAIN_AFTER).await;
+                    }
+                    Err(error) => return Err(Failure::of_migration(&MIGRATIONS)(error)),
+                }
+            }
             connection.close().await?;
             Ok::<(), Failure>(())
         };
@@ -178,24 +188,22 @@ async fn change_on(
     scope: &Scope,
     decide: Decide<'_>,
 ) -> Result<Change, ChangeError> {
-    let seen = read::calendars(connection, scope).await?;
-    let change = decide(&seen)?;
+    let people = read::names(&scope.people);
+    let mut seen = read::calendars(connection, scope).await?;
+    let mut change = decide(&seen)?;
+    if !change.is_empty() && seen.revisions.len() < people.len() {
+        change::add_calendars(connection, &people).await?;
+        seen = read::calendars(connection, scope).await?;
+        change = decide(&seen)?;
+    }
     let is_done = change.is_empty()
         || seen.vouch_for(&change) && change::apply_if_current(connection, &seen, &change).await?;
     if is_done {
         return Ok(change);
     }
-    let people = read::names(&scope.people);
-    if let Some(change) = in_transaction(connection, &people, scope, decide).await? {
-        return Ok(change);
-    }
-    change::add_calendars(connection, &people).await?;
-    let change = in_transaction(connection, &people, scope, decide).await?;
-    Ok(change.ok_or_else(|| Failure::corrupt("a calendar has gone"))?)
+    in_transaction(connection, &people, scope, decide).await
 }
 
-/// Nothing when somebody has no calendar yet that could be locked.
-///
 /// Dropped before it commits, by a declining or panicking decision, by an error, or because nobody
 /// waits for the answer any more, the transaction rolls back.
 async fn in_transaction(
@@ -203,10 +211,10 @@ async fn in_transaction(
     people: &[String],
     scope: &Scope,
     decide: Decide<'_>,
-) -> Result<Option<Change>, ChangeError> {
+) -> Result<Change, ChangeError> {
     let mut transaction = connection.begin_with(BEGIN).await.map_err(Failure::from)?;
     if change::lock(&mut transaction, people).await? < people.len() {
-        return Ok(None);
+        return Err(Failure::corrupt("a calendar has gone").into());
     }
     let calendars = read::calendars(&mut transaction, scope).await?;
     let change = decide(&calendars)?;
@@ -214,7 +222,7 @@ async fn in_transaction(
         change::apply(&mut transaction, &change).await?;
         transaction.commit().await.map_err(Failure::from)?;
     }
-    Ok(Some(change))
+    Ok(change)
 }
 
 #[async_trait]
@@ -226,7 +234,8 @@ impl Store for PostgresStore {
 
     async fn change(&self, scope: &Scope, decide: Decide<'_>) -> Result<Change, ChangeError> {
         let tries = async {
-            let _turn = self.turns.wait(&scope.people).await;
+            // Whoever queues too long for a calendar says nothing about the connections.
+            let _turn = pool::patient(self.turns.wait(&scope.people)).await?;
             let mut tries = 1;
             loop {
                 match self.try_change(scope, decide).await {

@@ -28,13 +28,17 @@ const TEST_AFTER_IDLE: Duration = Duration::from_secs(1);
 const TEST_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What the server gives up by itself: nothing stays locked for long, even if we are gone without
-/// a word. All statements go from a few rows to a few rows by indexes; also where a table was so
+/// a word. Statements that are transactions of their own may write, and see what is committed when
+/// they begin, whatever the server's defaults are. All statements go from a few rows to a few rows by indexes; also where a table was so
 /// small when the plan was made that reading all of it looked cheaper.
 const SETTINGS: &str = "
+    SET default_transaction_isolation = 'read committed';
+    SET default_transaction_read_only = off;
     SET statement_timeout = '8s';
     SET lock_timeout = '4s';
     SET idle_in_transaction_session_timeout = '10s';
     SET enable_seqscan = off;
+    SET enable_bitmapscan = off;
     SET enable_hashjoin = off;
     SET enable_mergejoin = off;
     SET jit = off";
@@ -198,6 +202,11 @@ impl Pool {
     pub(super) async fn close(&self) {
         self.connections.close().await;
     }
+}
+
+/// For as long as a call waits for a connection, it may wait for something else.
+pub(super) async fn patient<T>(wait: impl Future<Output = T>) -> Result<T, Failure> {
+    tokio::time::timeout(ACQUIRE_TIMEOUT, wait).await.map_err(Failure::unavailable)
 }
 
 impl Session {
