@@ -198,7 +198,7 @@ count_instructions() {
         GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2,-AVX_Fast_Unaligned_Load,-ERMS \
             valgrind -q --tool=cachegrind --cache-sim=no \
             --cachegrind-out-file="$folder/$times" "$INSTRUCTIONS_PROGRAM" "$workload" "$times" \
-            2>"$folder/log" || { cat "$folder/log"; exit 1; }
+            2>"$folder/log" || { cat "$folder/log" >&2; exit 1; }
     done
     awk -v name="$workload" '/^summary:/ { sum = $2 - sum } END { print name, int(sum / 10) }' \
         "$folder/10" "$folder/20"
@@ -219,9 +219,12 @@ instructions() {
     if [ "${INSTRUCTIONS:-}" = renew ]; then
         { echo "$compiler"; cat "$folder/counted"; } >benches/instructions.txt
     fi
-    [ "$(head -1 benches/instructions.txt)" = "$compiler" ] ||
-        echo "counted with ${compiler#\# }; benches/instructions.txt is of another: $(head -1 benches/instructions.txt)"
-    awk -f benches/compare.awk benches/instructions.txt "$folder/counted"
+    if [ "$(head -1 benches/instructions.txt)" = "$compiler" ]; then
+        awk -f benches/compare.awk benches/instructions.txt "$folder/counted"
+    else
+        echo "not compared, for the baseline is of another compiler; counted with ${compiler#\# }:"
+        cat "$folder/counted"
+    fi
     rm -r "$folder"
 }
 

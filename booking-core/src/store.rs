@@ -1,6 +1,6 @@
 //! The store port: lock, decide, apply.
 //!
-//! Every write goes through [`Store::change`]: the store locks the calendars of the people in a
+//! Every write goes through [`Store::change`], or does as that would: the store locks the calendars of the people in a
 //! [`Scope`], reads the [`Calendars`], asks a pure [`Decide`] function, and applies the [`Change`]
 //! that it returns, all of it or nothing. The rules live in `decide`; a store only keeps promises,
 //! and the conformance suite (feature `testing`) checks that it does.
@@ -28,9 +28,9 @@ use crate::span::{Span, SpanSet};
 /// Where bookings are kept.
 ///
 /// # What an implementation promises
-/// - [`change`](Self::change) locks the calendars of all people in the scope, in the order in which
-///   the scope names them, **before it reads anything**, and holds them until the change is
-///   committed. The key is the person, not the role: one person may be therapist in one meeting
+/// - [`change`](Self::change) does as if it locked the calendars of all people in the scope, in the
+///   order in which the scope names them, **before it reads anything**, and held them until the change
+///   is committed. The key is the person, not the role: one person may be therapist in one meeting
 ///   and client in another.
 /// - What `decide` is shown when its change is applied is all that was committed before the locks
 ///   were granted, or is part of nothing. A refusal may rest on what was committed at any moment of

@@ -1,7 +1,7 @@
 //! The service: one method per operation, effects only through the ports.
 //!
 //! Each method reads from top to bottom in the contract's order of checks: role, what exists, who
-//! may, and then the rules, which are decided under the store's locks. Nothing that can fail comes
+//! may, and then the rules, on which the store acts as if it had locked the calendars. Nothing that can fail comes
 //! after a change: what has been committed is answered.
 
 mod meetings;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use booking_core::StoreError;
 use booking_core::testing::Harness;
 use booking_store::PostgresStore;
+use sqlx::{Connection, PgConnection};
 
 use super::open;
 use super::server::{Database, sql};
@@ -50,6 +51,27 @@ async fn tables_of_another_version_are_left_alone() {
     sql(&database.url, "UPDATE _sqlx_migrations SET checksum = 'x' WHERE version = 1");
     let opened = PostgresStore::open(&database.url).await;
     assert!(matches!(opened, Err(StoreError::Corrupt(_))), "{opened:?}");
+}
+
+/// A dump, say, that reads all tables: who migrates waits for it, and nobody behind them for long.
+#[tokio::test]
+async fn a_migration_waits_without_keeping_others_waiting() {
+    let database = Database::blank();
+    sql(&database.url, include_str!("../old/postgres-0002.sql"));
+    let mut dump = PgConnection::connect(&database.url).await.unwrap();
+    let begin = sqlx::raw_sql("BEGIN; LOCK TABLE calendar IN ACCESS SHARE MODE");
+    begin.execute(&mut dump).await.unwrap();
+    let url = database.url.clone();
+    let opening = tokio::spawn(async move { PostgresStore::open(&url).await });
+    // Long enough for it to give up its place and to come back.
+    let mut other = PgConnection::connect(&database.url).await.unwrap();
+    for _ in 0..5 {
+        let lock = "SET lock_timeout = '4s'; BEGIN; SELECT FROM calendar FOR UPDATE; COMMIT";
+        sqlx::raw_sql(lock).execute(&mut other).await.expect("a booking of the version before");
+        tokio::time::sleep(Duration::from_millis(600)).await;
+    }
+    sqlx::raw_sql("COMMIT").execute(&mut dump).await.unwrap();
+    opening.await.unwrap().expect("nothing is in the way any more");
 }
 
 /// Something is in the way of the last table but one.
