@@ -18,9 +18,8 @@ pub(super) fn is_lost_race(error: &StoreError) -> bool {
 
 /// Whether a migration waited too long for a lock.
 pub(super) fn is_lock_timeout(error: &MigrateError) -> bool {
-    let error = match error {
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error,
-        _ => return false,
+    let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else {
+        return false;
     };
     error.as_database_error().and_then(DatabaseError::code).as_deref() == Some(LOCK_TIMEOUT)
 }

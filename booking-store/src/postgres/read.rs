@@ -74,8 +74,8 @@ impl Row {
                 calendars.revisions.insert(person, rows::count(revision)?);
             }
             b'm' => {
-                calendars.meeting =
-                    Some(rows::from_json::<MeetingRow>("meeting", &there(self.json)?)?.try_into()?)
+                let meeting = rows::from_json::<MeetingRow>("meeting", &there(self.json)?)?;
+                calendars.meeting = Some(meeting.try_into()?);
             }
             b'u' => {
                 let user = rows::from_json::<UserRow>("user", &there(self.json)?)?;
