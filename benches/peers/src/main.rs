@@ -8,6 +8,9 @@ mod blocks;
 mod rules;
 mod timing;
 
+use std::cell::RefCell;
+
+use booking_benches::sweep::Sweep;
 use booking_benches::{ZONE, calendar, calendar_with, first, meetings, slots, windows};
 use booking_core::{Slot, Span, SpanSet, WeeklyHours};
 use chrono::{Days, NaiveDate, NaiveTime, TimeZone};
@@ -43,6 +46,8 @@ fn slots_rows(days: u64) -> Vec<Row> {
     let five_years_before = first() - Days::new(5 * 52 * 7);
     let given = blocks::Blocks::new(&open(days), &taken);
     let looked_up = blocks::Blocks::new(&open(days), &taken);
+    let by_hand = Sweep::new(days);
+    let with_zone = RefCell::new(Sweep::new(days));
     let same = |starts: &Vec<Start>| starts.clone();
     vec![
         Row::new(
@@ -52,6 +57,16 @@ fn slots_rows(days: u64) -> Vec<Row> {
             of_slots,
         ),
         Row::new("booking-core, a calendar", &expected, move || slots(&ready, days), of_slots),
+        Row::new("by hand, the offsets given", &expected, move || by_hand.slots(), same),
+        Row::new(
+            "by hand, looking up each day's offset",
+            &expected,
+            move || {
+                with_zone.borrow_mut().look_up_offsets(days);
+                with_zone.borrow().slots()
+            },
+            same,
+        ),
         Row::new("rrule, rules that begin with the range", &expected, rules(first()), same),
         Row::new("rrule, rules of five years ago", &expected, rules(five_years_before), same),
         Row::new(
