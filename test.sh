@@ -111,6 +111,7 @@ format() {
     # Not of the workspace.
     cargo fmt --manifest-path booking-api/fuzz/Cargo.toml --check
     cargo fmt --manifest-path examples/clients/rust/Cargo.toml --check
+    cargo fmt --manifest-path benches/peers/Cargo.toml --check
 }
 
 lint() {

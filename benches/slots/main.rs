@@ -3,6 +3,7 @@
 //! Machines differ: read the ratios within one run. Each peer is first checked to give the same
 //! answer.
 
+mod decisions;
 mod plain;
 
 use booking_benches::sweep::Sweep;

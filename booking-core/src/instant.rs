@@ -108,7 +108,7 @@ impl UtcDate {
     pub(crate) fn second(self, instant: DateTime<Utc>) -> i64 {
         let instant = instant.naive_utc();
         if instant.date() == self.date {
-            self.midnight + i64::from(instant.num_seconds_from_midnight())
+            self.midnight + i64::from(instant.time().num_seconds_from_midnight())
         } else {
             instant.and_utc().timestamp()
         }

@@ -150,10 +150,12 @@ impl<'a> Day<'a> {
             Room { start: second, open_until: second, free_until: second, on_grid: false };
         self.each_run(|run| {
             if run.starts.contains(second) {
-                room = run.room(second, Taken::new(self.taken, self.utc).free_until(second));
+                let taken = Taken::new(self.taken, self.utc).free_until(second);
+                let on_grid = run.has_on_grid(second) && StartTime::new(start).is_ok();
+                room = Room { on_grid, ..run.room(second, taken) };
             }
         });
-        Room { on_grid: room.on_grid && StartTime::new(start).is_ok(), ..room }
+        room
     }
 
     /// Shows the date's grids, earliest first. A run's grid counts from where its availability
@@ -189,9 +191,13 @@ impl Run {
             .take_while(move |start| *start < end)
     }
 
+    fn has_on_grid(self, start: i64) -> bool {
+        (start - self.anchor) % GRID == 0
+    }
+
+    /// The room at a start on the grid.
     fn room(self, start: i64, free_until: i64) -> Room {
-        let on_grid = (start - self.anchor) % GRID == 0;
-        Room { start, open_until: self.open_until, free_until, on_grid }
+        Room { start, open_until: self.open_until, free_until, on_grid: true }
     }
 }
 

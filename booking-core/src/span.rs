@@ -123,7 +123,18 @@ impl SpanSet {
     /// The instants in either.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
-        self.iter().chain(other.iter()).collect()
+        let mut union: Vec<Span> = Vec::with_capacity(self.0.len() + other.0.len());
+        let (mut one, mut other) = (self.iter().peekable(), other.iter().peekable());
+        loop {
+            let is_first = |next: &Span| other.peek().is_none_or(|other| next.start <= other.start);
+            let Some(next) = one.next_if(is_first).or_else(|| other.next()) else {
+                return Self(union);
+            };
+            match union.last_mut() {
+                Some(last) if next.start <= last.end => last.end = last.end.max(next.end),
+                _ => union.push(next),
+            }
+        }
     }
 
     /// The instants of this set that are not in `other`.
