@@ -13,6 +13,7 @@ mod deliveries;
 mod delivery_plans;
 mod directory;
 mod outbox;
+mod pace;
 #[cfg(test)]
 mod plans;
 mod read;
@@ -176,23 +177,16 @@ impl SqliteStore {
         scope: &Scope,
         decide: Decide<'_>,
     ) -> Result<Change, Trouble> {
-        let mut turn = self.writer.turn(company, until).await?;
-        let calendars = match read::calendars(turn.connection()?, scope).await {
-            Ok(calendars) => calendars,
-            Err(failure) => {
-                turn.fail();
-                return Err(failure.into());
-            }
-        };
+        let (calendars, undecided) = self.writer.look(company, until, scope).await?;
         match decide(&calendars) {
             Ok(change) if !change.is_empty() => {
                 let change = Arc::new(change);
-                turn.apply(change.clone()).await?;
+                undecided.decide(Some(change.clone())).await?;
                 Ok(Arc::unwrap_or_clone(change))
             }
             // That may rest on what others have written, who were not answered yet either.
             unchanged => {
-                turn.stand_by().await?;
+                undecided.decide(None).await?;
                 Ok(unchanged?)
             }
         }

@@ -2,29 +2,39 @@
 //!
 //! Most of what a change costs is its commit, which waits for the disk. So changes that are there
 //! at the same time share one: a [`Batch`] is a transaction with the changes of several callers in
-//! it. Who finds none begins one. The first whose change is in it queues up once more, behind those
-//! who have come meanwhile, and then commits for all of them: a change that is alone waits for
+//! it. Who finds none begins one. Those whose change is in it queue up once more, behind those who
+//! have come meanwhile, and the first of them commits for all: a change that is alone waits for
 //! nobody. Nobody is answered before that commit.
 //!
 //! Whatever fails, all of the batch is undone, and each of its callers tries again alone: what they
 //! are told then is their own doing, or the disk's, and not a neighbour's.
+//!
+//! A caller's future may be left lying at any `await`. So it holds nothing that others wait for: a
+//! task has its turn, and gives the caller a while to decide.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
-use booking_core::{Change, ChangeError, Decline};
+use booking_core::{Calendars, Change, ChangeError, Decline, Scope};
 use sqlx::sqlite::SqlitePool;
 use sqlx::{Sqlite, SqliteConnection, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{ACQUIRE_TIMEOUT, change};
+use super::pace::Pace;
+use super::{ACQUIRE_TIMEOUT, change, read};
 use crate::error::Failure;
 
 /// Whoever comes later than that finds the batch closed. Meanwhile it keeps other processes from
 /// writing, and those in it from their answers.
 const TAKES_IN_FOR: Duration = Duration::from_millis(10);
+
+/// How long a turn waits for its caller's decision, which is made as soon as somebody polls it.
+const DECIDES_WITHIN: Duration = Duration::from_secs(1);
+
+/// How long a caller waits for the commit of what it decided.
+const ENDS_WITHIN: Duration = Duration::from_secs(10);
 
 /// Cheap to clone; clones share the connection.
 #[derive(Debug, Clone)]
@@ -36,7 +46,14 @@ pub(super) struct Writer {
 }
 
 /// Callers have their turn first come, first served, and leave an open batch to whoever is next.
-type Queue = Arc<Mutex<Option<Batch>>>;
+type Queue = Arc<Mutex<Line>>;
+type Place = OwnedMutexGuard<Line>;
+
+#[derive(Debug, Default)]
+struct Line {
+    batch: Option<Batch>,
+    pace: Pace,
+}
 
 /// What is under way in the connection, with everybody who waits for its end. Dropped, it is undone.
 #[derive(Debug)]
@@ -44,6 +61,8 @@ struct Batch {
     transaction: Transaction<'static, Sqlite>,
     begun: Instant,
     waiting: Vec<Answer>,
+    /// Each [`Member`] has one too.
+    token: Arc<()>,
 }
 
 type Answer = oneshot::Sender<Result<(), Trouble>>;
@@ -89,45 +108,116 @@ impl Writer {
         Self { pool, queue: Queue::default() }
     }
 
-    /// A turn in a batch: the open one, or a new one.
-    pub(super) async fn turn(&self, company: Company, until: Instant) -> Result<Turn, Failure> {
-        let mut place = self.place(company, until).await?;
-        if place.is_none() {
-            let transaction = self.begin().await?;
-            *place = Some(Batch { transaction, begun: Instant::now(), waiting: vec![] });
-        }
-        Ok(Turn { place, queue: self.queue.clone(), company, is_halfway: false })
+    /// What there is to decide on, in a batch: the open one, or a new one.
+    pub(super) async fn look(
+        &self,
+        company: Company,
+        until: Instant,
+        scope: &Scope,
+    ) -> Result<(Calendars, Undecided), Failure> {
+        let (found, look) = oneshot::channel();
+        let (decision, decided) = oneshot::channel();
+        tokio::spawn(self.clone().attend(company, until, scope.clone(), found, decided));
+        Ok((look.await.map_err(Failure::unavailable)??, Undecided { decision }))
     }
 
     /// A transaction of one's own, after the batch that is open.
     pub(super) async fn alone(&self) -> Result<Alone, Failure> {
-        let place = self.place(Company::Nobody, Instant::now() + ACQUIRE_TIMEOUT).await?;
-        Ok(Alone { transaction: self.begin().await?, _place: place })
+        let writer = self.clone();
+        let (mut handed, alone) = oneshot::channel();
+        // Those in the batch wait for its commit also if this caller does not.
+        tokio::spawn(async move {
+            let Some(place) = writer.place(Instant::now() + ACQUIRE_TIMEOUT, &mut handed).await
+            else {
+                return;
+            };
+            let begun = async {
+                let mut place = place?;
+                place.commit().await;
+                let transaction = writer.begin(&mut place).await?;
+                Ok(Alone { transaction, _taken: Taken { place, since: Instant::now() } })
+            };
+            let _gone = handed.send(begun.await);
+        });
+        alone.await.map_err(Failure::unavailable)?
     }
 
-    /// Waits for its turn in this process, and commits the batch that is open there if it may not be
-    /// joined.
-    async fn place(
-        &self,
+    /// One caller's turn, from its place in the queue to its answer.
+    async fn attend(
+        self,
         company: Company,
         until: Instant,
-    ) -> Result<OwnedMutexGuard<Option<Batch>>, Failure> {
-        let place = timeout_at(until, self.queue.clone().lock_owned()).await;
-        let mut place = place.map_err(|_| sqlx::Error::PoolTimedOut)?;
-        let is_closed =
-            |batch: &mut Batch| company == Company::Nobody || batch.begun.elapsed() > TAKES_IN_FOR;
-        let Some(batch) = place.take_if(is_closed) else { return Ok(place) };
-        // Those in it wait for that also if this caller does not.
-        let committed = tokio::spawn(async move {
-            batch.commit().await;
-            place
-        });
-        committed.await.map_err(Failure::unavailable)
+        scope: Scope,
+        mut found: oneshot::Sender<Result<Calendars, Failure>>,
+        decided: oneshot::Receiver<Decision>,
+    ) {
+        let Some(place) = self.place(until, &mut found).await else { return };
+        let looked = async {
+            let mut turn = self.turn(place?, company).await?;
+            let calendars = turn.read(&scope).await?;
+            Ok((turn, calendars))
+        };
+        match looked.await {
+            Ok((turn, calendars)) => {
+                if found.send(Ok(calendars)).is_ok() {
+                    turn.end(decided).await;
+                }
+            }
+            Err(failure) => {
+                let _gone = found.send(Err(failure));
+            }
+        }
+    }
+
+    /// Waits for its turn in this process, as long as the caller does.
+    async fn place<T>(
+        &self,
+        until: Instant,
+        caller: &mut oneshot::Sender<T>,
+    ) -> Option<Result<Place, Failure>> {
+        tokio::select! {
+            biased;
+            () = caller.closed() => None,
+            place = timeout_at(until, self.queue.clone().lock_owned()) => {
+                Some(place.map_err(|_| sqlx::Error::PoolTimedOut.into()))
+            }
+        }
+    }
+
+    /// Commits the batch that is open there if it may not be joined, and begins one if there is none.
+    async fn turn(&self, mut place: Place, company: Company) -> Result<Turn, Failure> {
+        let is_closed = |batch: &Batch| batch.begun.elapsed() > TAKES_IN_FOR;
+        if company == Company::Nobody || place.batch.as_ref().is_some_and(is_closed) {
+            place.commit().await;
+        }
+        if place.batch.is_none() {
+            let transaction = self.begin(&mut place).await?;
+            let (begun, token) = (Instant::now(), Arc::default());
+            place.batch = Some(Batch { transaction, begun, waiting: vec![], token });
+        }
+        Ok(Turn { place, queue: self.queue.clone(), company, is_halfway: false })
     }
 
     /// Waits for other processes.
-    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, Failure> {
+    async fn begin(&self, place: &mut Place) -> Result<Transaction<'static, Sqlite>, Failure> {
+        place.pace.keep().await;
         Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
+    }
+}
+
+impl Line {
+    /// If there is anything.
+    async fn commit(&mut self) {
+        let Some(batch) = self.batch.take() else { return };
+        let begun = batch.begun;
+        batch.commit().await;
+        self.pace.taken_since(begun);
+    }
+
+    fn undo(&mut self) {
+        let Some(batch) = self.batch.take() else { return };
+        self.pace.taken_since(batch.begun);
+        batch.undo();
     }
 }
 
@@ -153,86 +243,69 @@ impl Batch {
             let _gone = waiting.send(Err(Trouble::Undone));
         }
     }
+
+    fn has_members(&self) -> bool {
+        Arc::strong_count(&self.token) > 1
+    }
+}
+
+/// The side of whoever asked.
+#[derive(Debug)]
+pub(super) struct Undecided {
+    decision: oneshot::Sender<Decision>,
+}
+
+/// Nothing is to be written if there is no change.
+type Decision = (Option<Arc<Change>>, Answer);
+
+impl Undecided {
+    /// Returns once the change, and all that was looked at, is committed.
+    ///
+    /// A change is applied to its end, also if whoever asked for it is gone in the middle of it.
+    pub(super) async fn decide(self, change: Option<Arc<Change>>) -> Result<(), Trouble> {
+        let (answer, answered) = oneshot::channel();
+        // That took too long, and others had their turn.
+        self.decision.send((change, answer)).map_err(|_| Trouble::Undone)?;
+        let unknown = "nobody knows what became of the change";
+        let end = timeout(ENDS_WITHIN, answered).await;
+        end.map_err(|_| Failure::unavailable(unknown))?
+            .map_err(|_| Failure::unavailable(unknown))?
+    }
 }
 
 /// Holds the connection, within a batch, for one change.
 ///
 /// Dropped at any point, it leaves the changes of others as they were. If there are none, or it was
-/// halfway through its own, all of the batch is undone.
+/// in the middle of something, all of the batch is undone.
 #[derive(Debug)]
-pub(super) struct Turn {
-    place: OwnedMutexGuard<Option<Batch>>,
+struct Turn {
+    place: Place,
     queue: Queue,
     company: Company,
+    /// Or SQLite may have undone all of the batch by itself.
     is_halfway: bool,
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let is_over = |batch: &mut Batch| self.is_halfway || batch.waiting.is_empty();
-        if let Some(batch) = self.place.take_if(is_over) {
-            batch.undo();
+        if self.is_halfway || !self.place.batch.as_ref().is_some_and(Batch::has_members) {
+            self.place.undo();
         }
     }
 }
 
 impl Turn {
-    /// To read with; what is written goes through [`apply`](Self::apply).
-    pub(super) fn connection(&mut self) -> Result<&mut SqliteConnection, Failure> {
-        let batch = self.place.as_mut();
+    fn connection(&mut self) -> Result<&mut SqliteConnection, Failure> {
+        let batch = self.place.batch.as_mut();
         let batch = batch.ok_or_else(|| Failure::unavailable("the batch has come to its end"))?;
         Ok(&mut batch.transaction)
     }
 
-    /// Ends the batch for everybody: SQLite may have undone all of it by itself.
-    pub(super) fn fail(mut self) {
+    async fn read(&mut self, scope: &Scope) -> Result<Calendars, Failure> {
         self.is_halfway = true;
-    }
-
-    /// Returns once all that was looked at is committed.
-    pub(super) async fn stand_by(mut self) -> Result<(), Trouble> {
-        let (answer, answered) = oneshot::channel();
-        match self.place.as_mut() {
-            Some(batch) if !batch.waiting.is_empty() => batch.waiting.push(answer),
-            _ => return Ok(()),
-        }
-        drop(self);
-        end_of(answered).await
-    }
-
-    /// Applies a change; returns once it is committed.
-    ///
-    /// A task of its own does so to its end: whoever asked for it may be gone in the middle of it.
-    pub(super) async fn apply(self, change: Arc<Change>) -> Result<(), Trouble> {
-        let (answer, answered) = oneshot::channel();
-        tokio::spawn(self.see_through(change, answer));
-        end_of(answered).await
-    }
-
-    async fn see_through(mut self, change: Arc<Change>, answer: Answer) {
-        if let Err(failure) = self.write(&change).await {
-            self.fail();
-            let _gone = answer.send(Err(failure.into()));
-            return;
-        }
-        // The caller has the only one again.
-        drop(change);
-        let Some(batch) = self.place.as_mut() else { return };
-        batch.waiting.push(answer);
-        if batch.waiting.len() > 1 {
-            return;
-        }
-        if self.company == Company::Others {
-            let queue = self.queue.clone();
-            drop(self);
-            let mut place = queue.lock_owned().await;
-            // Somebody else may have closed it.
-            if let Some(batch) = place.take() {
-                batch.commit().await;
-            }
-        } else if let Some(batch) = self.place.take() {
-            batch.commit().await;
-        }
+        let calendars = read::calendars(self.connection()?, scope).await?;
+        self.is_halfway = false;
+        Ok(calendars)
     }
 
     async fn write(&mut self, change: &Change) -> Result<(), Failure> {
@@ -241,11 +314,89 @@ impl Turn {
         self.is_halfway = false;
         Ok(())
     }
+
+    /// Whoever has not decided by then finds nobody to tell.
+    async fn end(self, mut decided: oneshot::Receiver<Decision>) {
+        let decision = match timeout(DECIDES_WITHIN, &mut decided).await {
+            Ok(decision) => decision.ok(),
+            Err(_) => {
+                decided.close();
+                decided.try_recv().ok()
+            }
+        };
+        match decision {
+            Some((Some(change), answer)) => self.see_through(change, answer).await,
+            Some((None, answer)) => self.stand_by(answer).await,
+            None => {}
+        }
+    }
+
+    async fn see_through(mut self, change: Arc<Change>, answer: Answer) {
+        if let Err(failure) = self.write(&change).await {
+            drop(self);
+            let _gone = answer.send(Err(failure.into()));
+            return;
+        }
+        // The caller has the only one again.
+        drop(change);
+        self.join(answer).await;
+    }
+
+    async fn stand_by(self, answer: Answer) {
+        if self.place.batch.as_ref().is_some_and(Batch::has_members) {
+            self.join(answer).await;
+        } else {
+            drop(self);
+            let _gone = answer.send(Ok(()));
+        }
+    }
+
+    async fn join(mut self, answer: Answer) {
+        let Some(batch) = self.place.batch.as_mut() else { return };
+        batch.waiting.push(answer);
+        if self.company == Company::Nobody {
+            self.place.commit().await;
+            return;
+        }
+        let member = Member { queue: self.queue.clone(), token: Some(batch.token.clone()) };
+        drop(self);
+        member.commit().await;
+    }
 }
 
-async fn end_of(answered: oneshot::Receiver<Result<(), Trouble>>) -> Result<(), Trouble> {
-    let unknown = |_| Failure::unavailable("nobody knows what became of the change");
-    answered.await.map_err(unknown)?
+/// Sees to the end of a batch that it has a part in. The tasks of the others may be gone: theirs may
+/// be another runtime.
+#[derive(Debug)]
+struct Member {
+    queue: Queue,
+    token: Option<Arc<()>>,
+}
+
+impl Member {
+    async fn commit(mut self) {
+        let mut place = self.queue.clone().lock_owned().await;
+        let token = self.token.take();
+        // Somebody else may have closed it.
+        if place.batch.as_ref().map(|batch| Arc::as_ptr(&batch.token))
+            == token.as_ref().map(Arc::as_ptr)
+        {
+            place.commit().await;
+        }
+    }
+}
+
+impl Drop for Member {
+    /// Without its turn: frees the file if nobody is left to do so. Who has a turn meanwhile does that
+    /// after it.
+    fn drop(&mut self) {
+        if self.token.take().is_none() {
+            return;
+        }
+        let Ok(mut place) = self.queue.try_lock() else { return };
+        if !place.batch.as_ref().is_some_and(Batch::has_members) {
+            place.undo();
+        }
+    }
 }
 
 /// A transaction that nobody else has a part in. Dropped before it commits, it rolls back.
@@ -253,7 +404,21 @@ async fn end_of(answered: oneshot::Receiver<Result<(), Trouble>>) -> Result<(), 
 pub(super) struct Alone {
     // Ends first.
     transaction: Transaction<'static, Sqlite>,
-    _place: OwnedMutexGuard<Option<Batch>>,
+    _taken: Taken,
+}
+
+/// The file, from other processes.
+#[derive(Debug)]
+struct Taken {
+    place: Place,
+    since: Instant,
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        let since = self.since;
+        self.place.pace.taken_since(since);
+    }
 }
 
 impl Alone {
