@@ -1,6 +1,7 @@
 //! Listings from memory: never older than what was acknowledged.
 
 mod renewal;
+mod replays;
 mod stress;
 mod teeth;
 
