@@ -60,12 +60,11 @@ impl Booking {
             ..Scope::default()
         };
         let mut seen = self.look(&scope).await?;
-        // Of users who are kept elsewhere, nobody counts the changes.
-        let revisions = match self.store_keeps_directory {
-            true => std::mem::take(&mut seen.revisions),
-            false => BTreeMap::new(),
-        };
-        Ok(Found { view: view_of(day, within, &mut seen)?, revisions })
+        let revisions = std::mem::take(&mut seen.revisions);
+        let view = view_of(day, within, &mut seen)?;
+        // Of users who are kept elsewhere, or are not there yet, nobody counts the changes.
+        let are_counted = self.store_keeps_directory && view.therapist.is_some();
+        Ok(Found { view, revisions: if are_counted { revisions } else { BTreeMap::new() } })
     }
 
     /// Adds a weekly window to the actor's availability.

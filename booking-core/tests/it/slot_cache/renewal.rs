@@ -258,6 +258,26 @@ fn who_has_changed_is_read_anew_and_nobody_else() {
     });
 }
 
+/// Whoever is not there has no calendar that could count.
+#[test]
+fn who_comes_is_found() {
+    let still = Still::over(100, |inner| {
+        let stands_still = Some(Mutex::default());
+        Arc::new(Observed { inner, stands_still, ..Observed::default() })
+    });
+    let _hearing = still.hub.hearing();
+    let somebody = actor("therapist_new", Role::Therapist);
+    let is_there =
+        async || still.process.booking.slots(&john(), &somebody.id, the_monday()).await.is_ok();
+    still.world.run(async { assert!(!is_there().await && !is_there().await) });
+    still.world.introduce(&somebody);
+    still.world.run(async {
+        assert!(!is_there().await, "nobody has told of it");
+        advance(Duration::from_millis(900)).await;
+        assert!(is_there().await);
+    });
+}
+
 /// Where users are kept elsewhere, or the store does not count, everything is read again.
 #[test]
 fn what_nobody_counts_is_not_renewed() {
