@@ -50,7 +50,12 @@ impl<T: Store + ?Sized> Store for Announced<T> {
         let telling = Telling { hub: &self.hub, people: &scope.people };
         let changed = self.inner.change(scope, decide).await;
         let is_as_before = match &changed {
-            Ok(change) => change.is_empty(),
+            // Somebody else may have made it so, and this process not have heard of it yet.
+            Ok(change) if change.is_empty() => {
+                self.hub.forget(&scope.people);
+                true
+            }
+            Ok(_) => false,
             Err(ChangeError::Declined(_)) => true,
             // Who knows how far the commit came.
             Err(ChangeError::Store(_)) => false,

@@ -102,13 +102,18 @@ impl Hub {
 
     pub(crate) fn wake<'a>(&self, people: impl IntoIterator<Item = &'a UserId>) {
         let people: Vec<&UserId> = people.into_iter().collect();
-        for memory in lock(&self.0.memories).iter().filter_map(Weak::upgrade) {
-            people.iter().for_each(|person| memory.forget(person));
-        }
+        self.forget(people.iter().copied());
         let watching = lock(&self.0.watching);
         let people = people.into_iter().cloned().map(Some).chain([None]);
         let concerned = people.filter_map(|person| watching.get(&person));
         concerned.flatten().for_each(|waiting| waiting.notify_one());
+    }
+
+    /// Has what is remembered of these people read anew, and wakes nobody.
+    pub(crate) fn forget<'a>(&self, people: impl IntoIterator<Item = &'a UserId> + Clone) {
+        for memory in lock(&self.0.memories).iter().filter_map(Weak::upgrade) {
+            people.clone().into_iter().for_each(|person| memory.forget(person));
+        }
     }
 
     fn register(&self, of: BTreeSet<Option<UserId>>) -> Watching {

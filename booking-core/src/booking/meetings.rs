@@ -47,6 +47,7 @@ impl Booking {
         if let Some(intent) = intent
             && let Some(first) = intent.replay(&seen, fresh.now, Answer::into_meeting)?
         {
+            self.is_so_already(&scope);
             return Ok(Answered { value: people.view(actor, first)?, replayed: true });
         }
 

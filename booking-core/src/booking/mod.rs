@@ -113,11 +113,23 @@ impl Booking {
         decide: impl Fn(&Calendars) -> Decision<T> + Send + Sync,
     ) -> Result<T, ChangeError> {
         let Decided { answer, change } = decide(seen)?;
-        if change.is_empty() || self.store.apply_if_current(seen, &change).await? {
+        if change.is_empty() {
+            self.is_so_already(&seen.scope);
+            return Ok(answer);
+        }
+        if self.store.apply_if_current(seen, &change).await? {
             return Ok(answer);
         }
         let scope = Scope { users: BTreeSet::new(), related: None, ..seen.scope.clone() };
         self.store.decide(&scope, decide).await
+    }
+
+    /// Before somebody is answered for whom nothing had to be written: whoever wrote it, the lists that
+    /// are made here from now on show it.
+    fn is_so_already(&self, scope: &Scope) {
+        if let Some(cache) = &self.cache {
+            cache.forget(&scope.people);
+        }
     }
 }
 

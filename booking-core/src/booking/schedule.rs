@@ -1,5 +1,6 @@
 //! What can be booked, and the availability behind it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -14,8 +15,8 @@ use crate::id::{AvailabilityId, UserId};
 use crate::idempotency::IdempotencyKey;
 use crate::refusal::Refusal;
 use crate::slot::Slot;
-use crate::slot_cache::View;
-use crate::span::SpanSet;
+use crate::slot_cache::{DayOf, Found, View};
+use crate::span::{Span, SpanSet};
 #[cfg(doc)]
 use crate::store::StoreError;
 use crate::store::{Calendars, Scope};
@@ -36,10 +37,11 @@ impl Booking {
     ) -> Result<Vec<Slot>, BookingError> {
         actor.may(Operation::ListSlots)?;
         let client = Some(&actor.id).filter(|_| actor.role == Role::Client);
-        let view = self.view(therapist, client, date);
+        let day = DayOf { therapist, client, date };
+        let found = self.find_day(day);
         let view = match &self.cache {
-            Some(cache) => cache.look(therapist, client, date, view).await?,
-            None => view.await?,
+            Some(cache) => cache.look(day, self.store.as_ref(), found).await?,
+            None => found.await?.view,
         };
         let calendar = view.calendar().ok_or(Refusal::TherapistNotFound)?;
         Ok(calendar.slots(date, self.now()))
@@ -47,12 +49,8 @@ impl Booking {
 
     /// Reads what a listing looks at. What is read of a client holds for every therapist, wherever
     /// they live.
-    async fn view(
-        &self,
-        therapist: &UserId,
-        client: Option<&UserId>,
-        date: NaiveDate,
-    ) -> Result<View, BookingError> {
+    async fn find_day(&self, day: DayOf<'_>) -> Result<Found, BookingError> {
+        let DayOf { therapist, client, date } = day;
         let within = Calendar::reach_in_any_zone(date);
         let scope = Scope {
             people: [therapist].into_iter().chain(client).cloned().collect(),
@@ -61,24 +59,12 @@ impl Booking {
             users: [therapist.clone()].into(),
             ..Scope::default()
         };
-        let mut found = self.look(&scope).await?;
-        let known = People::in_sight(&mut found);
-        let Ok(user) = known.therapist(therapist) else {
-            return Ok(View { therapist: Arc::new(None), client: None });
-        };
-        let zone = user.zone();
-        let Some(within) = within else {
-            let (hours, taken) = (WeeklyHours::default(), SpanSet::default());
-            let never = Calendar { zone, hours, taken };
-            return Ok(View { therapist: Arc::new(Some(never)), client: None });
-        };
-        let calendar_of = |person: &UserId| {
-            found.calendar(therapist, zone, &[person], within, None).map_err(|_| unseen())
-        };
-        Ok(View {
-            client: client.map(calendar_of).transpose()?.map(|of_client| Arc::new(of_client.taken)),
-            therapist: Arc::new(Some(calendar_of(therapist)?)),
-        })
+        let mut seen = self.look(&scope).await?;
+        let revisions = std::mem::take(&mut seen.revisions);
+        let view = view_of(day, within, &mut seen)?;
+        // Of users who are kept elsewhere, or are not there yet, nobody counts the changes.
+        let are_counted = self.store_keeps_directory && view.therapist.is_some();
+        Ok(Found { view, revisions: if are_counted { revisions } else { BTreeMap::new() } })
     }
 
     /// Adds a weekly window to the actor's availability.
@@ -147,4 +133,29 @@ impl Booking {
         let seen = self.look(&decide::scope_of_one(&actor.id, id)).await?;
         Ok(self.settle(&seen, decide).await?)
     }
+}
+
+fn view_of(
+    day: DayOf<'_>,
+    within: Option<Span>,
+    seen: &mut Calendars,
+) -> Result<View, BookingError> {
+    let DayOf { therapist, client, .. } = day;
+    let known = People::in_sight(seen);
+    let Ok(user) = known.therapist(therapist) else {
+        return Ok(View { therapist: Arc::new(None), client: None });
+    };
+    let zone = user.zone();
+    let Some(within) = within else {
+        let (hours, taken) = (WeeklyHours::default(), SpanSet::default());
+        let never = Calendar { zone, hours, taken };
+        return Ok(View { therapist: Arc::new(Some(never)), client: None });
+    };
+    let calendar_of = |person: &UserId| {
+        seen.calendar(therapist, zone, &[person], within, None).map_err(|_| unseen())
+    };
+    Ok(View {
+        client: client.map(calendar_of).transpose()?.map(|of_client| Arc::new(of_client.taken)),
+        therapist: Arc::new(Some(calendar_of(therapist)?)),
+    })
 }

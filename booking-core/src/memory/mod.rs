@@ -48,8 +48,12 @@ struct State {
     /// Every meeting of a person, in either role, in the order of listing.
     diaries: HashMap<UserId, BTreeSet<(DateTime<Utc>, MeetingId)>>,
     availability: BTreeMap<AvailabilityId, AvailabilitySlot>,
-    /// How often a calendar has changed; none for those that never did.
+    /// The last change of each calendar, and of whose it is, by number; none for those that never did.
     revisions: HashMap<UserId, u64>,
+    /// The number of the last change.
+    changes: u64,
+    /// The number for those who have none.
+    unchanged: u64,
     records: HashMap<(UserId, IdempotencyKey), Record>,
     events: Events,
     audit: Entries,
@@ -78,7 +82,9 @@ impl MemoryStore {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn clear(&self) {
-        *self.state() = State::default();
+        let mut state = self.state();
+        let next = state.changes + 1;
+        *state = State { changes: next, unchanged: next, ..State::default() };
     }
 
     /// A panic in a decision leaves the state as it was, since a change is applied only after it
@@ -155,7 +161,7 @@ impl State {
     }
 
     fn revisions(&self, people: &BTreeSet<UserId>) -> BTreeMap<UserId, u64> {
-        let revision = |person| self.revisions.get(person).copied().unwrap_or_default();
+        let revision = |person| self.revisions.get(person).copied().unwrap_or(self.unchanged);
         people.iter().map(|person| (person.clone(), revision(person))).collect()
     }
 
@@ -223,7 +229,8 @@ impl State {
     }
 
     fn count(&mut self, person: &UserId) {
-        *self.revisions.entry(person.clone()).or_default() += 1;
+        self.changes += 1;
+        self.revisions.insert(person.clone(), self.changes);
     }
 
     /// What has changed, if anything has.

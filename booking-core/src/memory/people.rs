@@ -92,8 +92,10 @@ impl Directory for MemoryStore {
 impl DirectoryAdmin for MemoryStore {
     async fn put_user(&self, user: &User, by: By) -> Result<(), StoreError> {
         let mut state = self.state();
-        let entry = state.people.put(user, by);
-        state.note(entry);
+        if let Some(entry) = state.people.put(user, by) {
+            state.count(&user.id);
+            state.note([entry]);
+        }
         Ok(())
     }
 
@@ -129,6 +131,9 @@ impl DirectoryAdmin for MemoryStore {
     ) -> Result<NewsOutcome, StoreError> {
         let mut state = self.state();
         let (outcome, entries) = state.people.take(news, by, ids);
+        if !entries.is_empty() {
+            state.count(&news.user);
+        }
         state.note(entries);
         Ok(outcome)
     }

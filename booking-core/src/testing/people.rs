@@ -29,6 +29,26 @@ cases! {
         assert_eq!(find(other_client()).await, Some(user(&other_client())));
     }
 
+    /// What availability means hangs on whose it is: who counts changes of calendars counts those.
+    async fn a_calendar_changes_with_whose_it_is(world: World) {
+        world.open(&therapist()).await;
+        let scope = Scope { people: [therapist()].into(), ..Scope::default() };
+        let revision = async || world.read(&scope).await.revisions.remove(&therapist());
+        let before = user(&therapist());
+        let zone = Some(chrono_tz::Asia::Kathmandu);
+        let mut seen = BTreeSet::from([revision().await]);
+        for after in [
+            User { zone, ..before.clone() },
+            before.clone(),
+            User { role: Role::Client, ..before.clone() },
+            User { zone, ..before },
+        ] {
+            world.directory().put_user(&after, by()).await.expect("the directory takes users");
+            let now = revision().await;
+            assert!(seen.insert(now) || now.is_none(), "{after:?} is not counted: {now:?}");
+        }
+    }
+
     /// Who is not known is left out, and that is no error.
     async fn unknown_users_are_left_out(world: World) {
         let ids: BTreeSet<_> = [client(), id("nobody"), therapist(), id("CLIENT_123")].into();

@@ -1,5 +1,7 @@
 //! Listings from memory: never older than what was acknowledged.
 
+mod renewal;
+mod replays;
 mod stress;
 mod teeth;
 
@@ -9,7 +11,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use booking_core::{
     Actor, Announced, Booking, BookingError, CountedIds, Directory, DirectoryAdmin, Hub,
-    ManualClock, RandomIds, Refusal, Relay, SessionDuration, Slot, SlotCache, Store, UserId,
+    ManualClock, MemoryStore, RandomIds, Refusal, Relay, SessionDuration, Slot, SlotCache, Store,
+    UserId,
 };
 use tokio::runtime::Runtime;
 use tokio::time::{advance, sleep};
@@ -46,10 +49,19 @@ fn booking(store: Arc<dyn Store>, directory: Arc<dyn Directory>) -> Booking {
 
 /// As a program should be put together; with the hub, so that it can be told of hearing.
 fn announced(inner: Arc<dyn Store>, world: &World) -> (Process, SlotCache, Hub) {
+    announced_to(100, inner, world)
+}
+
+/// With so much room.
+fn announced_to(
+    most_people: u64,
+    inner: Arc<dyn Store>,
+    world: &World,
+) -> (Process, SlotCache, Hub) {
     let hub = Hub::default();
     let store = Arc::new(Announced::new(inner, hub.clone()));
     let directory = Arc::new(Announced::new(world.store.clone(), hub.clone()));
-    let cache = SlotCache::new(100, &hub);
+    let cache = SlotCache::new(most_people, &hub);
     let booking = booking(store, directory.clone()).with_cache(cache.clone());
     let lists = Arc::new(booking.clone());
     (Process { lists, booking, directory: Some(directory) }, cache, hub)
@@ -83,10 +95,26 @@ struct Still {
 
 impl Still {
     fn new() -> Self {
+        Self::over(100, |store| store)
+    }
+
+    /// Over a store that is made of the practice's own.
+    fn over<S: Store + 'static>(
+        most_people: u64,
+        wrap: impl FnOnce(Arc<MemoryStore>) -> Arc<S>,
+    ) -> Self {
         let world = World::default();
         world.run(async { tokio::time::pause() });
-        let (process, cache, hub) = announced(world.store.clone(), &world);
+        let (process, cache, hub) = announced_to(most_people, wrap(world.store.clone()), &world);
         Self { world, process, cache, hub }
+    }
+
+    /// Another process, of which this one hears nothing.
+    fn elsewhere(&self) -> Process {
+        let store = &self.world.store;
+        let booking = booking(store.clone(), store.clone());
+        let lists = Arc::new(booking.clone());
+        Process { booking, lists, directory: Some(store.clone()) }
     }
 
     /// John's list, and whether it came from memory.
@@ -98,9 +126,8 @@ impl Still {
 
     /// Another process books with Jane.
     async fn booked_elsewhere(&self, time: &str) {
-        let other = booking(self.world.store.clone(), self.world.store.clone());
         let request = session(&jane(), time, SessionDuration::HalfHour);
-        other.book(&mary(), &request, None).await.expect("it is free");
+        self.elsewhere().booking.book(&mary(), &request, None).await.expect("it is free");
     }
 }
 

@@ -10,9 +10,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use booking_core::testing::fixtures::by;
 use booking_core::{
-    Actor, Calendars, Change, ChangeError, Decide, Directory, DirectoryAdmin, Meeting, MeetingId,
-    MeetingPatch, MeetingQuery, MemoryStore, NewAvailability, Scope, SessionDuration, Slot,
-    SlotCacheCounts, Store, StoreError, User,
+    Actor, Calendars, Change, ChangeError, Decide, Directory, DirectoryAdmin, DirectoryId, Meeting,
+    MeetingId, MeetingPatch, MeetingQuery, MemoryStore, NewAvailability, Scope, SessionDuration,
+    Slot, SlotCacheCounts, Store, StoreError, User,
 };
 use chrono::Weekday;
 use chrono_tz::Tz;
@@ -56,6 +56,20 @@ impl Store for Slow {
         let changed = self.inner.change(scope, decide).await;
         self.pause().await;
         changed
+    }
+
+    async fn apply_if_current(
+        &self,
+        seen: &Calendars,
+        change: &Change,
+    ) -> Result<bool, StoreError> {
+        let applied = self.inner.apply_if_current(seen, change).await;
+        self.pause().await;
+        applied
+    }
+
+    fn directory(&self) -> Option<DirectoryId> {
+        self.inner.directory()
     }
 
     async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError> {

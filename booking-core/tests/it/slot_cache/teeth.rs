@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use booking_core::{
-    Actor, Booking, Calendars, Change, ChangeError, Decide, Hearing, Hub, Meeting, MeetingQuery,
-    Scope, Slot, SlotCache, Store, StoreError, UserId,
+    Actor, Booking, Calendars, Change, ChangeError, Decide, DirectoryId, Hearing, Hub, Meeting,
+    MeetingQuery, Scope, Slot, SlotCache, Store, StoreError, UserId,
 };
 use tokio::time::sleep;
 
@@ -62,6 +62,22 @@ impl<F: Fn(&Scope) + Send + Sync> Store for Then<F> {
         let changed = self.inner.change(scope, decide).await;
         (self.then)(scope);
         changed
+    }
+
+    async fn apply_if_current(
+        &self,
+        seen: &Calendars,
+        change: &Change,
+    ) -> Result<bool, StoreError> {
+        let applied = self.inner.apply_if_current(seen, change).await;
+        if matches!(applied, Ok(true)) {
+            (self.then)(&seen.scope);
+        }
+        applied
+    }
+
+    fn directory(&self) -> Option<DirectoryId> {
+        self.inner.directory()
     }
 
     async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError> {

@@ -154,3 +154,38 @@ async fn a_process_that_does_not_hear_asks_the_store() {
     }
     assert!(seen_at_once > 0, "it was deaf for a while");
 }
+
+/// One question about what has changed does for as long as nothing has.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_stays_the_same_is_not_read_again() {
+    let database = Database::new();
+    let world = practice(&database).await;
+    // Who has never had a meeting has no calendar to count changes of.
+    let request = BookRequest::new(therapist(), start(hour(1)), SessionDuration::HalfHour);
+    world.booking.book(&as_client(&other_client()), &request, None).await.unwrap();
+    let process = Process::start(&database, &world).await;
+    process.offers(24).await;
+    let before = process.cache.counts();
+    let begun = Instant::now();
+    while begun.elapsed() < 3 * PROMISED {
+        assert!(process.offers(24).await);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let after = process.cache.counts();
+    assert!(after.hits > before.hits + 3, "{after:?}");
+    assert!(after.misses <= before.misses + 1, "{before:?}, then {after:?}");
+
+    // Nobody tells of what an administrator does.
+    let id = therapist();
+    sql(&database.url, &format!("UPDATE directory_user SET role = 'client' WHERE id = '{id}'"));
+    let changed = Instant::now();
+    let (actor, day) = (as_client(&other_client()), hour(24).date_naive());
+    loop {
+        let begun = changed.elapsed();
+        if process.booking.slots(&actor, &therapist(), day).await.is_err() {
+            break;
+        }
+        assert!(begun < PROMISED, "a therapist {begun:?} after being none");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}

@@ -6,29 +6,34 @@
 //! or what was read after the commit: a listing that had begun to read before it still holds the old
 //! `Person`, and notes what it read where nobody finds it any more. A `Person` is put in once, when
 //! it is made, and never again.
+//!
+//! What is remembered is believed for less than a second. Where the store counts how often calendars
+//! change, one question renews it for many people at a time; else it is read again.
+
+mod person;
+mod renewal;
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::NaiveDate;
 use moka::sync::Cache;
 use tokio::time::Instant;
 
+use self::person::{Belief, Person, Reading};
+use self::renewal::Renewal;
 use crate::calendar::Calendar;
 use crate::hub::Hub;
 use crate::id::UserId;
 use crate::span::SpanSet;
+use crate::store::Store;
 
-/// How long something is believed, from before it was read: other processes' changes show within a
-/// second even if nobody says anything, for one may die between its commit and its signal.
-const BELIEVED: Duration = Duration::from_millis(900);
 /// Who has not been asked about for so long is dropped: nothing of theirs is believed any more.
 const IDLE: Duration = Duration::from_secs(5);
-/// How many dates of one person are kept.
-const MOST_DATES: usize = 32;
 
 /// Keeps what listings of slots have read, for [`Booking::with_cache`](crate::Booking::with_cache).
 /// Cheap to clone; clones are one cache.
@@ -40,8 +45,9 @@ const MOST_DATES: usize = 32;
 /// - A listing that begins after a change was acknowledged by this process reflects it.
 /// - One that begins a second after any other process has acknowledged a change reflects it too. If
 ///   the store has signals, that is usually a matter of milliseconds.
-/// - What is told of a therapist and a client together was so at one time, as far as this process's
-///   changes go.
+/// - What is told of a therapist and a client together was so at one time, as far as changes go that
+///   this process had acknowledged, or been told of, when the listing was answered. Of a change of
+///   both that is being committed, one may be shown as it was before, and the other as after.
 /// - It is used only while this process hears what others change, as [`Hub::hearing`] says; a
 ///   [`Relay`](crate::Relay) that runs says so by itself. Else every listing reads the store.
 /// - No booking reads it.
@@ -53,6 +59,7 @@ pub struct SlotCache(Arc<Inner>);
 
 struct Inner {
     people: Arc<People>,
+    renewal: Renewal,
     hub: Hub,
     hits: AtomicU64,
     misses: AtomicU64,
@@ -62,7 +69,7 @@ struct Inner {
 /// How often listings were answered in which way since the cache was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SlotCacheCounts {
-    /// From memory alone.
+    /// From memory, at most after asking whether that still holds.
     pub hits: u64,
     /// From the store, and noted.
     pub misses: u64,
@@ -81,7 +88,8 @@ impl SlotCache {
         hub.remind(&people);
         let none = AtomicU64::default;
         let (hits, misses, bypassed) = (none(), none(), none());
-        Self(Arc::new(Inner { people, hub: hub.clone(), hits, misses, bypassed }))
+        let (renewal, hub) = (Renewal::default(), hub.clone());
+        Self(Arc::new(Inner { people, renewal, hub, hits, misses, bypassed }))
     }
 
     /// What became of listings so far.
@@ -92,36 +100,43 @@ impl SlotCache {
         SlotCacheCounts { hits: read(hits), misses: read(misses), bypassed: read(bypassed) }
     }
 
-    /// What is known of a day, or else what `read` finds out.
+    /// Has these people's calendars read anew: somebody was told of a change that was made elsewhere,
+    /// or long ago, and of which this process may not have heard yet.
+    pub(crate) fn forget(&self, people: &BTreeSet<UserId>) {
+        people.iter().for_each(|person| self.0.people.forget(person));
+    }
+
+    /// What is known of a day, or else what `read` finds out in this store.
     pub(crate) async fn look<E>(
         &self,
-        therapist: &UserId,
-        client: Option<&UserId>,
-        date: NaiveDate,
-        read: impl Future<Output = Result<View, E>>,
+        day: DayOf<'_>,
+        store: &dyn Store,
+        read: impl Future<Output = Result<Found, E>>,
     ) -> Result<View, E> {
         let count = |count: &AtomicU64| count.fetch_add(1, Ordering::Relaxed);
-        let Some(epoch) = self.0.hub.epoch() else {
-            count(&self.0.bypassed);
-            return read.await;
+        let Inner { people, renewal, hub, hits, misses, bypassed } = &*self.0;
+        let Some(epoch) = hub.epoch() else {
+            count(bypassed);
+            return Ok(read.await?.view);
         };
-        let person = |id: &UserId| self.0.people.get(id, epoch);
-        let page = Page {
-            therapist: person(therapist),
-            client: client.map(person),
-            date,
-            began: Instant::now(),
-        };
-        // The two days may be of different times, but nothing has changed both in between.
-        let is_of_one_time = || client.is_none() || self.0.people.has(therapist, &page.therapist);
-        if let Some(view) = page.known().filter(|_| is_of_one_time()) {
-            count(&self.0.hits);
+        let page = Page::open(day, people, epoch);
+        // The two days may be of different times, but nothing is known to have changed both in between.
+        let is_of_one_time = || day.client.is_none() || people.has(day.therapist, &page.therapist);
+        let known = || page.recall().filter(|_| is_of_one_time());
+        let mut found = known();
+        if let Some((_, Belief::Doubted)) = found {
+            renewal.renew(people, &page, store).await;
+            found = known();
+        }
+        if let Some((view, Belief::Firm)) = found {
+            count(hits);
             return Ok(view);
         }
-        count(&self.0.misses);
-        let view = read.await?;
-        page.note(&view);
-        Ok(view)
+        count(misses);
+        let began = Instant::now();
+        let found = read.await?;
+        page.note(&found, began);
+        Ok(found.view)
     }
 }
 
@@ -129,6 +144,21 @@ impl fmt::Debug for SlotCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("SlotCache").field(&self.counts()).finish()
     }
+}
+
+/// What is listed: a therapist's date, as it is for a client.
+#[derive(Clone, Copy)]
+pub(crate) struct DayOf<'a> {
+    pub(crate) therapist: &'a UserId,
+    pub(crate) client: Option<&'a UserId>,
+    pub(crate) date: NaiveDate,
+}
+
+/// What was read.
+pub(crate) struct Found {
+    pub(crate) view: View,
+    /// [`Calendars::revisions`](crate::Calendars::revisions), if they count all that the view shows.
+    pub(crate) revisions: BTreeMap<UserId, u64>,
 }
 
 /// All that a listing looks at.
@@ -152,30 +182,50 @@ impl View {
     }
 }
 
-/// A day of a therapist and perhaps a client, as somebody is about to read it.
-struct Page {
+/// A day of a therapist and perhaps a client, as somebody asks for it.
+struct Page<'a> {
+    day: DayOf<'a>,
     therapist: Arc<Person>,
     client: Option<Arc<Person>>,
-    date: NaiveDate,
     began: Instant,
 }
 
-impl Page {
-    fn known(&self) -> Option<View> {
-        let therapist = self.therapist.receives.of(self.date, self.began)?;
-        let client = self.client.as_ref().filter(|_| therapist.is_some());
-        let client = match client {
-            Some(person) => Some(person.busy.of(self.date, self.began)?),
-            None => None,
-        };
-        Some(View { therapist, client })
+impl<'a> Page<'a> {
+    fn open(day: DayOf<'a>, people: &People, epoch: u64) -> Self {
+        let began = Instant::now();
+        let person = |id| people.get(id, epoch);
+        Self { day, therapist: person(day.therapist), client: day.client.map(person), began }
     }
 
-    fn note(&self, view: &View) {
-        self.therapist.receives.note(self.date, self.began, &view.therapist);
-        if let Some((person, busy)) = self.client.as_ref().zip(view.client.as_ref()) {
-            person.busy.note(self.date, self.began, busy);
+    fn recall(&self) -> Option<(View, Belief)> {
+        let DayOf { date, .. } = self.day;
+        let therapist = self.therapist.receives(date, self.began)?;
+        let client = self.client.as_ref().filter(|_| therapist.what.is_some());
+        let client = match client {
+            Some(person) => Some(person.busy(date, self.began)?),
+            None => None,
+        };
+        let belief = client.as_ref().map_or(Belief::Firm, |client| client.belief);
+        let view = View { therapist: therapist.what, client: client.map(|client| client.what) };
+        Some((view, belief.max(therapist.belief)))
+    }
+
+    fn note(&self, found: &Found, began: Instant) {
+        let Found { view, revisions } = found;
+        let reading =
+            |id| Reading { date: self.day.date, began, revision: revisions.get(id).copied() };
+        self.therapist.note_receives(reading(self.day.therapist), &view.therapist);
+        if let Some(((id, person), busy)) = self.client().zip(view.client.as_ref()) {
+            person.note_busy(reading(id), busy);
         }
+    }
+
+    fn client(&self) -> Option<(&UserId, &Arc<Person>)> {
+        self.day.client.zip(self.client.as_ref())
+    }
+
+    fn people(&self) -> impl Iterator<Item = (&UserId, &Arc<Person>)> {
+        [(self.day.therapist, &self.therapist)].into_iter().chain(self.client())
     }
 }
 
@@ -210,64 +260,5 @@ impl People {
 impl fmt::Debug for People {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("People(…)")
-    }
-}
-
-/// What is known of somebody.
-struct Person {
-    /// Since when nothing was missed; see [`Hub::epoch`].
-    epoch: u64,
-    /// Their days as a therapist.
-    receives: Days<Option<Calendar>>,
-    /// Their days as somebody's client.
-    busy: Days<SpanSet>,
-}
-
-impl Person {
-    const fn new(epoch: u64) -> Self {
-        Self { epoch, receives: Days::new(), busy: Days::new() }
-    }
-}
-
-/// What was read of some dates, those noted last behind.
-struct Days<T>(Mutex<Vec<Day<T>>>);
-
-struct Day<T> {
-    date: NaiveDate,
-    /// No later than when it began to be read.
-    began: Instant,
-    what: Arc<T>,
-}
-
-impl<T> Days<T> {
-    const fn new() -> Self {
-        Self(Mutex::new(Vec::new()))
-    }
-
-    fn of(&self, date: NaiveDate, now: Instant) -> Option<Arc<T>> {
-        let days = self.lock();
-        let day = days.iter().find(|day| day.date == date && day.is_believed(now))?;
-        Some(day.what.clone())
-    }
-
-    fn note(&self, date: NaiveDate, began: Instant, what: &Arc<T>) {
-        let now = Instant::now();
-        let mut days = self.lock();
-        days.retain(|day| day.date != date && day.is_believed(now));
-        if days.len() == MOST_DATES {
-            days.remove(0);
-        }
-        days.push(Day { date, began, what: what.clone() });
-    }
-
-    /// What is behind this lock is right after every statement.
-    fn lock(&self) -> MutexGuard<'_, Vec<Day<T>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<T> Day<T> {
-    fn is_believed(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.began) < BELIEVED
     }
 }
