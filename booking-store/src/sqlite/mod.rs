@@ -61,7 +61,8 @@ const READERS: u32 = 4;
 /// more, because its future was dropped, is applied as a whole or not at all. Changes that come at
 /// the same time share a commit, and each is answered after it. A call waits at most
 /// 5 seconds for its turn in this process, and a writer as long again for other processes; then it
-/// fails with [`StoreError::Unavailable`].
+/// fails with [`StoreError::Unavailable`]. So does a change whose commit takes longer than 10 seconds:
+/// it may be there nevertheless. A change whose future is kept without being polled holds up nobody.
 ///
 /// ```
 /// use booking_core::{MeetingQuery, Store, UserId};

@@ -1,9 +1,9 @@
 //! Changes that come at the same time share a commit: who is told what, and when.
 
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use booking_core::testing::fixtures::{
     audited, booked, client, hour, meeting, other_client, text, therapist,
@@ -13,7 +13,7 @@ use booking_core::{
     Change, ChangeError, Meeting, Refusal, Scope, SessionDuration, Span, StoreError, Write,
 };
 
-use super::early::Early;
+use super::early::{Early, Hasty};
 use super::{connect, new_file, open, world, world_over};
 
 const FAILS: &str = "fails at the commit";
@@ -172,27 +172,40 @@ async fn a_refusal_rests_on_nothing_that_is_undone() {
     assert_eq!(world.events().await.len(), 32);
 }
 
-/// A repeat that finds what its first try has written answers no sooner than that.
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_changes_nothing_waits_for_what_it_saw() {
-    let (_folder, path) = new_file();
-    let world = world(open(&path).await).await;
-    for n in 0..32 {
+/// Callers that look for what another has just written, or not yet: how many saw it.
+async fn what_is_seen_is_committed(world: World) -> u32 {
+    let mut seen = 0;
+    for n in 0..64 {
         let first = at(n);
         let scope = Scope { meeting: Some(first.id), ..Scope::default() };
-        let saw = Mutex::new(false);
+        let saw = AtomicBool::new(false);
         let look = |calendars: &booking_core::Calendars| {
-            *saw.lock().unwrap() = calendars.meeting.is_some();
+            saw.store(calendars.meeting.is_some(), Ordering::Relaxed);
             Ok(Change::default())
         };
         let looked = async {
             world.change(&scope, &look).await.unwrap();
-            (*saw.lock().unwrap(), world.meeting(first.id).await.is_some())
+            (saw.load(Ordering::Relaxed), world.meeting(first.id).await.is_some())
         };
         let (written, (saw, is_there)) = tokio::join!(write(&world, &first), looked);
         written.unwrap();
         assert!(is_there || !saw, "it saw what was not committed");
+        seen += u32::from(saw);
     }
+    seen
+}
+
+/// A repeat that finds what its first try has written answers no sooner than that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_changes_nothing_waits_for_what_it_saw() {
+    let (_folder, path) = new_file();
+    let seen = what_is_seen_is_committed(world(open(&path).await).await).await;
+    assert!(seen > 0, "nobody saw anything");
+
+    let (_folder, path) = new_file();
+    let hasty = world_over(open(&path).await, Hasty::over).await;
+    let refused = tokio::spawn(what_is_seen_is_committed(hasty)).await;
+    assert!(refused.unwrap_err().is_panic(), "a store that answers early is found out");
 }
 
 /// Callers that give up, at every point of a batch that others are in too.
@@ -236,7 +249,7 @@ async fn who_gives_up_leaves_the_others_their_places() {
 
 /// Timers are too coarse to hit every point.
 async fn spin(patience: Duration) {
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     while begun.elapsed() < patience {
         if patience > Duration::from_secs(1) {
             tokio::time::sleep(patience).await;
@@ -290,4 +303,46 @@ async fn other_writers_come_in_between() {
     }));
     users.await;
     assert_eq!(world.events().await.len(), 48);
+}
+
+/// Who polls for the file finds it free now and then, however long batches are and however many wait
+/// for the next one. Without the gaps that are left for it, it waits for seconds, and often in vain.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn other_processes_come_in_between() {
+    let (_folder, path) = new_file();
+    let busy = world(open(&path).await).await;
+    let other = world(open(&path).await).await;
+    // As on a slow disk.
+    let slow = "
+        CREATE TRIGGER slow AFTER INSERT ON outbox BEGIN
+            SELECT (WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n LIMIT 80000)
+                SELECT count(*) FROM n);
+        END";
+    sqlx::raw_sql(slow).execute(&mut connect(&path).await).await.unwrap();
+    let next = Arc::new(AtomicU32::new(0));
+    let tasks: Vec<_> = (0..16)
+        .map(|_| {
+            let (busy, next) = (busy.clone(), next.clone());
+            tokio::spawn(async move {
+                loop {
+                    write(&busy, &at(next.fetch_add(1, Ordering::Relaxed))).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    let mut waits = Vec::new();
+    for _ in 0..7 {
+        let begun = Instant::now();
+        // It may have bad luck.
+        let _done = write(&other, &at(next.fetch_add(1, Ordering::Relaxed))).await;
+        waits.push(begun.elapsed());
+        // Until the others have the file again, and it would have to poll.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    for task in tasks {
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled(), "all the while others wrote");
+    }
+    waits.sort();
+    assert!(waits[3] < Duration::from_secs(2), "{waits:?}");
 }

@@ -1,4 +1,4 @@
-//! A store that is wrong on purpose: it answers before what it answers is committed.
+//! Stores that are wrong on purpose: they answer before what they answer is committed.
 
 use std::time::Duration;
 
@@ -7,6 +7,7 @@ use booking_core::{
     Calendars, Change, ChangeError, Decide, Meeting, MeetingQuery, Scope, Store, StoreError,
 };
 use booking_store::SqliteStore;
+use tokio::sync::Notify;
 
 pub(super) struct Early(SqliteStore);
 
@@ -27,6 +28,46 @@ impl Store for Early {
             let _nobody_looks = store.change(&Scope::default(), &|_| Ok(late.clone())).await;
         });
         Ok(change)
+    }
+
+    async fn read(&self, scope: &Scope) -> Result<Calendars, StoreError> {
+        self.0.read(scope).await
+    }
+
+    async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError> {
+        self.0.meetings(query).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.0.ping().await
+    }
+}
+
+/// It does not wait for the others' commit where it changes nothing itself.
+pub(super) struct Hasty(SqliteStore);
+
+impl Hasty {
+    pub(super) fn over(store: SqliteStore) -> Self {
+        Self(store)
+    }
+}
+
+#[async_trait]
+impl Store for Hasty {
+    async fn change(&self, scope: &Scope, decide: Decide<'_>) -> Result<Change, ChangeError> {
+        let unchanged = Notify::new();
+        let decide = |calendars: &Calendars| {
+            let decided = decide(calendars);
+            if decided.as_ref().is_ok_and(Change::is_empty) {
+                unchanged.notify_one();
+            }
+            decided
+        };
+        tokio::select! {
+            biased;
+            done = self.0.change(scope, &decide) => done,
+            () = unchanged.notified() => Ok(Change::default()),
+        }
     }
 
     async fn read(&self, scope: &Scope) -> Result<Calendars, StoreError> {

@@ -5,6 +5,7 @@ mod conformance;
 mod early;
 mod files;
 mod migrations;
+mod parked;
 mod processes;
 mod upgrade;
 mod walls;
