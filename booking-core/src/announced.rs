@@ -50,18 +50,15 @@ impl<T: Store + ?Sized> Store for Announced<T> {
         let telling = Telling { hub: &self.hub, people: &scope.people };
         let changed = self.inner.change(scope, decide).await;
         let is_as_before = match &changed {
-            // Somebody else may have made it so, and this process not have heard of it yet.
-            Ok(change) if change.is_empty() => {
-                self.hub.forget(&scope.people);
-                true
-            }
-            Ok(_) => false,
+            Ok(change) => change.is_empty(),
             Err(ChangeError::Declined(_)) => true,
             // Who knows how far the commit came.
             Err(ChangeError::Store(_)) => false,
         };
         if is_as_before {
             std::mem::forget(telling);
+            // Others may have made it what was found, and this process not have heard of it yet.
+            self.hub.forget(&scope.people);
         }
         changed
     }

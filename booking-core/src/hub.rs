@@ -101,18 +101,18 @@ impl Hub {
     }
 
     pub(crate) fn wake<'a>(&self, people: impl IntoIterator<Item = &'a UserId>) {
-        let people: Vec<&UserId> = people.into_iter().collect();
-        self.forget(people.iter().copied());
+        let people: BTreeSet<UserId> = people.into_iter().cloned().collect();
+        self.forget(&people);
         let watching = lock(&self.0.watching);
-        let people = people.into_iter().cloned().map(Some).chain([None]);
+        let people = people.into_iter().map(Some).chain([None]);
         let concerned = people.filter_map(|person| watching.get(&person));
         concerned.flatten().for_each(|waiting| waiting.notify_one());
     }
 
     /// Has what is remembered of these people read anew, and wakes nobody.
-    pub(crate) fn forget<'a>(&self, people: impl IntoIterator<Item = &'a UserId> + Clone) {
+    pub(crate) fn forget(&self, people: &BTreeSet<UserId>) {
         for memory in lock(&self.0.memories).iter().filter_map(Weak::upgrade) {
-            people.clone().into_iter().for_each(|person| memory.forget(person));
+            people.iter().for_each(|person| memory.forget(person));
         }
     }
 

@@ -18,7 +18,7 @@ use crate::strategies::hours;
 use crate::world::{ANY, jane, john, key, session, start};
 
 /// A process lists, another one does something, and this one is asked to do the same again.
-fn shows_what_was_done_before(doing: impl AsyncFn(&Booking, &str)) {
+fn shows_what_was_done_before(doing: &impl AsyncFn(&Booking, &str)) {
     let still = Still::new();
     let _hearing = still.hub.hearing();
     let (other, booking) = (still.elsewhere().booking, &still.process.booking);
@@ -37,7 +37,7 @@ fn shows_what_was_done_before(doing: impl AsyncFn(&Booking, &str)) {
 
 #[test]
 fn a_booking_that_another_process_made() {
-    shows_what_was_done_before(async |booking, _| {
+    shows_what_was_done_before(&async |booking, _| {
         let request = session(&jane(), "11:00", SessionDuration::HalfHour);
         booking.book(&john(), &request, key("once")).await.unwrap();
     });
@@ -45,7 +45,7 @@ fn a_booking_that_another_process_made() {
 
 #[test]
 fn a_meeting_that_another_process_moved() {
-    shows_what_was_done_before(async |booking, id| {
+    shows_what_was_done_before(&async |booking, id| {
         let patch = MeetingPatch { start: Some(start("12:00")), ..MeetingPatch::default() };
         booking.update(&john(), id.parse().unwrap(), &patch, &ANY).await.unwrap();
     });
@@ -53,12 +53,12 @@ fn a_meeting_that_another_process_moved() {
 
 #[test]
 fn hours_that_another_process_changed() {
-    shows_what_was_done_before(async |booking, _| {
+    shows_what_was_done_before(&async |booking, _| {
         let window = hours("18:00", "19:00");
         let new = NewAvailability { weekday: Weekday::Mon, window, notes: None };
         booking.add_availability(&jane(), &new, key("once")).await.unwrap();
     });
-    shows_what_was_done_before(async |booking, _| {
+    shows_what_was_done_before(&async |booking, _| {
         let open = booking.availability(&jane()).await.unwrap().remove(0);
         let end = Some("12:00".parse().unwrap());
         let patch = AvailabilityPatch { end, ..AvailabilityPatch::default() };
