@@ -5,6 +5,7 @@
 //! that has the file open. Changes that come at the same time share such a transaction ([`writer`]).
 //! A few more connections read, each transaction one snapshot (WAL).
 
+mod alone;
 mod audit;
 mod change;
 mod codes;
@@ -37,8 +38,9 @@ use sqlx::sqlite::{
 use sqlx::{Connection, Sqlite, Transaction};
 use tokio::time::Instant;
 
+use self::alone::Alone;
 use self::codes::is_busy;
-use self::writer::{Alone, Company, Trouble, Writer};
+use self::writer::{Company, Trouble, Writer};
 use crate::PoolState;
 use crate::error::Failure;
 

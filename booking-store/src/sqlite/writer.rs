@@ -12,7 +12,6 @@
 //! A caller's future may be left lying at any `await`. So it holds nothing that others wait for: a
 //! task has its turn, and gives the caller a while to decide.
 
-use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +21,7 @@ use sqlx::{Sqlite, SqliteConnection, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::alone::Alone;
 use super::pace::Pace;
 use super::{ACQUIRE_TIMEOUT, change, read};
 use crate::error::Failure;
@@ -47,12 +47,12 @@ pub(super) struct Writer {
 
 /// Callers have their turn first come, first served, and leave an open batch to whoever is next.
 type Queue = Arc<Mutex<Line>>;
-type Place = OwnedMutexGuard<Line>;
+pub(super) type Place = OwnedMutexGuard<Line>;
 
 #[derive(Debug, Default)]
-struct Line {
+pub(super) struct Line {
     batch: Option<Batch>,
-    pace: Pace,
+    pub(super) pace: Pace,
 }
 
 /// What is under way in the connection, with everybody who waits for its end. Dropped, it is undone.
@@ -135,7 +135,7 @@ impl Writer {
                 let mut place = place?;
                 place.commit().await;
                 let transaction = writer.begin(&mut place).await?;
-                Ok(Alone { transaction, _taken: Taken { place, since: Instant::now() } })
+                Ok(Alone::of(transaction, place))
             };
             let _gone = handed.send(begun.await);
         });
@@ -206,7 +206,6 @@ impl Writer {
 }
 
 impl Line {
-    /// If there is anything.
     async fn commit(&mut self) {
         let Some(batch) = self.batch.take() else { return };
         let begun = batch.begun;
@@ -396,47 +395,5 @@ impl Drop for Member {
         if !place.batch.as_ref().is_some_and(Batch::has_members) {
             place.undo();
         }
-    }
-}
-
-/// A transaction that nobody else has a part in. Dropped before it commits, it rolls back.
-#[derive(Debug)]
-pub(super) struct Alone {
-    // Ends first.
-    transaction: Transaction<'static, Sqlite>,
-    _taken: Taken,
-}
-
-/// The file, from other processes.
-#[derive(Debug)]
-struct Taken {
-    place: Place,
-    since: Instant,
-}
-
-impl Drop for Taken {
-    fn drop(&mut self) {
-        let since = self.since;
-        self.place.pace.taken_since(since);
-    }
-}
-
-impl Alone {
-    pub(super) async fn commit(self) -> Result<(), Failure> {
-        Ok(self.transaction.commit().await?)
-    }
-}
-
-impl Deref for Alone {
-    type Target = SqliteConnection;
-
-    fn deref(&self) -> &Self::Target {
-        &self.transaction
-    }
-}
-
-impl DerefMut for Alone {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.transaction
     }
 }
