@@ -28,7 +28,7 @@ help() {
                    Python and Rust, in use, on SQLite and Postgres; the documentation page in a
                    browser
 ./test.sh web      examples/web: its types, its build, and its pages in Chromium
-./test.sh fuzz     what arrives from outside, fuzzed: FUZZ_SECONDS per target, 20 if not set
+./test.sh fuzz     what arrives from outside, fuzzed: FUZZ_SECONDS per target, 10 if not set
 ./test.sh deny     licenses, bans and sources of dependencies
 
 ./test.sh prepare  not a check: writes booking-store/.sqlx anew, after a statement or table changed,
@@ -150,7 +150,7 @@ describe_queries() {
     folder=$(mktemp -d)
     start_postgres "$folder"
     for migration in booking-store/migrations/postgres/*.sql; do
-        PATH="$(postgres_binaries):$PATH" psql -q -v ON_ERROR_STOP=1 -h "$folder" -U postgres \
+        PATH="$(postgres_binaries):$PATH" psql -q -1 -v ON_ERROR_STOP=1 -h "$folder" -U postgres \
             -f "$migration"
     done
     # Compiled again even if nothing changed.
@@ -303,7 +303,7 @@ fuzz_one() {
         cd booking-api
         export PATH="$TOOLS/bin:$PATH" CARGO_TARGET_DIR="$PWD/../target/fuzz"
         cargo fuzz run --sanitizer none "$1" "$found" "fuzz/corpus/$1" -- \
-            -max_total_time="${FUZZ_SECONDS:-20}" -max_len=4096 -timeout=10 -rss_limit_mb=1024 \
+            -max_total_time="${FUZZ_SECONDS:-10}" -max_len=4096 -timeout=10 -rss_limit_mb=1024 \
             -dict=fuzz/dictionary -print_final_stats=1
     ) >"$log" 2>&1 || {
         grep -A20 panicked "$log" || tail -50 "$log"
