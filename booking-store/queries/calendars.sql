@@ -1,6 +1,6 @@
 -- Everything that a scope names, in one statement: one round trip, and one snapshot. Each row says
--- what it is (`kind`) and fills the columns that it has use for: plain values, which cost a third of
--- what JSON does. What is not asked for comes as null parameters, which match nothing.
+-- what it is (`kind`) and fills the columns that it has use for: plain values, which cost about
+-- half of what JSON does. What is not asked for comes as null parameters, which match nothing.
 
 -- Weekly availability of $5, and the slot $4. In this order it comes by its own index, and not by
 -- the constraint's.

@@ -1,7 +1,7 @@
 //! Changes a practice while others list its slots, on many tasks at once over a store that takes its
 //! time, and holds each list against what there was between the last change that had been acknowledged
-//! when it began and the last that had begun when it ended. (The directory is read apart from the store,
-//! so the zone may be of another moment than the rest.)
+//! when it began and the last that had begun when it ended. (The zone may be of another moment
+//! than the rest, as it is where a directory lives elsewhere.)
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
