@@ -1,5 +1,6 @@
 import { useRef, useState, type KeyboardEvent } from 'react'
 
+import { focusAfter } from '../focus'
 import { addDays, addMonths, dayName, dayOfMonth, monthName, weekdayOf, weeksOf, type CivilDate } from '../time'
 
 const WEEKDAYS = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday']
@@ -22,9 +23,10 @@ export function MonthGrid({ selected, today, onSelect }: Props) {
   }
   const clamp = (date: CivilDate) => (date < today ? today : date)
   const focusOn = (date: CivilDate) => {
-    setShown(date)
-    // Once it is there.
-    requestAnimationFrame(() => grid.current?.querySelector<HTMLElement>(`[data-date="${date}"]`)?.focus())
+    focusAfter(
+      () => setShown(date),
+      () => grid.current?.querySelector<HTMLElement>(`[data-date="${date}"]`),
+    )
   }
   const onKeyDown = (event: KeyboardEvent) => {
     const to = target(event.key, shown)

@@ -3,6 +3,7 @@ import { useState } from 'react'
 import type { Meeting } from '../api/client'
 import { inWords } from '../api/problem'
 import { useNow } from '../clock'
+import { focusAfter } from '../focus'
 import { dayIn, shortDayIn, timeIn, viewerZone } from '../time'
 import { useBooking, useSessions } from '../useBooking'
 import { Dialog } from './Dialog'
@@ -103,9 +104,8 @@ function CancelDialog({ meeting, viewer, onClose }: { meeting: Meeting; viewer: 
     setBusy(true)
     try {
       await cancelMeeting(meeting.id)
-      onClose()
       // The button that led here is gone with the session.
-      requestAnimationFrame(() => document.getElementById('sessions-title')?.focus())
+      focusAfter(onClose, () => document.getElementById('sessions-title'))
     } catch (error) {
       setProblem(inWords(error))
       setBusy(false)
