@@ -4,6 +4,7 @@
 //!
 //! `cargo bench -p booking-benches` measures times, `./test.sh instructions` counts instructions.
 
+pub mod shards;
 pub mod sweep;
 
 use booking_core::{Calendar, Slot, Span, SpanSet, WallTime, WeeklyHours, Window};

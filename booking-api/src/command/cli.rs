@@ -120,8 +120,8 @@ pub(super) struct EventsArgs {
         value_parser = at_least_one
     )]
     pub(super) max_streams_per_user: usize,
-    /// Whose calendars are kept in memory for less than a second, to list slots from: of how many
-    /// people at most; 0 is nobody's
+    /// Whose calendars are kept in memory, to list slots from, and asked after each second: of how
+    /// many people at most; 0 is nobody's
     #[arg(long, env = "BOOKING_SLOT_CACHE", value_name = "PEOPLE", default_value_t = 10_000)]
     pub(super) slot_cache: u64,
 }
