@@ -1,11 +1,12 @@
 //! Ports that say what they change.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use crate::audit::By;
+use crate::diary::{Diaries, DiariesQuery};
 use crate::directory::{Directory, DirectoryAdmin, DirectoryId, User};
 use crate::hub::Hub;
 use crate::id::{IdSource, UserId};
@@ -78,6 +79,17 @@ impl<T: Store + ?Sized> Store for Announced<T> {
 
     fn directory(&self) -> Option<DirectoryId> {
         self.inner.directory()
+    }
+
+    async fn diaries(&self, query: &DiariesQuery) -> Result<Diaries, StoreError> {
+        self.inner.diaries(query).await
+    }
+
+    async fn revisions(
+        &self,
+        people: &BTreeSet<UserId>,
+    ) -> Result<BTreeMap<UserId, u64>, StoreError> {
+        self.inner.revisions(people).await
     }
 
     async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError> {

@@ -105,6 +105,7 @@ mod zone;
 mod audit;
 mod clock;
 mod delivery;
+mod diary;
 mod directory;
 mod outbox;
 mod signal;
@@ -147,6 +148,7 @@ pub use delivery::{
     Attempt, Backlog, ChangeSubscriber, Claim, Claimed, Deliveries, Delivery, DeliveryQuery,
     DeliveryState, Outcome, Replay, Settled, Subscriber, SubscriberId,
 };
+pub use diary::{Diaries, DiariesDraft, DiariesQuery, Diary, DiaryOwner};
 pub use directory::{Directory, DirectoryAdmin, DirectoryId, Email, InvalidEmail, User};
 pub use duration::{InvalidDuration, SessionDuration};
 pub use event::{

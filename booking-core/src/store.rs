@@ -17,6 +17,7 @@ use chrono_tz::Tz;
 use crate::audited::Audited;
 use crate::availability::{AvailabilitySlot, WeeklyHours};
 use crate::calendar::Calendar;
+use crate::diary::{Diaries, DiariesQuery};
 use crate::directory::{DirectoryId, User};
 use crate::event::Event;
 use crate::id::{AvailabilityId, MeetingId, UserId};
@@ -65,6 +66,20 @@ pub trait Store: Send + Sync {
     /// from it: what else the scope names comes with it, in one question.
     fn directory(&self) -> Option<DirectoryId> {
         None
+    }
+
+    /// What lists of slots are made of: one consistent look, and one question, however many therapists
+    /// it is about. It finds what [`read`](Self::read) finds of them.
+    async fn diaries(&self, query: &DiariesQuery) -> Result<Diaries, StoreError>;
+
+    /// How often the calendars of these people have changed, as [`Calendars::revisions`] says;
+    /// whoever is not counted is left out.
+    async fn revisions(
+        &self,
+        people: &BTreeSet<UserId>,
+    ) -> Result<BTreeMap<UserId, u64>, StoreError> {
+        let scope = Scope { people: people.clone(), ..Scope::default() };
+        Ok(self.read(&scope).await?.revisions)
     }
 
     /// The meetings of one person, in either role, by start and then by id.

@@ -12,6 +12,8 @@
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod audit_rows;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod diary_rows;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod error;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod event_rows;

@@ -158,6 +158,11 @@ where
     Ok(row.map(T::try_from).transpose()?)
 }
 
+/// A value that rows of this kind have.
+pub(crate) fn there<T>(value: Option<T>) -> Result<T, Failure> {
+    value.ok_or_else(|| Failure::corrupt("a row without one of its values"))
+}
+
 pub(crate) fn instant(unix_millis: i64) -> Result<DateTime<Utc>, Malformed> {
     DateTime::from_timestamp_millis(unix_millis).ok_or(Malformed::new("instant"))
 }
@@ -175,7 +180,7 @@ pub(crate) fn count(count: i64) -> Result<u64, Malformed> {
     u64::try_from(count).map_err(Malformed::because("count"))
 }
 
-fn duration(minutes: i64) -> Result<SessionDuration, Malformed> {
+pub(crate) fn duration(minutes: i64) -> Result<SessionDuration, Malformed> {
     u32::try_from(minutes)
         .ok()
         .and_then(|minutes| SessionDuration::try_from(minutes).ok())
@@ -202,11 +207,11 @@ fn url(stored: Option<String>) -> Result<Option<MeetingUrl>, Malformed> {
     stored.map(MeetingUrl::new).transpose().map_err(Malformed::because("URL"))
 }
 
-fn zone(name: Option<String>) -> Result<Option<Tz>, Malformed> {
+pub(crate) fn zone(name: Option<String>) -> Result<Option<Tz>, Malformed> {
     name.map(|name| name.parse()).transpose().map_err(Malformed::because("time zone"))
 }
 
-fn window(start_minute: i64, end_minute: i64) -> Result<Window, Malformed> {
+pub(crate) fn window(start_minute: i64, end_minute: i64) -> Result<Window, Malformed> {
     let time = |minute: i64| u16::try_from(minute).ok().and_then(WallTime::from_minutes);
     time(start_minute)
         .zip(time(end_minute))
@@ -214,7 +219,7 @@ fn window(start_minute: i64, end_minute: i64) -> Result<Window, Malformed> {
         .ok_or(Malformed::new("window"))
 }
 
-fn weekday(from_sunday: i64) -> Result<Weekday, Malformed> {
+pub(crate) fn weekday(from_sunday: i64) -> Result<Weekday, Malformed> {
     let day = usize::try_from(from_sunday).ok().and_then(|index| WEEKDAYS.get(index));
     day.copied().ok_or(Malformed::new("weekday"))
 }

@@ -1,13 +1,14 @@
 //! Traces: where they are sent, and the store's part in them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use booking_core::{
-    By, Calendars, Change, ChangeError, Decide, Directory, DirectoryAdmin, DirectoryId, IdSource,
-    Meeting, MeetingQuery, NewsOutcome, Scope, Store, StoreError, User, UserId, UserNews,
+    By, Calendars, Change, ChangeError, Decide, Diaries, DiariesQuery, Directory, DirectoryAdmin,
+    DirectoryId, IdSource, Meeting, MeetingQuery, NewsOutcome, Scope, Store, StoreError, User,
+    UserId, UserNews,
 };
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_http::{Bytes, HttpClient, HttpError};
@@ -134,6 +135,17 @@ impl Store for Traced<dyn Store> {
 
     fn directory(&self) -> Option<DirectoryId> {
         self.0.directory()
+    }
+
+    async fn diaries(&self, query: &DiariesQuery) -> Result<Diaries, StoreError> {
+        self.0.diaries(query).instrument(span!("store.diaries")).await
+    }
+
+    async fn revisions(
+        &self,
+        people: &BTreeSet<UserId>,
+    ) -> Result<BTreeMap<UserId, u64>, StoreError> {
+        self.0.revisions(people).instrument(span!("store.revisions")).await
     }
 
     async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError> {

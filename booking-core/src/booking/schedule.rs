@@ -6,20 +6,19 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 
 use crate::access::{Actor, Operation, Role};
-use crate::availability::{AvailabilitySlot, WeeklyHours};
-use crate::booking::people::People;
-use crate::booking::{Booking, BookingError, intent, unseen};
+use crate::availability::AvailabilitySlot;
+use crate::booking::{Booking, BookingError, intent};
 use crate::calendar::Calendar;
 use crate::decide::{self, Answered, AvailabilityPatch, NewAvailability};
+use crate::diary::{Diaries, DiariesQuery, Diary, DiaryOwner};
 use crate::id::{AvailabilityId, UserId};
 use crate::idempotency::IdempotencyKey;
 use crate::refusal::Refusal;
 use crate::slot::Slot;
 use crate::slot_cache::{DayOf, Found, View};
-use crate::span::{Span, SpanSet};
+use crate::store::Calendars;
 #[cfg(doc)]
 use crate::store::StoreError;
-use crate::store::{Calendars, Scope};
 
 impl Booking {
     /// The starts on a civil date of the therapist's zone that are free now: inside the therapist's
@@ -51,20 +50,31 @@ impl Booking {
     /// they live.
     async fn find_day(&self, day: DayOf<'_>) -> Result<Found, BookingError> {
         let DayOf { therapist, client, date } = day;
-        let within = Calendar::reach_in_any_zone(date);
-        let scope = Scope {
-            people: [therapist].into_iter().chain(client).cloned().collect(),
-            busy_within: within,
-            hours_of: Some(therapist.clone()),
-            users: [therapist.clone()].into(),
-            ..Scope::default()
+        let query = DiariesQuery {
+            therapists: [therapist.clone()].into(),
+            client: client.cloned(),
+            within: Calendar::reach_in_any_zone(date),
         };
-        let mut seen = self.look(&scope).await?;
-        let revisions = std::mem::take(&mut seen.revisions);
-        let view = view_of(day, within, &mut seen)?;
+        let Diaries { mut therapists, client, revisions } = self.diaries(&query).await?;
+        let calendar = therapists.remove(therapist).and_then(Diary::into_calendar);
+        let client = client.filter(|_| calendar.is_some()).map(Arc::new);
         // Of users who are kept elsewhere, or are not there yet, nobody counts the changes.
-        let are_counted = self.store_keeps_directory && view.therapist.is_some();
-        Ok(Found { view, revisions: if are_counted { revisions } else { BTreeMap::new() } })
+        let are_counted = self.store_keeps_directory && calendar.is_some();
+        let revisions = if are_counted { revisions } else { BTreeMap::new() };
+        Ok(Found { view: View { therapist: Arc::new(calendar), client }, revisions })
+    }
+
+    /// What slots are made of, without locks: of one moment, and in one question, where the store
+    /// keeps the directory.
+    pub(super) async fn diaries(&self, query: &DiariesQuery) -> Result<Diaries, BookingError> {
+        let mut found = self.store.diaries(query).await?;
+        if !self.store_keeps_directory {
+            let users = self.directory.users(&query.therapists).await?;
+            for (id, diary) in &mut found.therapists {
+                diary.owner = users.get(id).map(DiaryOwner::from);
+            }
+        }
+        Ok(found)
     }
 
     /// Adds a weekly window to the actor's availability.
@@ -133,29 +143,4 @@ impl Booking {
         let seen = self.look(&decide::scope_of_one(&actor.id, id)).await?;
         Ok(self.settle(&seen, decide).await?)
     }
-}
-
-fn view_of(
-    day: DayOf<'_>,
-    within: Option<Span>,
-    seen: &mut Calendars,
-) -> Result<View, BookingError> {
-    let DayOf { therapist, client, .. } = day;
-    let known = People::in_sight(seen);
-    let Ok(user) = known.therapist(therapist) else {
-        return Ok(View { therapist: Arc::new(None), client: None });
-    };
-    let zone = user.zone();
-    let Some(within) = within else {
-        let (hours, taken) = (WeeklyHours::default(), SpanSet::default());
-        let never = Calendar { zone, hours, taken };
-        return Ok(View { therapist: Arc::new(Some(never)), client: None });
-    };
-    let calendar_of = |person: &UserId| {
-        seen.calendar(therapist, zone, &[person], within, None).map_err(|_| unseen())
-    };
-    Ok(View {
-        client: client.map(calendar_of).transpose()?.map(|of_client| Arc::new(of_client.taken)),
-        therapist: Arc::new(Some(calendar_of(therapist)?)),
-    })
 }

@@ -18,6 +18,7 @@ use self::events::Events;
 use self::people::People;
 use crate::audit::AuditEntry;
 use crate::availability::AvailabilitySlot;
+use crate::diary::{Diaries, DiariesDraft, DiariesQuery, DiaryOwner};
 use crate::directory::DirectoryId;
 use crate::id::{AvailabilityId, MeetingId, UserId};
 use crate::idempotency::{IdempotencyKey, Record};
@@ -125,6 +126,17 @@ impl Store for MemoryStore {
         Some(self.directory)
     }
 
+    async fn diaries(&self, query: &DiariesQuery) -> Result<Diaries, StoreError> {
+        Ok(self.state().diaries_for(query))
+    }
+
+    async fn revisions(
+        &self,
+        people: &BTreeSet<UserId>,
+    ) -> Result<BTreeMap<UserId, u64>, StoreError> {
+        Ok(self.state().revisions(people))
+    }
+
     async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError> {
         let state = self.state();
         let Some(diary) = state.diaries.get(&query.person) else { return Ok(vec![]) };
@@ -158,6 +170,26 @@ impl State {
             revisions: self.revisions(&scope.people),
             scope: scope.clone(),
         }
+    }
+
+    fn diaries_for(&self, query: &DiariesQuery) -> Diaries {
+        let mut draft = DiariesDraft::new(query);
+        let people: BTreeSet<UserId> = query.people().into_iter().cloned().collect();
+        for (id, user) in self.people.known(&query.therapists) {
+            draft.user(&id, DiaryOwner::from(&user));
+        }
+        let is_asked = |slot: &&AvailabilitySlot| query.therapists.contains(&slot.therapist);
+        for slot in self.availability.values().filter(is_asked).filter(|slot| slot.is_available) {
+            draft.open(&slot.therapist, slot.weekday, slot.window);
+        }
+        for busy in query.within.map_or_else(Vec::new, |span| self.busy(&people, span)) {
+            draft.busy(&busy.client, busy.span);
+            draft.busy(&busy.therapist, busy.span);
+        }
+        for (person, number) in self.revisions(&people) {
+            draft.revision(person, number);
+        }
+        draft.finish()
     }
 
     fn revisions(&self, people: &BTreeSet<UserId>) -> BTreeMap<UserId, u64> {

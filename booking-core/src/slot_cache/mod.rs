@@ -157,7 +157,7 @@ pub(crate) struct DayOf<'a> {
 /// What was read.
 pub(crate) struct Found {
     pub(crate) view: View,
-    /// [`Calendars::revisions`](crate::Calendars::revisions), if they count all that the view shows.
+    /// [`Diaries::revisions`](crate::Diaries::revisions), if they count all that the view shows.
     pub(crate) revisions: BTreeMap<UserId, u64>,
 }
 

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 use super::person::{Belief, Person};
 use super::{Page, People};
 use crate::id::UserId;
-use crate::store::{Scope, Store};
+use crate::store::Store;
 
 /// Of how many people a question asks.
 const MOST_ASKED: usize = 1_000;
@@ -34,10 +34,9 @@ impl Renewal {
         let began = Instant::now();
         let asked = people.due(page, began);
         let names: BTreeSet<UserId> = asked.keys().cloned().collect();
-        let scope = Scope { people: names, ..Scope::default() };
-        let Ok(found) = store.read(&scope).await else { return };
+        let Ok(revisions) = store.revisions(&names).await else { return };
         for (id, person) in asked {
-            person.judge(found.revisions.get(&id).copied(), began);
+            person.judge(revisions.get(&id).copied(), began);
         }
     }
 }

@@ -27,6 +27,7 @@ pub mod availability;
 pub mod current;
 pub mod deliveries;
 pub mod delivery_races;
+pub mod diaries;
 pub mod dropped;
 pub mod fixtures;
 pub mod lists;
@@ -112,6 +113,7 @@ macro_rules! conformance {
         $crate::conformance_rows!($make);
         $crate::conformance_records!($make);
         $crate::conformance_reads!($make);
+        $crate::conformance_diaries!($make);
         $crate::conformance_lists!($make);
         $crate::conformance_published!($make);
         $crate::conformance_log!($make);

@@ -13,9 +13,10 @@ use super::fixtures::{
 };
 use crate::{
     Answered, AuditEntry, AuditLog, AuditQuery, AvailabilityId, AvailabilitySlot, BookRequest,
-    Booking, BookingError, Calendars, Change, ChangeError, Clock, EventQuery, EventStore,
-    ExpectedVersion, ManualClock, Meeting, MeetingId, MeetingPatch, MeetingQuery, MeetingView,
-    RandomIds, Recorded, Refusal, Scope, SessionDuration, Store, User, UserId, WEEKDAYS, Write,
+    Booking, BookingError, Calendars, Change, ChangeError, Clock, Diaries, DiariesQuery,
+    EventQuery, EventStore, ExpectedVersion, ManualClock, Meeting, MeetingId, MeetingPatch,
+    MeetingQuery, MeetingView, RandomIds, Recorded, Refusal, Scope, SessionDuration, Store, User,
+    UserId, WEEKDAYS, Write,
 };
 
 /// A store with the demo people in its directory, and the service over it. Clones share everything.
@@ -152,6 +153,11 @@ impl World {
     /// [`Store::read`].
     pub async fn read(&self, scope: &Scope) -> Calendars {
         self.harness.store.read(scope).await.expect("the store reads")
+    }
+
+    /// [`Store::diaries`].
+    pub async fn diaries(&self, query: &DiariesQuery) -> Diaries {
+        self.harness.store.diaries(query).await.expect("the store reads")
     }
 
     /// The meeting with this id.

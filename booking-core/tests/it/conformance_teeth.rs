@@ -9,6 +9,7 @@
 //! | row by row | writes the rows of a change one after the other |
 //! | a lock that stays | is still locked after a decision declined |
 //! | applied unseen | applies what was decided without locks, whatever has changed since |
+//! | diary by diary | reads what lists are made of for one therapist after the other |
 //! | half counted | looks whether the therapist's calendar has changed, and not at the client's |
 //!
 //! The first four are also done to Postgres, in `teeth.rs` of booking-store.
@@ -20,11 +21,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use booking_core::testing::{
-    Harness, World, atomicity, availability, current, dropped, published, races,
+    Harness, World, atomicity, availability, current, diaries, dropped, published, races,
 };
 use booking_core::{
-    Calendars, Change, ChangeError, Decide, Meeting, MeetingQuery, MemoryStore, Scope, Store,
-    StoreError, UserId,
+    Calendars, Change, ChangeError, Decide, Diaries, DiariesQuery, Meeting, MeetingQuery,
+    MemoryStore, Scope, Store, StoreError, UserId,
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::JoinError;
@@ -49,6 +50,8 @@ enum Fault {
     AppliedUnseen,
     /// Looks at the therapist's revision alone.
     HalfCounted,
+    /// Reads each therapist's diary by itself.
+    DiaryByDiary,
 }
 
 struct Faulty {
@@ -151,7 +154,9 @@ impl Store for Faulty {
                 self.apply(Change { writes: vec![], ..change.clone() }).await?;
                 Ok(change)
             }
-            Fault::AppliedUnseen | Fault::HalfCounted => self.inner.change(scope, decide).await,
+            Fault::AppliedUnseen | Fault::HalfCounted | Fault::DiaryByDiary => {
+                self.inner.change(scope, decide).await
+            }
             Fault::KeepsLockWhenDeclined => {
                 let locked = self.lock.lock().await;
                 let changed = self.inner.change(scope, decide).await;
@@ -165,6 +170,18 @@ impl Store for Faulty {
 
     async fn read(&self, scope: &Scope) -> Result<Calendars, StoreError> {
         self.inner.read(scope).await
+    }
+
+    async fn diaries(&self, query: &DiariesQuery) -> Result<Diaries, StoreError> {
+        let mut found = self.inner.diaries(query).await?;
+        if let Fault::DiaryByDiary = self.fault {
+            for (id, diary) in &mut found.therapists {
+                others_go_first().await;
+                let one = DiariesQuery { therapists: [id.clone()].into(), ..query.clone() };
+                *diary = self.inner.diaries(&one).await?.therapists.remove(id).unwrap_or_default();
+            }
+        }
+        Ok(found)
     }
 
     async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError> {
@@ -237,6 +254,8 @@ fails! {
         current::it_answers_for_what_was_named_alone;
     half_counted: HalfCounted fails
         current::what_is_out_of_date_is_not_applied;
+    diary_by_diary: DiaryByDiary fails
+        diaries::diaries_are_of_one_moment;
     row_by_row: RowByRow fails
         dropped::a_dropped_change_is_all_or_nothing;
 }

@@ -10,8 +10,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use booking_core::{
     Actor, Announced, Booking, BookingError, Calendars, Change, ChangeError, Clock, CountedIds,
-    Decide, EventQuery, EventStream, Hub, Live, ManualClock, Meeting, MeetingQuery, Outbox,
-    Recorded, Refusal, Relay, Scope, SessionDuration, Slot, SlotStream, Store, StoreError, UserId,
+    Decide, Diaries, DiariesQuery, EventQuery, EventStream, Hub, Live, ManualClock, Meeting,
+    MeetingQuery, Outbox, Recorded, Refusal, Relay, Scope, SessionDuration, Slot, SlotStream,
+    Store, StoreError, UserId,
 };
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use proptest::collection::vec;
@@ -227,6 +228,22 @@ impl Slow {
     fn over(world: &World) -> Self {
         Self { inner: world.store.clone(), takes: Duration::from_millis(100), ..Self::default() }
     }
+
+    /// As long as a read takes; some fail.
+    async fn wait(&self) -> Result<(), StoreError> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        let reading = self.reading.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most_reading.fetch_max(reading, Ordering::SeqCst);
+        sleep(self.takes).await;
+        self.reading.fetch_sub(1, Ordering::SeqCst);
+        let fails = self
+            .failures
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        match fails {
+            Ok(_) => Err(StoreError::Unavailable("on purpose".into())),
+            Err(_) => Ok(()),
+        }
+    }
 }
 
 #[async_trait]
@@ -236,17 +253,7 @@ impl Store for Slow {
         if scope.earlier.is_some() {
             return self.inner.read(scope).await;
         }
-        self.reads.fetch_add(1, Ordering::SeqCst);
-        let reading = self.reading.fetch_add(1, Ordering::SeqCst) + 1;
-        self.most_reading.fetch_max(reading, Ordering::SeqCst);
-        sleep(self.takes).await;
-        self.reading.fetch_sub(1, Ordering::SeqCst);
-        let fails = self
-            .failures
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-        if fails.is_ok() {
-            return Err(StoreError::Unavailable("on purpose".into()));
-        }
+        self.wait().await?;
         self.inner.read(scope).await
     }
 
@@ -256,6 +263,11 @@ impl Store for Slow {
             std::future::pending::<()>().await;
         }
         changed
+    }
+
+    async fn diaries(&self, query: &DiariesQuery) -> Result<Diaries, StoreError> {
+        self.wait().await?;
+        self.inner.diaries(query).await
     }
 
     async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError> {

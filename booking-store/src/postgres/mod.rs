@@ -10,6 +10,7 @@ mod audit;
 mod change;
 mod codes;
 mod deliveries;
+mod diaries;
 mod directory;
 mod outbox;
 mod pool;
@@ -19,12 +20,13 @@ mod subscribers;
 mod turns;
 mod user_news;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use booking_core::{
-    Calendars, Change, ChangeError, Decide, DirectoryId, Meeting, MeetingQuery, Scope, Store,
-    StoreError,
+    Calendars, Change, ChangeError, Decide, Diaries, DiariesQuery, DirectoryId, Meeting,
+    MeetingQuery, Scope, Store, StoreError, UserId,
 };
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnectOptions;
@@ -267,6 +269,17 @@ impl Store for PostgresStore {
 
     fn directory(&self) -> Option<DirectoryId> {
         Some(self.directory)
+    }
+
+    async fn diaries(&self, query: &DiariesQuery) -> Result<Diaries, StoreError> {
+        self.readers.call(async |connection| diaries::diaries(connection, query).await).await
+    }
+
+    async fn revisions(
+        &self,
+        people: &BTreeSet<UserId>,
+    ) -> Result<BTreeMap<UserId, u64>, StoreError> {
+        self.readers.call(async |connection| diaries::revisions(connection, people).await).await
     }
 
     async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError> {

@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::error::Failure;
-use crate::rows::{self, BusyRow, MeetingRow, SlotRow, UserRow};
+use crate::rows::{self, BusyRow, MeetingRow, SlotRow, UserRow, there};
 
 /// Everything that the scope names, as of one moment.
 pub(super) async fn calendars(
@@ -126,10 +126,6 @@ impl Row {
             created_at: there(self.at)?,
         })
     }
-}
-
-fn there<T>(value: Option<T>) -> Result<T, Failure> {
-    value.ok_or_else(|| Failure::corrupt("a row without one of its values"))
 }
 
 pub(super) async fn meetings(

@@ -12,6 +12,7 @@ mod codes;
 mod deliveries;
 #[cfg(test)]
 mod delivery_plans;
+mod diaries;
 mod directory;
 mod outbox;
 mod pace;
@@ -22,14 +23,15 @@ mod subscribers;
 mod user_news;
 mod writer;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use booking_core::{
-    Calendars, Change, ChangeError, Decide, DirectoryId, Meeting, MeetingQuery, Scope, Signals,
-    Store, StoreError,
+    Calendars, Change, ChangeError, Decide, Diaries, DiariesQuery, DirectoryId, Meeting,
+    MeetingQuery, Scope, Signals, Store, StoreError, UserId,
 };
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
@@ -209,6 +211,18 @@ impl Store for SqliteStore {
 
     fn directory(&self) -> Option<DirectoryId> {
         Some(self.directory)
+    }
+
+    async fn diaries(&self, query: &DiariesQuery) -> Result<Diaries, StoreError> {
+        Ok(diaries::diaries(&self.readers, query).await?)
+    }
+
+    /// Nothing is counted here.
+    async fn revisions(
+        &self,
+        _people: &BTreeSet<UserId>,
+    ) -> Result<BTreeMap<UserId, u64>, StoreError> {
+        Ok(BTreeMap::new())
     }
 
     async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError> {

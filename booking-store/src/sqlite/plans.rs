@@ -3,7 +3,7 @@
 
 use sqlx::Row;
 
-use super::{SqliteStore, audit, change, directory, read, user_news};
+use super::{SqliteStore, audit, change, diaries, directory, read, user_news};
 
 pub(super) async fn new_store() -> (tempfile::TempDir, SqliteStore) {
     let folder = tempfile::tempdir().unwrap();
@@ -23,6 +23,7 @@ async fn no_statement_scans_a_table() {
     let (_folder, store) = new_store().await;
     let statements = [
         read::BUSY,
+        diaries::DIARIES,
         read::HOURS,
         read::MEETING,
         read::SLOT,
@@ -63,10 +64,12 @@ async fn conflict_checks_look_at_live_meetings_only() {
     let (_folder, store) = new_store().await;
     let bounds = "(client_id=? AND start_ms>? AND start_ms<?)";
     let client = format!("SEARCH meeting USING INDEX meeting_live_by_client {bounds}");
-    let plan = plan(&store, read::BUSY).await;
-    assert!(plan.contains(&client), "{plan:#?}");
-    let therapist = client.replace("client", "therapist");
-    assert!(plan.contains(&therapist), "{plan:#?}");
+    for statement in [read::BUSY, diaries::DIARIES] {
+        let plan = plan(&store, statement).await;
+        assert!(plan.contains(&client), "{plan:#?}");
+        let therapist = client.replace("client", "therapist");
+        assert!(plan.contains(&therapist), "{plan:#?}");
+    }
 }
 
 /// Neither the client's nor the therapist's other meetings are looked at.

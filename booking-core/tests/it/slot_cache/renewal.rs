@@ -1,15 +1,16 @@
 //! What is remembered is renewed by revisions: nothing is a second older than what others have changed,
 //! and the store is asked little. Time passes only where something waits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use booking_core::{
-    Actor, Calendars, Change, ChangeError, Decide, Directory, DirectoryAdmin, DirectoryId, Meeting,
-    MeetingQuery, MemoryStore, Role, Scope, SlotCache, Store, StoreError, UserId,
+    Actor, Calendars, Change, ChangeError, Decide, Diaries, DiariesQuery, Directory,
+    DirectoryAdmin, DirectoryId, Meeting, MeetingQuery, MemoryStore, Role, Scope, SlotCache, Store,
+    StoreError, UserId,
 };
 use chrono::Days;
 use proptest::prelude::*;
@@ -37,24 +38,49 @@ struct Observed {
     questions: AtomicUsize,
 }
 
-#[async_trait]
-impl Store for Observed {
-    async fn read(&self, scope: &Scope) -> Result<Calendars, StoreError> {
-        let is_question = *scope == Scope { people: scope.people.clone(), ..Scope::default() };
-        let count = if is_question { &self.questions } else { &self.looks };
+impl Observed {
+    /// How long this one takes.
+    fn turn(&self, count: &AtomicUsize) -> Duration {
         let turn = count.fetch_add(1, Ordering::Relaxed);
-        let takes = self.takes.get(turn % self.takes.len().max(1)).copied().unwrap_or_default();
-        let takes = self.questions_take.filter(|_| is_question).unwrap_or(takes);
-        sleep(takes / 2).await;
-        let mut read = self.inner.read(scope).await?;
+        self.takes.get(turn % self.takes.len().max(1)).copied().unwrap_or_default()
+    }
+
+    fn hold_still(&self, revisions: &mut BTreeMap<UserId, u64>) {
         if let Some(first) = &self.stands_still {
             let mut first = first.lock().unwrap();
-            for (person, revision) in &mut read.revisions {
+            for (person, revision) in revisions {
                 *revision = *first.entry(person.clone()).or_insert(*revision);
             }
         }
+    }
+}
+
+#[async_trait]
+impl Store for Observed {
+    async fn read(&self, scope: &Scope) -> Result<Calendars, StoreError> {
+        self.inner.read(scope).await
+    }
+
+    async fn diaries(&self, query: &DiariesQuery) -> Result<Diaries, StoreError> {
+        let takes = self.turn(&self.looks);
         sleep(takes / 2).await;
-        Ok(read)
+        let mut found = self.inner.diaries(query).await?;
+        self.hold_still(&mut found.revisions);
+        sleep(takes / 2).await;
+        Ok(found)
+    }
+
+    async fn revisions(
+        &self,
+        people: &BTreeSet<UserId>,
+    ) -> Result<BTreeMap<UserId, u64>, StoreError> {
+        let turn = self.turn(&self.questions);
+        let takes = self.questions_take.unwrap_or(turn);
+        sleep(takes / 2).await;
+        let mut revisions = self.inner.revisions(people).await?;
+        self.hold_still(&mut revisions);
+        sleep(takes / 2).await;
+        Ok(revisions)
     }
 
     async fn change(&self, scope: &Scope, decide: Decide<'_>) -> Result<Change, ChangeError> {

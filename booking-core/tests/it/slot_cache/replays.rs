@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use booking_core::{
-    Announced, AvailabilityPatch, Booking, Calendars, Change, ChangeError, Decide, DirectoryId,
-    Meeting, MeetingPatch, MeetingQuery, MemoryStore, NewAvailability, Scope, SessionDuration,
-    Store, StoreError,
+    Announced, AvailabilityPatch, Booking, Calendars, Change, ChangeError, Decide, Diaries,
+    DiariesQuery, DirectoryId, Meeting, MeetingPatch, MeetingQuery, MemoryStore, NewAvailability,
+    Scope, SessionDuration, Store, StoreError,
 };
 use chrono::Weekday;
 use tokio::time::{sleep, timeout};
@@ -96,6 +96,10 @@ impl Store for Stubborn {
 
     fn directory(&self) -> Option<DirectoryId> {
         self.0.directory()
+    }
+
+    async fn diaries(&self, query: &DiariesQuery) -> Result<Diaries, StoreError> {
+        self.0.diaries(query).await
     }
 
     async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError> {

@@ -10,9 +10,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use booking_core::testing::fixtures::by;
 use booking_core::{
-    Actor, Calendars, Change, ChangeError, Decide, Directory, DirectoryAdmin, DirectoryId, Meeting,
-    MeetingId, MeetingPatch, MeetingQuery, MemoryStore, NewAvailability, Scope, SessionDuration,
-    Slot, SlotCacheCounts, Store, StoreError, User,
+    Actor, Calendars, Change, ChangeError, Decide, Diaries, DiariesQuery, Directory,
+    DirectoryAdmin, DirectoryId, Meeting, MeetingId, MeetingPatch, MeetingQuery, MemoryStore,
+    NewAvailability, Scope, SessionDuration, Slot, SlotCacheCounts, Store, StoreError, User,
 };
 use chrono::Weekday;
 use chrono_tz::Tz;
@@ -70,6 +70,13 @@ impl Store for Slow {
 
     fn directory(&self) -> Option<DirectoryId> {
         self.inner.directory()
+    }
+
+    async fn diaries(&self, query: &DiariesQuery) -> Result<Diaries, StoreError> {
+        self.pause().await;
+        let read = self.inner.diaries(query).await;
+        self.pause().await;
+        read
     }
 
     async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError> {

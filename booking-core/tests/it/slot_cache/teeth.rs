@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use booking_core::{
-    Actor, Booking, Calendars, Change, ChangeError, Decide, DirectoryId, Hearing, Hub, Meeting,
-    MeetingQuery, Scope, Slot, SlotCache, Store, StoreError, UserId,
+    Actor, Booking, Calendars, Change, ChangeError, Decide, Diaries, DiariesQuery, DirectoryId,
+    Hearing, Hub, Meeting, MeetingQuery, Scope, Slot, SlotCache, Store, StoreError, UserId,
 };
 use tokio::time::sleep;
 
@@ -78,6 +78,10 @@ impl<F: Fn(&Scope) + Send + Sync> Store for Then<F> {
 
     fn directory(&self) -> Option<DirectoryId> {
         self.inner.directory()
+    }
+
+    async fn diaries(&self, query: &DiariesQuery) -> Result<Diaries, StoreError> {
+        self.inner.diaries(query).await
     }
 
     async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError> {

@@ -27,10 +27,11 @@ const MAX_ROWS: u64 = 200;
 /// triggers and constraints.
 const MAX_BLOCKS_OF_CALL: i64 = 250;
 
-const CALENDARS: &str = "How often the calendars";
+const CALENDARS: &str = "record of $1 under the key";
+const DIARIES: &str = "What lists of slots are made of";
 
 /// Hot statements by a phrase that is in no other, and what they are asked.
-const HOT: [(&str, &str); 17] = [
+const HOT: [(&str, &str); 20] = [
     ("SELECT person_id FROM calendar", "ARRAY['client_123', 'therapist_456']"),
     (
         CALENDARS,
@@ -53,6 +54,17 @@ const HOT: [(&str, &str); 17] = [
          '2024-01-15T10:30Z', '2024-01-15T11:30Z', '2024-01-15T08:30Z', 'client_124',
          'therapist_457', '2024-01-15T10:30Z', '{}', NULL, NULL",
     ),
+    // A list of slots, for a client and for nobody.
+    (
+        DIARIES,
+        "ARRAY['client_123', 'therapist_456'], ARRAY['therapist_456'], '2024-01-14T06:00Z',
+         '2024-01-16T18:00Z'",
+    ),
+    (
+        DIARIES,
+        "ARRAY['therapist_457'], ARRAY['therapist_457'], '2024-01-14T06:00Z', '2024-01-16T18:00Z'",
+    ),
+    ("revision FROM calendar WHERE person_id = ANY($1)", "ARRAY['client_123', 'therapist_456']"),
     ("updated_meetings", BOOKS),
     (
         "AS either",

@@ -20,7 +20,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use booking_core::testing::{Harness, World, atomicity, current, published, races};
 use booking_core::{
-    Calendars, Change, ChangeError, Decide, Meeting, MeetingQuery, Scope, Store, StoreError, UserId,
+    Calendars, Change, ChangeError, Decide, Diaries, DiariesQuery, Meeting, MeetingQuery, Scope,
+    Store, StoreError, UserId,
 };
 use booking_store::PostgresStore;
 use sqlx::postgres::{PgPool, PgPoolOptions};
@@ -150,6 +151,10 @@ impl Store for Faulty {
 
     async fn read(&self, scope: &Scope) -> Result<Calendars, StoreError> {
         self.any().read(scope).await
+    }
+
+    async fn diaries(&self, query: &DiariesQuery) -> Result<Diaries, StoreError> {
+        self.any().diaries(query).await
     }
 
     async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError> {

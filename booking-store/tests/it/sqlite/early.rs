@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use booking_core::{
-    Calendars, Change, ChangeError, Decide, Meeting, MeetingQuery, Scope, Store, StoreError,
+    Calendars, Change, ChangeError, Decide, Diaries, DiariesQuery, Meeting, MeetingQuery, Scope,
+    Store, StoreError,
 };
 use booking_store::SqliteStore;
 use tokio::sync::Notify;
@@ -32,6 +33,10 @@ impl Store for Early {
 
     async fn read(&self, scope: &Scope) -> Result<Calendars, StoreError> {
         self.0.read(scope).await
+    }
+
+    async fn diaries(&self, query: &DiariesQuery) -> Result<Diaries, StoreError> {
+        self.0.diaries(query).await
     }
 
     async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError> {
@@ -72,6 +77,10 @@ impl Store for Hasty {
 
     async fn read(&self, scope: &Scope) -> Result<Calendars, StoreError> {
         self.0.read(scope).await
+    }
+
+    async fn diaries(&self, query: &DiariesQuery) -> Result<Diaries, StoreError> {
+        self.0.diaries(query).await
     }
 
     async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError> {

@@ -1,0 +1,175 @@
+//! What lists of slots are made of, as a store finds it: of any number of therapists in one question.
+//!
+//! What a listing reads is said here and nowhere else: a [`Diary`] holds it, [`DiariesDraft`] takes it
+//! in, and a store has one place that does so.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::Weekday;
+use chrono_tz::Tz;
+
+use crate::access::Role;
+use crate::availability::{WeeklyHours, Window};
+use crate::calendar::Calendar;
+use crate::directory::User;
+use crate::id::UserId;
+use crate::span::{Span, SpanSet};
+
+/// Whose slots are to be listed, and for whom.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DiariesQuery {
+    /// With whom; at most [`MAX_THERAPISTS`](Self::MAX_THERAPISTS).
+    pub therapists: BTreeSet<UserId>,
+    /// Whose own meetings are in the way too.
+    pub client: Option<UserId>,
+    /// What keeps them busy is found as far as it overlaps this span; nothing without one.
+    pub within: Option<Span>,
+}
+
+impl DiariesQuery {
+    /// How many therapists one question is about at most.
+    pub const MAX_THERAPISTS: usize = 50;
+
+    /// The therapists, and the client.
+    #[must_use]
+    pub fn people(&self) -> BTreeSet<&UserId> {
+        self.therapists.iter().chain(&self.client).collect()
+    }
+}
+
+/// What was found, as of one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Diaries {
+    /// Of everybody in [`DiariesQuery::therapists`], also of those who are none.
+    pub therapists: BTreeMap<UserId, Diary>,
+    /// When [`DiariesQuery::client`] is busy, in either role.
+    pub client: Option<SpanSet>,
+    /// How often the calendars of all of them have changed, where the store counts: as
+    /// [`Calendars::revisions`](crate::Calendars::revisions).
+    pub revisions: BTreeMap<UserId, u64>,
+}
+
+/// What a therapist's slots are made of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Diary {
+    /// Whose it is; `None` when there is no such user, or when the store keeps no
+    /// [directory](crate::Store::directory).
+    pub owner: Option<DiaryOwner>,
+    /// When they receive clients.
+    pub hours: WeeklyHours,
+    /// When live meetings keep them busy, in either role.
+    pub taken: SpanSet,
+}
+
+/// What is to be known of a user whose slots are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DiaryOwner {
+    /// Only therapists have slots.
+    pub role: Role,
+    /// In which their hours are meant.
+    pub zone: Tz,
+}
+
+impl From<&User> for DiaryOwner {
+    fn from(user: &User) -> Self {
+        Self { role: user.role, zone: user.zone() }
+    }
+}
+
+impl Diary {
+    /// What a booking has to fit into, as far as the therapist goes; `None` when it is not a
+    /// therapist's.
+    #[must_use]
+    pub fn into_calendar(self) -> Option<Calendar> {
+        let Self { owner, hours, taken } = self;
+        let owner = owner.filter(|owner| owner.role == Role::Therapist)?;
+        Some(Calendar { zone: owner.zone, hours, taken })
+    }
+}
+
+/// Diaries that a store is putting together, from what it finds in whatever order.
+///
+/// ```
+/// use booking_core::{DiariesDraft, DiariesQuery, Span, UserId};
+/// # fn at(text: &str) -> chrono::DateTime<chrono::Utc> { text.parse().unwrap() }
+///
+/// let jane = UserId::new("therapist_456")?;
+/// let hour = Span::new(at("2024-01-15T09:00:00Z"), at("2024-01-15T10:00:00Z")).unwrap();
+/// let query = DiariesQuery { therapists: [jane.clone()].into(), client: None, within: Some(hour) };
+/// let mut draft = DiariesDraft::new(&query);
+/// draft.busy(&jane, hour);
+/// assert_eq!(draft.finish().therapists[&jane].taken.as_slice(), [hour]);
+/// # Ok::<(), booking_core::InvalidId>(())
+/// ```
+#[derive(Debug)]
+pub struct DiariesDraft<'a> {
+    query: &'a DiariesQuery,
+    therapists: BTreeMap<&'a UserId, Found>,
+    client: Vec<Span>,
+    revisions: BTreeMap<UserId, u64>,
+}
+
+#[derive(Debug, Default)]
+struct Found {
+    owner: Option<DiaryOwner>,
+    windows: Vec<(Weekday, Window)>,
+    taken: Vec<Span>,
+}
+
+impl<'a> DiariesDraft<'a> {
+    /// Nothing is known of anybody yet.
+    #[must_use]
+    pub fn new(query: &'a DiariesQuery) -> Self {
+        let therapists = query.therapists.iter().map(|id| (id, Found::default())).collect();
+        Self { query, therapists, client: Vec::new(), revisions: BTreeMap::new() }
+    }
+
+    /// The directory knows this user.
+    pub fn user(&mut self, id: &UserId, owner: DiaryOwner) {
+        if let Some(notes) = self.therapists.get_mut(id) {
+            notes.owner = Some(owner);
+        }
+    }
+
+    /// One of their weekly windows, which is switched on.
+    pub fn open(&mut self, therapist: &UserId, weekday: Weekday, window: Window) {
+        if let Some(notes) = self.therapists.get_mut(therapist) {
+            notes.windows.push((weekday, window));
+        }
+    }
+
+    /// A live meeting keeps this person busy. What lies outside the span that was asked for is left
+    /// out.
+    pub fn busy(&mut self, person: &UserId, span: Span) {
+        if self.query.within.is_none_or(|within| !within.overlaps(span)) {
+            return;
+        }
+        if let Some(notes) = self.therapists.get_mut(person) {
+            notes.taken.push(span);
+        }
+        if self.query.client.as_ref() == Some(person) {
+            self.client.push(span);
+        }
+    }
+
+    /// How often this person's calendar has changed.
+    pub fn revision(&mut self, person: UserId, number: u64) {
+        self.revisions.insert(person, number);
+    }
+
+    /// All that was found.
+    #[must_use]
+    pub fn finish(self) -> Diaries {
+        let Self { query, therapists, client, revisions } = self;
+        let diary = |(id, notes): (&UserId, Found)| {
+            let Found { owner, windows, taken } = notes;
+            let hours = windows.into_iter().collect();
+            (id.clone(), Diary { owner, hours, taken: taken.into_iter().collect() })
+        };
+        Diaries {
+            therapists: therapists.into_iter().map(diary).collect(),
+            client: query.client.as_ref().map(|_| client.into_iter().collect()),
+            revisions,
+        }
+    }
+}

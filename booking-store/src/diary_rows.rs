@@ -1,0 +1,49 @@
+//! What lists of slots are made of, as both databases answer: rows of several kinds.
+
+use booking_core::{DiariesDraft, DiaryOwner, Span};
+use chrono_tz::Tz;
+use sqlx::FromRow;
+
+use crate::error::{Failure, Malformed};
+use crate::rows::{self, there};
+
+/// One of the things that the statement for diaries finds; what the columns mean is said there.
+#[derive(Debug, FromRow)]
+pub(crate) struct DiaryRow {
+    pub(crate) kind: i8,
+    pub(crate) person: String,
+    pub(crate) role: Option<String>,
+    pub(crate) zone: Option<String>,
+    pub(crate) number: Option<i64>,
+    pub(crate) begin: Option<i64>,
+    pub(crate) end: Option<i64>,
+    pub(crate) at_ms: Option<i64>,
+}
+
+impl DiaryRow {
+    pub(crate) fn add_to(self, draft: &mut DiariesDraft<'_>) -> Result<(), Failure> {
+        let person = rows::user(&self.person)?;
+        match self.kind.cast_unsigned() {
+            b'p' => {
+                if let Some(number) = self.number {
+                    draft.revision(person.clone(), rows::count(number)?);
+                }
+                if let Some(role) = self.role {
+                    let zone = rows::zone(self.zone)?.unwrap_or(Tz::UTC);
+                    draft.user(&person, DiaryOwner { role: rows::word("role", &role)?, zone });
+                }
+            }
+            b'h' => {
+                let window = rows::window(there(self.begin)?, there(self.end)?)?;
+                draft.open(&person, rows::weekday(there(self.number)?)?, window);
+            }
+            b'b' => {
+                let start = rows::instant(there(self.at_ms)?)?;
+                let end = start + rows::duration(there(self.number)?)?.to_delta();
+                draft.busy(&person, Span::new(start, end).ok_or(Malformed::new("span"))?);
+            }
+            kind => return Err(Failure::corrupt(format!("rows of no kind {kind}"))),
+        }
+        Ok(())
+    }
+}
