@@ -25,8 +25,8 @@ help() {
 ./test.sh docs     the documentation builds without warnings
 ./test.sh schema   the served OpenAPI document against the server, by schemathesis
 ./test.sh clients  the OpenAPI document as linters see it; clients generated from it in TypeScript,
-                   Python and Rust, in use, on SQLite and Postgres; the documentation page in a
-                   browser
+                   Python and Rust, in use, on SQLite and Postgres; calendar feeds as two parsers
+                   read them; the documentation page in a browser
 ./test.sh web      examples/web: its types, its build, and its pages in Chromium
 ./test.sh fuzz     what arrives from outside, fuzzed: FUZZ_SECONDS per target, 10 if not set
 ./test.sh deny     licenses, bans and sources of dependencies

@@ -54,7 +54,7 @@ pub mod command;
 
 use std::sync::Arc;
 
-use booking_core::{AuditLog, Booking, Clock, DirectoryAdmin, Live};
+use booking_core::{AuditLog, Booking, Clock, DirectoryAdmin, Feeds, Live};
 #[cfg(feature = "webhooks")]
 use booking_core::{EventStore, Hub};
 use poem::endpoint::{BoxEndpoint, make, make_sync};
@@ -67,7 +67,9 @@ use tokio_util::sync::CancellationToken;
 
 #[cfg(feature = "webhooks")]
 use crate::api::WebhooksApi;
-use crate::api::{AuditApi, AvailabilityApi, DirectoryApi, MeetingsApi, SlotsApi, StreamsApi};
+use crate::api::{
+    AuditApi, AvailabilityApi, CalendarApi, DirectoryApi, MeetingsApi, SlotsApi, StreamsApi,
+};
 use crate::http::{Cors, Limiter, Metrics, Observe, Probe, Problems, Routes, Unread, page_policy};
 use crate::pages::{Page, PageEndpoint};
 use crate::spec::Spec;
@@ -108,6 +110,7 @@ pub struct Api {
     verifier: Arc<dyn Verifier>,
     directory: Option<Arc<dyn DirectoryAdmin>>,
     audit: Option<Arc<dyn AuditLog>>,
+    feeds: Option<Arc<dyn Feeds>>,
     #[cfg(feature = "webhooks")]
     webhooks: Option<WebhooksApi>,
     live: Option<Live>,
@@ -133,6 +136,7 @@ impl Api {
             verifier,
             directory: None,
             audit: None,
+            feeds: None,
             #[cfg(feature = "webhooks")]
             webhooks: None,
             live: None,
@@ -319,6 +323,7 @@ impl Api {
             MeetingsApi(booking.clone()),
             AvailabilityApi(booking.clone()),
             SlotsApi(booking.clone()),
+            CalendarApi::of(self),
         );
         match &self.directory {
             Some(directory) => {
@@ -360,7 +365,11 @@ impl Api {
             .description(ABOUT)
             .license(LicenseObject::new(env!("CARGO_PKG_LICENSE")))
             .server(&self.base);
-        (Spec::of(&service, add), service.into_endpoint().map_to_response().boxed())
+        let add = |document: &mut Value| {
+            add(document);
+            CalendarApi::of(self).describe(document);
+        };
+        (Spec::of(&service, &add), service.into_endpoint().map_to_response().boxed())
     }
 }
 

@@ -87,6 +87,10 @@ codes! {
         "There is no availability slot with this id.";
     UserNotFound = "user_not_found", NOT_FOUND, "No such user",
         "The directory has no user with this id.";
+    FeedNotFound = "feed_not_found", NOT_FOUND, "No such calendar feed",
+        "There is no calendar feed with this id or at this address. It may have been revoked.";
+    FeedLimit = "feed_limit", BAD_REQUEST, "Too many calendar feeds",
+        "Everybody can have 10 calendar feeds. Revoke one that is no longer read.";
     WebhookNotFound = "webhook_not_found", NOT_FOUND, "No such webhook",
         "There is no webhook with this id.";
     WebhookLimit = "webhook_limit", BAD_REQUEST, "Too many webhooks",
@@ -318,6 +322,9 @@ impl From<Refusal> for Problem {
             Refusal::TherapistNotFound => Code::TherapistNotFound,
             Refusal::MeetingNotFound => Code::MeetingNotFound,
             Refusal::AvailabilityNotFound => Code::AvailabilityNotFound,
+            Refusal::UserNotFound => Code::UserNotFound,
+            Refusal::FeedNotFound => Code::FeedNotFound,
+            Refusal::TooManyFeeds => Code::FeedLimit,
             Refusal::VersionMismatch => Code::VersionMismatch,
             Refusal::InThePast => Code::InThePast,
             Refusal::OutsideAvailability => Code::OutsideAvailability,

@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use booking_core::{
-    AuditAction, Email, EventType, MeetingStatus, MeetingType, MeetingUrl, Role, SessionDuration,
-    StartTime, SubjectKind, Text, UserId, WEEKDAYS, WallTime, format_instant,
+    AuditAction, Email, EventType, FeedContent, MeetingStatus, MeetingType, MeetingUrl, Role,
+    SessionDuration, StartTime, SubjectKind, Text, UserId, WEEKDAYS, WallTime, format_instant,
 };
 use chrono::{DateTime, NaiveDate, Utc, Weekday};
 use chrono_tz::Tz;
@@ -364,6 +364,7 @@ macro_rules! words_on_wire {
 words_on_wire! {
     AuditAction: "What was done";
     EventType: "The kind of an event";
+    FeedContent: "What a calendar feed shows: when its owner has meetings, also their titles and where to meet, or when a therapist is available";
     MeetingStatus: "Where a meeting stands";
     MeetingType: "How client and therapist meet";
     Role: "What a user is on the platform";

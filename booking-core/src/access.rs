@@ -50,6 +50,8 @@ pub enum Operation {
     ManageWebhooks,
     /// Read who changed what.
     ReadAudit,
+    /// Keep one's own calendar feeds.
+    ManageFeeds,
 }
 
 impl Actor {
@@ -59,7 +61,9 @@ impl Actor {
     /// [`Refusal::RoleRequired`] when not.
     pub fn may(&self, operation: Operation) -> Result<(), Refusal> {
         let allowed = match operation {
-            Operation::Book | Operation::ListMeetings => self.role != Role::Admin,
+            Operation::Book | Operation::ListMeetings | Operation::ManageFeeds => {
+                self.role != Role::Admin
+            }
             Operation::UseMeeting | Operation::ListSlots => true,
             Operation::ManageAvailability => self.role == Role::Therapist,
             Operation::ManageDirectory | Operation::ManageWebhooks | Operation::ReadAudit => {

@@ -91,8 +91,10 @@ words! {
         Webhook = "webhook",
         /// Somebody else who gets events, such as a message bus.
         Subscriber = "subscriber",
+        /// A calendar feed.
+        Feed = "feed",
     }
-    expected "meeting, availability, user, relationship, webhook, subscriber"
+    expected "meeting, availability, user, relationship, webhook, subscriber, feed"
 }
 
 words! {
@@ -142,6 +144,10 @@ words! {
         SubscriberDeleted = "subscriber.deleted",
         /// Events were sent to them again.
         SubscriberReplayed = "subscriber.replayed",
+        /// Somebody got a calendar feed.
+        FeedCreated = "feed.created",
+        /// A calendar feed was taken back, or went with its owner.
+        FeedRevoked = "feed.revoked",
     }
     expected "a kind of subject and what was done to it, such as meeting.created"
 }

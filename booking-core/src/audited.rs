@@ -4,6 +4,8 @@
 //! only named is said here, once, by taking each thing apart: a new field does not compile until
 //! somebody has decided.
 
+mod feeds;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 

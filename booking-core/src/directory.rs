@@ -157,9 +157,11 @@ pub trait DirectoryAdmin: Directory {
     ///   all.
     /// - Messages are forgotten some time after that, a few at a time; deleted users are not.
     /// - A user who is removed leaves the entries of [`AuditEntry::of_removed_user`], of which `ids`
-    ///   are: theirs, and one for each relationship that went with them.
+    ///   are: theirs, and one for each relationship that went with them. So do their calendar feeds
+    ///   ([`AuditEntry::of_removed_feeds`]), where the directory is kept beside [`Feeds`](crate::Feeds).
     ///
     /// [`AuditEntry::of_removed_user`]: crate::AuditEntry::of_removed_user
+    /// [`AuditEntry::of_removed_feeds`]: crate::AuditEntry::of_removed_feeds
     async fn take_news(
         &self,
         news: &UserNews,

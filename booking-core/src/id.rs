@@ -122,6 +122,10 @@ typeid! {
     /// A webhook endpoint: `webhook_01h455vb4pex5vsknk084sn02q`.
     WebhookId, WebhookTag, "webhook"
 }
+typeid! {
+    /// A calendar feed: `feed_01h455vb4pex5vsknk084sn02q`.
+    FeedId, FeedTag, "feed"
+}
 
 /// A user, as the identity provider or the embedding service names them: 1–128 visible ASCII
 /// characters, otherwise opaque.

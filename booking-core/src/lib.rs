@@ -77,6 +77,7 @@
 //! | what the rest of the platform is told | [`EventPayload`], [`EventSink`], [`Relay`] |
 //! | what changes while somebody looks on | [`Live`], [`Announced`] |
 //! | listings from memory | [`SlotCache`] |
+//! | calendars for calendar apps | [`CalendarFeeds`], [`ical`] |
 //! | who changed what, and when | [`AuditLog`], [`By`] |
 
 // Pure: values in, values out.
@@ -89,6 +90,7 @@ mod cloud_event;
 mod decide;
 mod duration;
 mod event;
+pub mod ical;
 mod id;
 mod idempotency;
 mod instant;
@@ -103,6 +105,7 @@ mod zone;
 
 // Ports: traits, and the values that cross them.
 mod audit;
+mod calendar_feed;
 mod clock;
 mod delivery;
 mod diary;
@@ -137,8 +140,9 @@ pub use availability::{
     AvailabilitySlot, InvalidWallTime, WEEKDAYS, WallTime, WeeklyHours, Window,
 };
 pub use backoff::retry_delay;
-pub use booking::{Booking, BookingError};
+pub use booking::{Booking, BookingError, CalendarFeeds};
 pub use calendar::Calendar;
+pub use calendar_feed::{CalendarFeed, FeedContent, FeedDigest, FeedKey, FeedName, Feeds, NewFeed};
 pub use clock::{Clock, ManualClock, ShiftedClock, SystemClock};
 pub use cloud_event::{CLOUD_EVENTS_JSON, CloudEvent};
 pub use decide::{
@@ -157,8 +161,8 @@ pub use event::{
 };
 pub use hub::{Hearing, Hub, Watching};
 pub use id::{
-    AuditId, AvailabilityId, CountedIds, EventId, IdSource, InvalidId, MeetingId, RandomIds,
-    UserId, WebhookId,
+    AuditId, AvailabilityId, CountedIds, EventId, FeedId, IdSource, InvalidId, MeetingId,
+    RandomIds, UserId, WebhookId,
 };
 pub use idempotency::{Answer, Fingerprint, IdempotencyKey, InvalidIdempotencyKey, Record};
 pub use instant::{InvalidStart, StartTime, format_instant};

@@ -28,6 +28,15 @@ pub enum Refusal {
     /// There is no availability slot with this id.
     #[error("there is no such availability slot")]
     AvailabilityNotFound,
+    /// The directory does not know this user.
+    #[error("the directory has no such user")]
+    UserNotFound,
+    /// There is no such calendar feed, or it is not to be read.
+    #[error("there is no such calendar feed")]
+    FeedNotFound,
+    /// Somebody has as many calendar feeds as they may have.
+    #[error("you have 10 calendar feeds, and cannot have more")]
+    TooManyFeeds,
     /// A field's value is well-formed but makes no sense together with the others.
     #[error("{field}: {detail}")]
     Invalid {

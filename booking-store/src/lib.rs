@@ -18,6 +18,8 @@ mod error;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod event_rows;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod feed_rows;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod pool_state;
 #[cfg(feature = "postgres")]
 mod postgres;

@@ -199,7 +199,9 @@ fn text<const MAX: usize>(text: String) -> Result<Text<MAX>, Malformed> {
     Text::new(text).map_err(Malformed::because("text"))
 }
 
-fn optional_text<const MAX: usize>(stored: Option<String>) -> Result<Option<Text<MAX>>, Malformed> {
+pub(crate) fn optional_text<const MAX: usize>(
+    stored: Option<String>,
+) -> Result<Option<Text<MAX>>, Malformed> {
     stored.map(text).transpose()
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Generates clients from the document of a running server, and uses them against servers on SQLite
-# and on Postgres; and uses the documentation page in a browser. `./test.sh clients` runs it, with what it needs on the PATH.
+# and on Postgres; reads calendar feeds; and uses the documentation page in a browser. `./test.sh clients` runs it, with what it needs on the PATH.
 #
 #   test.sh <booking-api> <folder for what is made> [<postgres://… of an empty database>]
 set -euo pipefail
@@ -28,12 +28,13 @@ start() {
     export BASE
     CLIENT=$("$server" token --sub client_123 --role client --data-dir "$made/$name")
     THERAPIST=$("$server" token --sub therapist_456 --role therapist --data-dir "$made/$name")
-    export CLIENT THERAPIST
+    ADMIN=$("$server" token --sub admin_1 --role admin --data-dir "$made/$name")
+    export CLIENT THERAPIST ADMIN
 }
 
 packages() {
     local folder
-    for folder in lint typescript hey-api docs-page; do
+    for folder in lint typescript hey-api docs-page calendar; do
         # What is installed stays, unless the lock file changed.
         cmp -s $folder/package-lock.json $folder/node_modules/.lock && continue
         (cd $folder && npm ci --silent && cp package-lock.json node_modules/.lock)
@@ -74,6 +75,16 @@ on() {
     (start "$@" --now 2024-01-01T12:00:00Z && flows)
 }
 
+# Calendar feeds, as two parsers of other people's read them.
+feeds() {
+    node calendar/check.js "$made/feeds"
+    python calendar/check.py "$made/feeds"
+}
+
+calendars() {
+    (start calendars --database-url memory: --now 2024-01-01T12:00:00Z && feeds)
+}
+
 # With the samples of a server that starts for the first time.
 docs_page() {
     (start docs-page --database-url memory: && node docs-page/test.js)
@@ -87,4 +98,5 @@ step lint
 step generate
 step on sqlite
 [ -z "$postgres" ] || step on postgres --database-url "$postgres"
+step calendars
 step docs_page

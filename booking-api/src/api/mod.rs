@@ -2,6 +2,7 @@
 
 mod audit;
 mod availability;
+mod calendar;
 mod directory;
 mod meetings;
 mod slots;
@@ -13,6 +14,7 @@ use poem_openapi::Tags;
 
 pub(crate) use audit::AuditApi;
 pub(crate) use availability::AvailabilityApi;
+pub(crate) use calendar::CalendarApi;
 pub(crate) use directory::DirectoryApi;
 pub(crate) use meetings::MeetingsApi;
 pub(crate) use slots::SlotsApi;
@@ -29,6 +31,8 @@ pub(crate) enum Chapter {
     Availability,
     /// What can be booked.
     Slots,
+    /// What calendar apps subscribe to.
+    Calendars,
     /// What changes while somebody looks on.
     Live,
     /// Users, and which client belongs to which therapist.

@@ -43,7 +43,7 @@ enum Listed {
 
 /// Free starts are nobody's appointments: the caller's own browser may keep them, and asks each time
 /// whether they are still the same.
-const CACHE_CONTROL: &str = "private, no-cache";
+pub(super) const CACHE_CONTROL: &str = "private, no-cache";
 
 #[OpenApi(tag = "Chapter::Slots")]
 impl SlotsApi {
@@ -81,8 +81,8 @@ impl SlotsApi {
 /// A strong entity tag (RFC 9110, section 8.8.3): the same for the same bytes, whichever process sends
 /// them and whoever asks. XXH3 keeps no secrets and nobody has to trust it: who asks for a list only
 /// ever compares it with their own.
-fn etag(json: &str) -> String {
-    let digest = XxHash3_128::oneshot(json.as_bytes());
+pub(super) fn etag(text: &str) -> String {
+    let digest = XxHash3_128::oneshot(text.as_bytes());
     format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(digest.to_be_bytes()))
 }
 

@@ -114,6 +114,7 @@ macro_rules! operations {
 }
 
 operations! { Book ListMeetings UseMeeting ManageAvailability ListSlots ManageDirectory ReadAudit }
+operations! { ManageFeeds }
 #[cfg(feature = "webhooks")]
 operations! { ManageWebhooks }
 

@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use booking_core::{AuditLog, DirectoryAdmin, EventStore, MemoryStore, Store};
+use booking_core::{AuditLog, DirectoryAdmin, EventStore, Feeds, MemoryStore, Store};
 use booking_store::{PoolState, PostgresStore, SqliteStore};
 
 use super::Failure;
 use crate::told::with_causes;
 
-/// A store with the directory, the events and the audit log that it keeps.
+/// A store with the directory, the events, the audit log and the calendar feeds that it keeps.
 #[derive(Clone)]
 pub(super) struct Backend {
     pub(super) store: Arc<dyn Store>,
     pub(super) directory: Arc<dyn DirectoryAdmin>,
     pub(super) events: Arc<dyn EventStore>,
     pub(super) audit: Arc<dyn AuditLog>,
+    pub(super) feeds: Arc<dyn Feeds>,
     kept: Arc<dyn Kept>,
 }
 
@@ -82,13 +83,17 @@ impl Backend {
         self.kept.pools()
     }
 
-    fn of<S: Store + DirectoryAdmin + EventStore + AuditLog + Kept + 'static>(store: S) -> Self {
+    fn of<S>(store: S) -> Self
+    where
+        S: Store + DirectoryAdmin + EventStore + AuditLog + Feeds + Kept + 'static,
+    {
         let store = Arc::new(store);
         Self {
             store: store.clone(),
             directory: store.clone(),
             events: store.clone(),
             audit: store.clone(),
+            feeds: store.clone(),
             kept: store,
         }
     }

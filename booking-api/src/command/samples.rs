@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use booking_core::{
-    Actor, AvailabilityId, BookRequest, Booking, BookingError, By, Clock, IdSource, MeetingId,
-    NewAvailability, RandomIds, Role, SessionDuration, StartTime, Subscriber, Text, UserId,
-    WebhookId, Window,
+    Actor, AvailabilityId, BookRequest, Booking, BookingError, By, CalendarFeed, Clock,
+    FeedContent, FeedKey, IdSource, MeetingId, NewAvailability, RandomIds, Role, SessionDuration,
+    StartTime, Subscriber, Text, UserId, WebhookId, Window,
 };
 use chrono::{DateTime, NaiveDate, NaiveTime, SubsecRound, Utc, Weekday};
 use uuid::Uuid;
@@ -22,6 +22,9 @@ use crate::webhooks::{Endpoint, Secret, WebhookUrl};
 const WINDOW: &str = "avail_01hk2eaae9evgvyhzqt4s2cek0";
 const MEETING: &str = "meeting_01hk2eaafaed38w90cefa02m3n";
 const WEBHOOK: &str = "webhook_01hk2eaafaed38w90cefa02m3n";
+/// Opens a demo user's feed, as the examples say to everybody: whose tokens `dev` gives away, too.
+const FEED: &str =
+    "feed_01hk2eaafaed38w90cefa02m3n-7c1b0a9f3d5e28467c1b0a9f3d5e28467c1b0a9f3d5e2846";
 
 /// Evenings: the day is left to who follows the documentation.
 const OPEN: (&str, &str) = ("18:00", "21:00");
@@ -32,7 +35,7 @@ const TIME: NaiveTime = NaiveTime::from_hms_opt(18, 0, 0).expect("a time");
 /// Where nobody listens; it is switched off, too.
 const RECEIVER: &str = "http://127.0.0.1:9/hooks/booking";
 
-/// Puts it there: five evenings a week of `therapist_456`, one meeting, one webhook.
+/// Puts it there: five evenings a week of `therapist_456`, one meeting, one calendar feed, one webhook.
 pub(super) async fn fill(backend: &Backend, clock: Arc<dyn Clock>) -> Result<(), Failure> {
     let now = clock.now();
     let booking = |first: Uuid| {
@@ -57,7 +60,21 @@ pub(super) async fn fill(backend: &Backend, clock: Arc<dyn Clock>) -> Result<(),
     let start = as_of(DAY, now).ok_or("there is no such day")?.and_time(TIME).and_utc();
     let request = BookRequest::new(therapist.id, StartTime::new(start)?, SessionDuration::Hour);
     booking(MEETING.parse::<MeetingId>()?.uuid()).book(&client, &request, None).await?;
+    add_feed(backend, client.id, now).await?;
     add_webhook(backend, now).await
+}
+
+async fn add_feed(backend: &Backend, owner: UserId, now: DateTime<Utc>) -> Result<(), Failure> {
+    let key: FeedKey = FEED.parse()?;
+    let feed = CalendarFeed {
+        id: key.id(),
+        owner,
+        content: FeedContent::Times,
+        name: Some(Text::new("My sessions")?),
+        created_at: now.trunc_subsecs(3),
+    };
+    backend.feeds.add_feed(&feed, &key.digest(), By::system(DEMO, now, &RandomIds)).await?;
+    Ok(())
 }
 
 async fn add_webhook(backend: &Backend, now: DateTime<Utc>) -> Result<(), Failure> {

@@ -95,6 +95,7 @@ pub(super) fn print_openapi(args: &OpenapiArgs) -> Result<(), Failure> {
     let api = Api::new(booking, Arc::new(Nobody))
         .with_directory(store.clone())
         .with_audit(store.clone())
+        .with_calendar_feeds(store.clone())
         .with_live(live)
         .with_webhooks(store, hub, webhooks);
     let document = if args.yaml { api.openapi_yaml() } else { api.openapi_json() + "\n" };

@@ -106,6 +106,7 @@ impl Service {
         Api::new(self.booking.clone(), verifier)
             .with_directory(self.directory.clone())
             .with_audit(self.backend.audit.clone())
+            .with_calendar_feeds(self.backend.feeds.clone())
             .with_live(self.live.clone())
             .stream_limits(self.stream_limits)
             .event_source(&self.event_source)

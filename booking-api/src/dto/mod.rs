@@ -4,6 +4,7 @@
 
 mod audit;
 mod availability;
+mod calendar;
 mod directory;
 mod meeting;
 mod slot;
@@ -14,6 +15,7 @@ pub(crate) use audit::{AuditEntryDto, SubjectId};
 pub(crate) use availability::{
     AvailabilityDto, DeletedDto, TherapistAvailabilityCreateDto, TherapistAvailabilityUpdateDto,
 };
+pub(crate) use calendar::{CalendarFeedCreateDto, CalendarFeedDto, CalendarFeedWithPathDto};
 pub(crate) use directory::{UserDto, UserPutDto};
 pub(crate) use meeting::{MeetingCancelDto, MeetingCreateDto, MeetingDto, MeetingUpdateDto};
 pub(crate) use slot::SlotDto;

@@ -94,6 +94,9 @@ const NOT_A_THERAPIST: &str = "role_required_for_availability";
 /// The codes of an operation by their statuses.
 fn problems_of(operation: &Object) -> BTreeMap<u16, Vec<Code>> {
     let mut codes = ANY.to_vec();
+    if operation.get("security") == Some(&json!([])) {
+        codes.retain(|code| *code != Code::Unauthenticated);
+    }
     let parameters = operation.get("parameters").and_then(Value::as_array).into_iter().flatten();
     let has_body = operation.contains_key("requestBody");
     codes.extend(BODY.into_iter().filter(|_| has_body));
@@ -149,6 +152,9 @@ fn own(operation_id: &str) -> Vec<Code> {
         "streamEvents" => vec![Code::RoleRequired, Code::TooManyStreams],
         "getUser" | "deleteRelationship" => vec![Code::RoleRequired, Code::UserNotFound],
         "putRelationship" => vec![Code::RoleRequired, Code::UserNotFound, Code::InvalidRequest],
+        "createCalendarFeed" => vec![Code::RoleRequired, Code::UserNotFound, Code::FeedLimit],
+        "deleteCalendarFeed" => vec![Code::RoleRequired, Code::FeedNotFound],
+        "readCalendarFeed" => vec![Code::FeedNotFound],
         "createWebhook" => vec![Code::RoleRequired, Code::WebhookLimit],
         "getWebhook"
         | "updateWebhook"

@@ -27,7 +27,10 @@ pub(crate) struct Spec {
 
 impl Spec {
     /// `add` is for what the document is to have beside the service's operations.
-    pub(crate) fn of<T: OpenApi>(service: &OpenApiService<T, ()>, add: fn(&mut Value)) -> Self {
+    pub(crate) fn of<T: OpenApi>(
+        service: &OpenApiService<T, ()>,
+        add: &dyn Fn(&mut Value),
+    ) -> Self {
         let raw = service.spec();
         let mut value: Value = serde_json::from_str(&raw).unwrap_or_default();
         add(&mut value);

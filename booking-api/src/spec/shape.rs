@@ -20,6 +20,7 @@ pub(super) fn correct(document: &mut Value) {
     operations(document).for_each(parameters_without_noise);
     operations(document).for_each(parameters_with_names_of_their_own);
     operations(document).for_each(header_names);
+    operations(document).for_each(without_token);
     order_of_chapters(document);
 }
 
@@ -37,9 +38,16 @@ fn everywhere(value: &mut Value, correct: &impl Fn(&mut Object)) {
 
 /// Generators look for `application/json` to the letter.
 fn plain_media_types(object: &mut Object) {
-    if let Some(media) = object.remove("application/json; charset=utf-8") {
-        object.insert("application/json".to_owned(), media);
+    for plain in ["application/json", "text/calendar"] {
+        if let Some(media) = object.remove(&format!("{plain}; charset=utf-8")) {
+            object.insert(plain.to_owned(), media);
+        }
     }
+}
+
+/// Who needs no token is told so: silence would leave it open.
+fn without_token(operation: &mut Object) {
+    operation.entry("security").or_insert_with(|| json!([]));
 }
 
 /// The limits of integers are integers: `0`, and not `0.0`.

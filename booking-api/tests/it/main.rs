@@ -4,6 +4,7 @@ mod access;
 mod access_table;
 mod audit;
 mod by;
+mod calendar_feeds;
 mod caller;
 mod clerk_webhook;
 mod commands;

@@ -45,11 +45,12 @@ async fn every_store_gives_the_same_answers() {
 }
 
 /// All that a request can be refused with, but for what takes a race, a failure or very much.
-const CODES: [&str; 24] = [
+const CODES: [&str; 25] = [
     "",
     "availability_limit",
     "availability_not_found",
     "availability_overlap",
+    "feed_not_found",
     "forbidden",
     "idempotency_mismatch",
     "in_the_past",

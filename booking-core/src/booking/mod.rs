@@ -4,6 +4,7 @@
 //! may, and then the rules, on which the store acts as if it had locked the calendars. Nothing that can fail comes
 //! after a change: what has been committed is answered.
 
+mod feeds;
 mod meetings;
 mod people;
 mod schedule;
@@ -13,6 +14,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use serde::Serialize;
+
+pub use self::feeds::CalendarFeeds;
 
 use crate::access::Actor;
 use crate::audit::By;

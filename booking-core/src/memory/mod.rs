@@ -5,6 +5,7 @@
 
 mod audit;
 mod events;
+mod feeds;
 mod people;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -15,6 +16,7 @@ use chrono::{DateTime, Utc};
 
 use self::audit::Entries;
 use self::events::Events;
+use self::feeds::FeedTable;
 use self::people::People;
 use crate::audit::AuditEntry;
 use crate::availability::AvailabilitySlot;
@@ -30,7 +32,7 @@ use crate::store::{
     StoreError, Write,
 };
 
-/// A store, a directory, an outbox, its deliveries and the audit log in memory.
+/// A store, a directory, an outbox, its deliveries, calendar feeds and the audit log in memory.
 #[derive(Debug)]
 pub struct MemoryStore {
     state: Mutex<State>,
@@ -59,6 +61,7 @@ struct State {
     events: Events,
     audit: Entries,
     people: People,
+    feeds: FeedTable,
 }
 
 impl MemoryStore {

@@ -130,9 +130,14 @@ impl DirectoryAdmin for MemoryStore {
         ids: &dyn IdSource,
     ) -> Result<NewsOutcome, StoreError> {
         let mut state = self.state();
-        let (outcome, entries) = state.people.take(news, by, ids);
+        let was_there = state.people.users.contains_key(&news.user);
+        let (outcome, entries) = state.people.take(news, by.clone(), ids);
         if !entries.is_empty() {
             state.count(&news.user);
+        }
+        if was_there && !state.people.users.contains_key(&news.user) {
+            let gone = state.feeds.take(&news.user);
+            state.note(AuditEntry::of_removed_feeds(&by, &gone, ids));
         }
         state.note(entries);
         Ok(outcome)

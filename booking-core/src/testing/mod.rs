@@ -29,6 +29,7 @@ pub mod deliveries;
 pub mod delivery_races;
 pub mod diaries;
 pub mod dropped;
+pub mod feeds;
 pub mod fixtures;
 pub mod lists;
 pub mod log;
@@ -48,7 +49,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{AuditLog, DirectoryAdmin, EventStore, Store};
+use crate::{AuditLog, DirectoryAdmin, EventStore, Feeds, Store};
 
 pub use world::{Everything, Tally, World, race};
 
@@ -62,6 +63,8 @@ pub struct Harness {
     pub directory: Arc<dyn DirectoryAdmin>,
     /// Its audit log.
     pub audit: Arc<dyn AuditLog>,
+    /// Its calendar feeds.
+    pub feeds: Arc<dyn Feeds>,
     /// What has to live as long as the store: a temporary folder, a server.
     pub keep: Box<dyn Any + Send + Sync>,
 }
@@ -70,12 +73,13 @@ impl Harness {
     /// For a store that is all of it at once.
     pub fn new<S>(store: Arc<S>, keep: impl Any + Send + Sync) -> Self
     where
-        S: Store + EventStore + DirectoryAdmin + AuditLog + 'static,
+        S: Store + EventStore + DirectoryAdmin + AuditLog + Feeds + 'static,
     {
         Self {
             outbox: store.clone(),
             directory: store.clone(),
             audit: store.clone(),
+            feeds: store.clone(),
             store,
             keep: Box::new(keep),
         }
@@ -124,6 +128,7 @@ macro_rules! conformance {
         $crate::conformance_audit!($make);
         $crate::conformance_audit_pages!($make);
         $crate::conformance_news!($make);
+        $crate::conformance_feeds!($make);
     };
 }
 

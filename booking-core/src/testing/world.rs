@@ -93,6 +93,12 @@ impl World {
         self.harness.audit.clone()
     }
 
+    /// Its calendar feeds.
+    #[must_use]
+    pub fn feeds(&self) -> Arc<dyn crate::Feeds> {
+        self.harness.feeds.clone()
+    }
+
     /// All entries of the audit log, the latest first.
     pub async fn entries(&self) -> Vec<AuditEntry> {
         let latest = AuditQuery::latest(100_000);

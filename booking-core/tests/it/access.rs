@@ -33,8 +33,8 @@ fn without_words(refusal: Refusal) -> Refusal {
 #[test]
 fn what_each_role_may_do_at_all() {
     use Operation::{
-        Book, ListMeetings, ListSlots, ManageAvailability, ManageDirectory, ManageWebhooks,
-        ReadAudit, UseMeeting,
+        Book, ListMeetings, ListSlots, ManageAvailability, ManageDirectory, ManageFeeds,
+        ManageWebhooks, ReadAudit, UseMeeting,
     };
     // Client, therapist, admin. What concerns one meeting depends on who takes part in it.
     let table = [
@@ -46,6 +46,7 @@ fn what_each_role_may_do_at_all() {
         (ManageDirectory, [false, false, true]),
         (ManageWebhooks, [false, false, true]),
         (ReadAudit, [false, false, true]),
+        (ManageFeeds, [true, true, false]),
     ];
     for (operation, allowed) in table {
         for (by, allowed) in [john(), jane(), admin()].into_iter().zip(allowed) {

@@ -22,7 +22,8 @@ mod announced {
             store: announced.clone(),
             outbox: inner.clone(),
             directory: announced,
-            audit: inner,
+            audit: inner.clone(),
+            feeds: inner,
             keep: Box::new(()),
         }
     }

@@ -5,7 +5,7 @@ use booking_core::{
 };
 use sqlx::{Connection, PgConnection};
 
-use super::{BEGIN, audit, directory};
+use super::{BEGIN, audit, directory, feeds};
 use crate::error::Failure;
 use crate::rows;
 
@@ -61,7 +61,10 @@ async fn take_within(
             None => vec![],
             Some(user) => {
                 let ended = remove(connection, &user.id).await?;
-                AuditEntry::of_removed_user(by, &user, ended, ids)
+                let feeds = feeds::revoke_all(connection, &user.id).await?;
+                let mut entries = AuditEntry::of_removed_feeds(&by, &feeds, ids);
+                entries.extend(AuditEntry::of_removed_user(by, &user, ended, ids));
+                entries
             }
         },
     };

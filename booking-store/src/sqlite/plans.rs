@@ -3,7 +3,7 @@
 
 use sqlx::Row;
 
-use super::{SqliteStore, audit, change, diaries, directory, read, user_news};
+use super::{SqliteStore, audit, change, diaries, directory, feeds, read, user_news};
 
 pub(super) async fn new_store() -> (tempfile::TempDir, SqliteStore) {
     let folder = tempfile::tempdir().unwrap();
@@ -38,6 +38,10 @@ async fn no_statement_scans_a_table() {
         directory::USERS,
         directory::RELATED,
         directory::UNRELATE,
+        feeds::OF_OWNER,
+        feeds::ONE,
+        feeds::REVOKE,
+        feeds::REVOKE_ALL,
         audit::LATEST,
         audit::OF_AUTHOR,
         audit::OF_SUBJECT,

@@ -7,7 +7,7 @@ use booking_core::{
 use sqlx::{Row, SqliteConnection};
 
 use super::directory::{put_user, user};
-use super::{SqliteStore, audit};
+use super::{SqliteStore, audit, feeds};
 use crate::error::Failure;
 use crate::rows;
 
@@ -80,7 +80,10 @@ async fn take(
             None => vec![],
             Some(user) => {
                 let ended = remove(connection, &user.id).await?;
-                AuditEntry::of_removed_user(by, &user, ended, ids)
+                let feeds = feeds::revoke_all(connection, &user.id).await?;
+                let mut entries = AuditEntry::of_removed_feeds(&by, &feeds, ids);
+                entries.extend(AuditEntry::of_removed_user(by, &user, ended, ids));
+                entries
             }
         },
     };

@@ -41,6 +41,10 @@ pub(super) const RELATIONS: &[(&str, &[&str])] = &[
     ("listSlots", &["related", "unrelated", "unknown therapist"]),
     ("streamSlots", &["related", "unrelated", "unknown therapist"]),
     ("streamEvents", &["own"]),
+    ("createCalendarFeed", &["times", "availability"]),
+    ("listCalendarFeeds", &["own"]),
+    ("deleteCalendarFeed", &["own", "other's", "unknown"]),
+    ("readCalendarFeed", &["known", "wrong secret", "unknown"]),
     ("putUser", &["oneself", "somebody else", "new"]),
     ("getUser", &["oneself", "somebody else", "unknown"]),
     ("putRelationship", &["own", "other's", "unknown"]),
@@ -90,6 +94,12 @@ impl Practice {
             "listAuditEntries" if relation != "all" => {
                 ask().query(format!("?person={}", somebody(relation, who)))
             }
+            "createCalendarFeed" => {
+                self.no_feeds().await;
+                ask().body(json!({"shows": relation}))
+            }
+            "deleteCalendarFeed" => self.of_feed(relation, who).await,
+            "readCalendarFeed" => self.of_calendar(relation).await,
             "createWebhook" => ask().body(json!({"url": "http://127.0.0.1:9/"})),
             "updateWebhook" => self.of_webhook(relation).await.body(json!({"isActive": false})),
             "replayWebhookDeliveries" => self.of_webhook(relation).await.body(json!({})),
@@ -138,6 +148,27 @@ impl Practice {
             _ => "avail_01h455vb4pex5vsknk084sn02q".to_owned(),
         };
         ask().path("id", id)
+    }
+
+    async fn of_feed(&self, relation: &str, who: Who) -> Ask {
+        let id = match (relation, who) {
+            ("own", Who::Therapist) => self.feed("therapist", "therapist_456").await.id(),
+            ("own", _) => self.feed("client", "client_123").await.id(),
+            ("other's", _) => self.feed("client", "client_124").await.id(),
+            _ => "feed_01h455vb4pex5vsknk084sn02q".to_owned(),
+        };
+        ask().path("id", id)
+    }
+
+    async fn of_calendar(&self, relation: &str) -> Ask {
+        let path = self.feed("client", "client_123").await.str("path").to_owned();
+        let file = path.rsplit_once('/').map_or("", |(_, file)| file);
+        let file = match relation {
+            "known" => file.to_owned(),
+            "wrong secret" => format!("{}-{}.ics", &file[..31], "0".repeat(48)),
+            _ => file.replace(&file[..31], "feed_01h455vb4pex5vsknk084sn02q"),
+        };
+        ask().path("file", file)
     }
 
     async fn of_webhook(&self, relation: &str) -> Ask {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use crate::caller::Caller;
+use crate::caller::{Answer, Caller};
 use crate::server::{Server, open};
 
 pub(super) struct Practice {
@@ -76,9 +76,29 @@ impl Practice {
         admin.post("/booking/webhooks", &body).await.expect(201).id()
     }
 
+    /// Room for feeds: there is room for 10.
+    pub(super) async fn no_feeds(&self) {
+        for (role, id) in
+            [("client", "client_123"), ("client", "client_124"), ("therapist", "therapist_456")]
+        {
+            let owner = self.server.caller(role, id);
+            for feed in owner.get("/booking/calendar/feeds").await.expect(200).column("id") {
+                owner.delete(&format!("/booking/calendar/feeds/{feed}")).await.expect(204);
+            }
+        }
+    }
+
+    pub(super) async fn feed(&self, role: &str, owner: &str) -> Answer {
+        self.no_feeds().await;
+        let owner = self.server.caller(role, owner);
+        owner.post("/booking/calendar/feeds", &json!({})).await.expect(201)
+    }
+
     /// All that anybody can see, and with it the last change on record.
     pub(super) async fn everything(&self) -> Vec<Value> {
-        const OF_THERAPISTS: [&str; 2] = ["/booking/meetings", "/booking/availability"];
+        const OF_THERAPISTS: [&str; 3] =
+            ["/booking/meetings", "/booking/availability", "/booking/calendar/feeds"];
+        const OF_CLIENTS: [&str; 2] = ["/booking/meetings", "/booking/calendar/feeds"];
         const OF_ADMINS: [&str; 6] = [
             "/booking/audit?limit=1",
             "/booking/webhooks",
@@ -90,7 +110,10 @@ impl Practice {
         let mut all = Vec::new();
         let mut look = async |caller: &Caller, path: &str| all.push(caller.get(path).await.body);
         for client in ["client_123", "client_124", "client_125"] {
-            look(&self.server.caller("client", client), "/booking/meetings").await;
+            let client = self.server.caller("client", client);
+            for path in OF_CLIENTS {
+                look(&client, path).await;
+            }
         }
         for therapist in ["therapist_456", "therapist_457", "therapist_458"] {
             let therapist = self.server.caller("therapist", therapist);

@@ -30,6 +30,21 @@ impl Script<'_> {
         self.today = "2024-01-16";
         self.closing(&meetings).await;
         self.shapes(&meetings).await;
+        self.feeds().await;
+    }
+
+    /// Without those that are there: their keys are other ones each time.
+    async fn feeds(&mut self) {
+        const FEEDS: &str = "/booking/calendar/feeds";
+        let (client, admin) = (self.server.client(), self.server.admin());
+        for body in [json!({"shows": "availability"}), json!({"shows": 1, "name": "\u{7}"})] {
+            self.post(&client, FEEDS, body).await;
+        }
+        self.get(&client, FEEDS).await;
+        self.get(&admin, FEEDS).await;
+        let unknown = format!("{FEEDS}/feed_01hk2eaafaed38w90cefa02m3n");
+        self.ask(&client, "DELETE", &unknown, None).await;
+        self.get(&self.server.anonymous(), "/booking/calendar/feed.ics").await;
     }
 
     async fn directory(&mut self) {

@@ -200,7 +200,8 @@ async fn harness(way: Way) -> Harness {
         store: Arc::new(store),
         outbox,
         directory,
-        audit: Arc::new(inner),
+        audit: Arc::new(inner.clone()),
+        feeds: Arc::new(inner),
         keep: Box::new(()),
     }
 }
