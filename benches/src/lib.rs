@@ -6,7 +6,7 @@
 
 pub mod sweep;
 
-use booking_core::{Calendar, Slot, Span, SpanSet, WallTime, WeeklyHours, Window};
+use booking_core::{Calendar, Slot, Span, SpanSet, Terms, WallTime, WeeklyHours, Window};
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc, Weekday};
 use chrono_tz::{America::New_York, Tz};
 
@@ -66,6 +66,7 @@ pub fn calendar(windows: &[(Weekday, Window)], meetings: &[Span]) -> Calendar {
         zone: ZONE,
         hours: windows.iter().copied().collect(),
         taken: meetings.iter().copied().collect(),
+        terms: Terms::default(),
     }
 }
 

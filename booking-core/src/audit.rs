@@ -72,7 +72,8 @@ pub struct FieldChange {
 pub struct AuditSubject {
     /// Of which kind it is.
     pub kind: SubjectKind,
-    /// Its id; of a relationship, those of client and therapist with a `/` in between.
+    /// Its id; of a relationship, those of client and therapist with a `/` in between; of settings,
+    /// the therapist's.
     pub id: String,
 }
 
@@ -83,6 +84,8 @@ words! {
         Meeting = "meeting",
         /// A weekly availability slot.
         Availability = "availability",
+        /// A therapist's scheduling settings.
+        Settings = "settings",
         /// A user of the directory.
         User = "user",
         /// Who belongs to whom.
@@ -92,7 +95,7 @@ words! {
         /// Somebody else who gets events, such as a message bus.
         Subscriber = "subscriber",
     }
-    expected "meeting, availability, user, relationship, webhook, subscriber"
+    expected "meeting, availability, settings, user, relationship, webhook, subscriber"
 }
 
 words! {
@@ -116,6 +119,8 @@ words! {
         AvailabilityUpdated = "availability.updated",
         /// A weekly window was deleted.
         AvailabilityDeleted = "availability.deleted",
+        /// A therapist's scheduling settings changed.
+        SettingsUpdated = "settings.updated",
         /// Somebody joined the directory.
         UserCreated = "user.created",
         /// What is known of somebody changed.

@@ -73,6 +73,7 @@
 //! | everything, over a store | [`Booking`] |
 //! | a store of your own | [`Store`], [`Outbox`], and the suite in `testing` (feature `testing`) |
 //! | users from your own system | [`Directory`] |
+//! | how a therapist wants to be booked | [`Settings`] |
 //! | why something was turned down | [`Refusal`] |
 //! | what the rest of the platform is told | [`EventPayload`], [`EventSink`], [`Relay`] |
 //! | what changes while somebody looks on | [`Live`], [`Announced`] |
@@ -82,6 +83,7 @@
 // Pure: values in, values out.
 mod access;
 mod audited;
+mod audited_terms;
 mod availability;
 mod backoff;
 mod calendar;
@@ -92,11 +94,14 @@ mod event;
 mod id;
 mod idempotency;
 mod instant;
+mod look;
 mod meeting;
 mod refusal;
 mod request;
+mod settings;
 mod slot;
 mod span;
+mod terms;
 mod text;
 mod user_news;
 mod zone;
@@ -148,7 +153,7 @@ pub use delivery::{
     DeliveryState, Outcome, Replay, Settled, Subscriber, SubscriberId,
 };
 pub use directory::{Directory, DirectoryAdmin, DirectoryId, Email, InvalidEmail, User};
-pub use duration::{InvalidDuration, SessionDuration};
+pub use duration::{Durations, InvalidDuration, InvalidDurations, SessionDuration};
 pub use event::{
     AppointmentBooked, AppointmentCancelled, AppointmentCompleted, AppointmentRescheduled,
     AttendanceStatus, Event, EventPayload, EventType,
@@ -167,15 +172,20 @@ pub use outbox::{EventQuery, Outbox, Recorded};
 pub use refusal::Refusal;
 pub use relay::{EventStore, Passed, Relay, Sinks};
 pub use request::{BookRequest, MeetingFilter, MeetingView, Page};
+pub use settings::{
+    Bounded, Buffer, Buffers, DailyLimit, Horizon, InvalidTemplate, MeetingUrlTemplate, Notice,
+    OutOfBounds, Settings, SlotInterval, TherapistSettings, WeeklyLimit,
+};
 pub use signal::{Listening, Signal, Signals};
 pub use sink::{EventSink, SinkError, Then, sink_fn};
 pub use slot::{Day, Slot};
 pub use slot_cache::{SlotCache, SlotCacheCounts};
 pub use span::{Span, SpanSet};
 pub use store::{
-    Busy, Calendars, Change, ChangeError, Decide, Decline, Earlier, MeetingQuery, Place, Scope,
-    ScopeTooNarrow, Store, StoreError, Write,
+    Busy, Calendars, Change, ChangeError, Decide, Decline, Earlier, Held, MeetingQuery, Place,
+    Scope, ScopeTooNarrow, Store, StoreError, Write,
 };
+pub use terms::{FullDates, Terms};
 pub use text::{
     Description, InvalidUrl, MeetingUrl, Name, Notes, Reason, SessionNotes, Text, TextError, Title,
 };

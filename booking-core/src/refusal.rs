@@ -36,8 +36,8 @@ pub enum Refusal {
         /// What is wrong with it.
         detail: &'static str,
     },
-    /// The meeting has changed since the version that the actor has seen.
-    #[error("the meeting has changed since; read it again")]
+    /// The meeting, or whatever else it is, has changed since the version that the actor has seen.
+    #[error("it has changed since; read it again")]
     VersionMismatch,
     /// The start is not in the future.
     #[error("the start is not in the future")]
@@ -46,9 +46,31 @@ pub enum Refusal {
     #[error("the therapist is not available for all of that time")]
     OutsideAvailability,
     /// The start is not one of the therapist's slots.
-    #[error("the start is not on the therapist's 30-minute grid of slots")]
+    #[error("the start is not on the therapist's grid of slots")]
     NotOnGrid,
-    /// The session would overlap another live meeting of the therapist or of the client.
+    /// The start is sooner than the therapist takes bookings for.
+    #[error("the start is sooner than the therapist takes bookings for")]
+    TooSoon,
+    /// The start is later than the therapist takes bookings for yet.
+    #[error("the therapist does not take bookings for that date yet")]
+    BeyondHorizon,
+    /// The therapist gives no sessions of that length.
+    #[error("the therapist does not offer sessions of that length")]
+    DurationNotOffered,
+    /// As many of the therapist's meetings begin on that date as may.
+    #[error("the therapist has no place left on that date")]
+    DayFull,
+    /// As many of the therapist's meetings begin in that week as may.
+    #[error("the therapist has no place left in that week")]
+    WeekFull,
+    /// It is too close to the start for a client to cancel.
+    #[error("it is too late for a client to cancel the meeting")]
+    TooLateToCancel,
+    /// It is too close to the start for a client to move the meeting.
+    #[error("it is too late for a client to move the meeting")]
+    TooLateToReschedule,
+    /// The session would overlap another live meeting of the therapist or of the client, or come
+    /// closer to one of the therapist's than they want.
     #[error("the time is taken")]
     SlotConflict,
     /// Two availability slots of one weekday would overlap.

@@ -8,29 +8,20 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
 use crate::calendar::Calendar;
-use crate::duration::SessionDuration;
+use crate::duration::{Durations, SessionDuration};
 use crate::instant::{StartTime, UtcDate};
 use crate::refusal::Refusal;
 use crate::span::Span;
+use crate::terms::TermsOfDate;
 use crate::zone::{Clocks, DAYS, Seconds, instant};
 
-/// Distance between two starts in one run of availability (contract, "Slots").
-const GRID: i64 = 30 * 60;
-
-/// A start that can be booked, and for how long at most; every shorter session fits too.
+/// A start that can be booked, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slot {
     /// When the session would begin.
     pub start: StartTime,
-    /// The longest session that fits.
-    pub longest: SessionDuration,
-}
-
-impl Slot {
-    /// The sessions that fit, shortest first.
-    pub fn durations(self) -> impl Iterator<Item = SessionDuration> {
-        SessionDuration::ALL.into_iter().take_while(move |duration| *duration <= self.longest)
-    }
+    /// The sessions that fit.
+    pub durations: Durations,
 }
 
 /// One civil date of a [`Calendar`] in the therapist's zone, with everything worked out that its
@@ -55,6 +46,8 @@ struct Run {
     starts: Seconds,
     /// Where the grid is counted from; not after the first start.
     anchor: i64,
+    /// From one start to the next.
+    interval: i64,
     /// Where the availability around them ends.
     open_until: i64,
 }
@@ -128,19 +121,25 @@ impl<'a> Day<'a> {
 
     /// Puts those starts at the end of a list.
     pub fn add_slots(&self, now: DateTime<Utc>, slots: &mut Vec<Slot>) {
-        let now = now.timestamp();
+        let terms = self.terms(now);
         let mut taken = Taken::new(self.taken, self.utc);
         self.each_run(|run| {
             for start in run.grid() {
                 let room = run.room(start, taken.free_until(start));
-                let longest = room.longest(now);
-                if let Some((longest, start)) =
-                    longest.and_then(|l| Some((l, self.utc.start_at(start)?)))
+                let durations = room.durations(&terms);
+                if let Some((durations, start)) =
+                    durations.and_then(|d| Some((d, self.utc.start_at(start)?)))
                 {
-                    slots.push(Slot { start, longest });
+                    slots.push(Slot { start, durations });
                 }
             }
         });
+    }
+
+    /// What else has to hold of the date's starts at `now`.
+    pub(crate) fn terms(&self, now: DateTime<Utc>) -> TermsOfDate {
+        let Calendar { terms, zone, .. } = self.calendar;
+        terms.at(now, *zone).on(self.number, || self.utc.date())
     }
 
     /// The room at a start of this date.
@@ -162,7 +161,8 @@ impl<'a> Day<'a> {
     /// began, however long ago; availability without a beginning counts from the date's own first
     /// instant.
     fn each_run(&self, mut show: impl FnMut(Run)) {
-        let hours = &self.calendar.hours;
+        let Calendar { hours, terms, .. } = self.calendar;
+        let interval = terms.interval.minutes_in_seconds();
         for part in self.parts.into_iter().flatten() {
             hours.each_run(&self.clocks, part, |open| {
                 let anchor = if part.start < open.start {
@@ -173,7 +173,7 @@ impl<'a> Day<'a> {
                     hours.began(&self.clocks, open.start)
                 };
                 if let Some(starts) = open.intersection(part) {
-                    show(Run { starts, anchor, open_until: open.end });
+                    show(Run { starts, anchor, interval, open_until: open.end });
                 }
             });
         }
@@ -184,15 +184,16 @@ impl Run {
     /// The grid's starts. Until the 1970s some zones were off by odd seconds; no session starts within
     /// a minute.
     fn grid(self) -> impl Iterator<Item = i64> {
-        let lead = (self.anchor - self.starts.start).rem_euclid(GRID);
+        let Self { anchor, interval, .. } = self;
         let Seconds { start, end } = self.starts;
-        let end = if self.anchor % 60 == 0 { end } else { start };
-        std::iter::successors(Some(start + lead), |start| Some(start + GRID))
+        let lead = (anchor - start).rem_euclid(interval);
+        let end = if anchor % 60 == 0 { end } else { start };
+        std::iter::successors(Some(start + lead), move |start| Some(start + interval))
             .take_while(move |start| *start < end)
     }
 
     fn has_on_grid(self, start: i64) -> bool {
-        (start - self.anchor) % GRID == 0
+        (start - self.anchor) % self.interval == 0
     }
 
     /// The room at a start on the grid.
@@ -230,26 +231,36 @@ impl<'a> Taken<'a> {
 }
 
 impl Room {
-    /// The longest session that can be booked at `now`.
-    fn longest(self, now: i64) -> Option<SessionDuration> {
-        let fits = |duration: &SessionDuration| self.admit(*duration, now).is_ok();
-        SessionDuration::ALL.into_iter().take_while(fits).last()
+    /// The sessions that can be booked. Where one does not fit, no longer one does.
+    fn durations(self, terms: &TermsOfDate) -> Option<Durations> {
+        let fits = |duration: &SessionDuration| self.admit(*duration, terms).is_ok();
+        let mut bits = 0;
+        for duration in terms.offered.iter().take_while(fits) {
+            bits |= duration.bit();
+        }
+        Durations::of_bits(bits)
     }
 
-    /// Whether a session of `duration` can be booked at `now`; the reasons in the contract's order.
-    pub(crate) fn admit(self, duration: SessionDuration, now: i64) -> Result<(), Refusal> {
+    /// Whether a session of `duration` can be booked; the reasons in the contract's order, and those
+    /// of a therapist's settings in between.
+    pub(crate) fn admit(
+        self,
+        duration: SessionDuration,
+        terms: &TermsOfDate,
+    ) -> Result<(), Refusal> {
         let end = self.start + duration.seconds();
-        if self.start <= now {
-            Err(Refusal::InThePast)
-        } else if self.open_until < end {
-            Err(Refusal::OutsideAvailability)
-        } else if !self.on_grid {
-            Err(Refusal::NotOnGrid)
-        } else if self.free_until < end {
-            Err(Refusal::SlotConflict)
-        } else {
-            Ok(())
+        terms.check_time(self.start)?;
+        if !terms.offered.contains(duration) {
+            return Err(Refusal::DurationNotOffered);
         }
+        if self.open_until < end {
+            return Err(Refusal::OutsideAvailability);
+        }
+        if !self.on_grid {
+            return Err(Refusal::NotOnGrid);
+        }
+        terms.check_place()?;
+        if self.free_until < end { Err(Refusal::SlotConflict) } else { Ok(()) }
     }
 }
 

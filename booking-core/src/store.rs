@@ -8,6 +8,7 @@
 //! A store that counts how often each calendar changes can do without the locks as long as nobody
 //! is faster: [`Store::apply_if_current`].
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use async_trait::async_trait;
@@ -21,8 +22,10 @@ use crate::directory::{DirectoryId, User};
 use crate::event::Event;
 use crate::id::{AvailabilityId, MeetingId, UserId};
 use crate::idempotency::{IdempotencyKey, Record};
+use crate::look::{Look, kept_free};
 use crate::meeting::{Meeting, MeetingStatus};
 use crate::refusal::Refusal;
+use crate::settings::{Buffers, TherapistSettings};
 use crate::span::{Span, SpanSet};
 
 /// Where bookings are kept.
@@ -84,8 +87,13 @@ pub struct Scope {
     pub people: BTreeSet<UserId>,
     /// Load the live meetings of `people` that overlap this span.
     pub busy_within: Option<Span>,
+    /// Load the meetings of the therapist [`hours_of`](Self::hours_of) that begin in this span and
+    /// were held or missed: those that count for limits and are not live.
+    pub held_within: Option<Span>,
     /// Load all weekly availability of this therapist.
     pub hours_of: Option<UserId>,
+    /// Load the scheduling settings of these therapists.
+    pub settings_of: BTreeSet<UserId>,
     /// Load this meeting, whatever its status.
     pub meeting: Option<MeetingId>,
     /// Load this availability slot, whoever's it is.
@@ -121,6 +129,10 @@ pub struct Calendars {
     pub scope: Scope,
     /// Live meetings, for [`Scope::busy_within`].
     pub busy: Vec<Busy>,
+    /// For [`Scope::held_within`]: completed and missed meetings.
+    pub held: Vec<Held>,
+    /// For [`Scope::settings_of`]; who has never set anything is left out.
+    pub settings: BTreeMap<UserId, TherapistSettings>,
     /// Weekly availability, for [`Scope::hours_of`], by weekday from Sunday and start.
     pub hours: Vec<AvailabilitySlot>,
     /// For [`Scope::meeting`].
@@ -136,8 +148,9 @@ pub struct Calendars {
     /// For [`Scope::related`].
     pub are_related: bool,
     /// How often the calendar of each of [`Scope::people`] has changed, where the store counts: a
-    /// number that differs after every change of one of their meetings, of their availability, or, in
-    /// the [directory](Store::directory) that the store keeps, of their zone and role.
+    /// number that differs after every change of one of their meetings, of their availability, of
+    /// their settings, or, in the [directory](Store::directory) that the store keeps, of their zone and
+    /// role.
     pub revisions: BTreeMap<UserId, u64>,
 }
 
@@ -152,6 +165,24 @@ pub struct Busy {
     pub therapist: UserId,
     /// When.
     pub span: Span,
+    /// What the therapist keeps free around it.
+    pub buffers: Buffers,
+}
+
+impl Busy {
+    /// Whether it keeps one of these people busy.
+    fn concerns(&self, people: &[&UserId]) -> bool {
+        people.contains(&&self.client) || people.contains(&&self.therapist)
+    }
+}
+
+/// A meeting that was completed or missed, as far as limits are concerned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Which meeting.
+    pub meeting: MeetingId,
+    /// When it began.
+    pub start: DateTime<Utc>,
 }
 
 /// The decision needs to see more than the scope names; ask again with a wider one.
@@ -159,9 +190,10 @@ pub struct Busy {
 pub struct ScopeTooNarrow;
 
 impl Calendars {
-    /// What a booking with `therapist` has to fit into: their hours, meant in `zone`, minus what
-    /// keeps any of `people` busy within `span`. `except` is a meeting that does not count: the one
-    /// that moves.
+    /// What a booking with `therapist` has to fit into: their hours, meant in their zone, minus what
+    /// keeps any of `people` busy within `span`, and the terms of their settings. The zone is `zone`,
+    /// the directory's, unless the settings name another. `except` is a meeting that does not count:
+    /// the one that moves.
     ///
     /// # Errors
     /// [`ScopeTooNarrow`] when the scope does not cover the question.
@@ -173,18 +205,54 @@ impl Calendars {
         span: Span,
         except: Option<MeetingId>,
     ) -> Result<Calendar, ScopeTooNarrow> {
+        let of_therapist = self.settings_of(therapist)?;
+        let settings = &of_therapist.settings;
+        let zone = settings.zone.unwrap_or(zone);
         let covered = self.scope.hours_of.as_ref() == Some(therapist)
             && people.iter().all(|person| self.scope.people.contains(*person))
-            && self.scope.busy_within.is_some_and(|within| within.encloses(span));
+            && Look::of(&of_therapist, zone, span).is_within(&self.scope);
         if !covered {
             return Err(ScopeTooNarrow);
         }
-        let concerns = |busy: &&Busy| {
-            Some(busy.meeting) != except
-                && (people.contains(&&busy.client) || people.contains(&&busy.therapist))
+        let is_taken = |busy: &Busy| {
+            if Some(busy.meeting) == except {
+                None
+            } else if busy.therapist == *therapist && people.contains(&therapist) {
+                Some(kept_free(busy, settings.buffers))
+            } else {
+                busy.concerns(people).then_some(busy.span)
+            }
         };
-        let taken: SpanSet = self.busy.iter().filter(concerns).map(|busy| busy.span).collect();
-        Ok(Calendar { zone, hours: WeeklyHours::from_iter(&self.hours), taken })
+        let taken: SpanSet = self.busy.iter().filter_map(is_taken).collect();
+        let terms = self.terms(therapist, settings, zone, except);
+        Ok(Calendar { zone, hours: WeeklyHours::from_iter(&self.hours), taken, terms })
+    }
+
+    /// When a person is busy within `span`, in whatever role, with nothing kept free around it: for
+    /// somebody who wants to be a client.
+    ///
+    /// # Errors
+    /// [`ScopeTooNarrow`] when the scope does not cover the question.
+    pub fn busy_of(&self, person: &UserId, span: Span) -> Result<SpanSet, ScopeTooNarrow> {
+        let covered = self.scope.people.contains(person)
+            && self.scope.busy_within.is_some_and(|within| within.encloses(span));
+        let mine = self.busy.iter().filter(|busy| busy.concerns(&[person]));
+        if covered { Ok(mine.map(|busy| busy.span).collect()) } else { Err(ScopeTooNarrow) }
+    }
+
+    /// The settings of a therapist: those that hold for everybody, if they have set nothing.
+    ///
+    /// # Errors
+    /// [`ScopeTooNarrow`] when the scope does not cover the question.
+    pub fn settings_of(
+        &self,
+        therapist: &UserId,
+    ) -> Result<Cow<'_, TherapistSettings>, ScopeTooNarrow> {
+        if !self.scope.settings_of.contains(therapist) {
+            return Err(ScopeTooNarrow);
+        }
+        let unset = || Cow::Owned(TherapistSettings::unset(therapist.clone()));
+        Ok(self.settings.get(therapist).map_or_else(unset, Cow::Borrowed))
     }
 
     /// All availability slots of a therapist, whose calendar must be locked.
@@ -208,11 +276,13 @@ impl Calendars {
         let Scope {
             people,
             hours_of,
+            settings_of,
             meeting,
             availability,
             earlier,
             record,
             busy_within: _,
+            held_within: _,
             users: _,
             related: _,
         } = &self.scope;
@@ -245,9 +315,11 @@ impl Calendars {
             | Write::DeleteAvailability(id) => {
                 self.availability.as_ref().is_some_and(|found| found.id == *id)
             }
+            // Rare enough to be made under the locks.
+            Write::PutSettings(_) => false,
         };
         people.iter().all(counted)
-            && hours_of.iter().all(counted)
+            && hours_of.iter().chain(settings_of).all(counted)
             && earlier.iter().all(|earlier| counted(&earlier.client) && counted(&earlier.therapist))
             && record.iter().all(|(user, _)| counted(user))
             && meeting_is_counted
@@ -302,6 +374,8 @@ pub enum Write {
     UpdateAvailability(AvailabilitySlot),
     /// No such availability slot any more.
     DeleteAvailability(AvailabilityId),
+    /// The settings of this therapist, as they are from now on.
+    PutSettings(TherapistSettings),
 }
 
 /// Which meetings to list.

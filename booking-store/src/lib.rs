@@ -20,6 +20,7 @@ mod pool_state;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod rows;
+mod terms_rows;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 

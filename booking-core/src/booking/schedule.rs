@@ -20,6 +20,7 @@ use crate::span::{Span, SpanSet};
 #[cfg(doc)]
 use crate::store::StoreError;
 use crate::store::{Calendars, Scope};
+use crate::terms::Terms;
 
 impl Booking {
     /// The starts on a civil date of the therapist's zone that are free now: inside the therapist's
@@ -56,10 +57,14 @@ impl Booking {
             people: [therapist].into_iter().chain(client).cloned().collect(),
             busy_within: within,
             hours_of: Some(therapist.clone()),
+            settings_of: [therapist.clone()].into(),
             users: [therapist.clone()].into(),
             ..Scope::default()
         };
-        let mut seen = self.look(&scope).await?;
+        let mut seen = match within {
+            Some(span) => self.look_around(scope, therapist, span).await?,
+            None => self.look(&scope).await?,
+        };
         let revisions = std::mem::take(&mut seen.revisions);
         let view = view_of(day, within, &mut seen)?;
         // Of users who are kept elsewhere, or are not there yet, nobody counts the changes.
@@ -148,14 +153,13 @@ fn view_of(
     let zone = user.zone();
     let Some(within) = within else {
         let (hours, taken) = (WeeklyHours::default(), SpanSet::default());
-        let never = Calendar { zone, hours, taken };
+        let never = Calendar { zone, hours, taken, terms: Terms::default() };
         return Ok(View { therapist: Arc::new(Some(never)), client: None });
     };
-    let calendar_of = |person: &UserId| {
-        seen.calendar(therapist, zone, &[person], within, None).map_err(|_| unseen())
-    };
+    let busy_of = |client: &UserId| seen.busy_of(client, within).map(Arc::new);
+    let calendar = seen.calendar(therapist, zone, &[therapist], within, None);
     Ok(View {
-        client: client.map(calendar_of).transpose()?.map(|of_client| Arc::new(of_client.taken)),
-        therapist: Arc::new(Some(calendar_of(therapist)?)),
+        client: client.map(busy_of).transpose().map_err(|_| unseen())?,
+        therapist: Arc::new(Some(calendar.map_err(|_| unseen())?)),
     })
 }

@@ -7,6 +7,7 @@
 mod availability;
 mod book;
 mod idempotent;
+mod settings;
 mod update;
 
 use chrono::{DateTime, Utc};
@@ -24,6 +25,7 @@ pub use update::{ExpectedVersion, MeetingPatch, Patch};
 pub(crate) use availability::{create, delete, revise, scope_of_create, scope_of_one};
 pub(crate) use book::{book, scope_of_book};
 pub(crate) use idempotent::Intent;
+pub(crate) use settings::{put_settings, scope_of_settings};
 pub(crate) use update::{Target, cancel, moves, scope_of_update, update};
 
 /// The present and new ids, drawn before the change so that deciding again decides the same.

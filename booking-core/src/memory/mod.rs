@@ -22,10 +22,11 @@ use crate::directory::DirectoryId;
 use crate::id::{AvailabilityId, MeetingId, UserId};
 use crate::idempotency::{IdempotencyKey, Record};
 use crate::meeting::{Meeting, MeetingStatus};
+use crate::settings::TherapistSettings;
 use crate::signal::Signals;
 use crate::span::Span;
 use crate::store::{
-    Busy, Calendars, Change, ChangeError, Decide, Earlier, MeetingQuery, Place, Scope, Store,
+    Busy, Calendars, Change, ChangeError, Decide, Earlier, Held, MeetingQuery, Place, Scope, Store,
     StoreError, Write,
 };
 
@@ -48,6 +49,7 @@ struct State {
     /// Every meeting of a person, in either role, in the order of listing.
     diaries: HashMap<UserId, BTreeSet<(DateTime<Utc>, MeetingId)>>,
     availability: BTreeMap<AvailabilityId, AvailabilitySlot>,
+    settings: BTreeMap<UserId, TherapistSettings>,
     /// The last change of each calendar, and of whose it is, by number; none for those that never did.
     revisions: HashMap<UserId, u64>,
     /// The number of the last change.
@@ -148,6 +150,8 @@ impl State {
     fn calendars(&self, scope: &Scope) -> Calendars {
         Calendars {
             busy: scope.busy_within.map_or_else(Vec::new, |span| self.busy(&scope.people, span)),
+            held: scope.held_within.map_or_else(Vec::new, |span| self.held(scope, span)),
+            settings: self.settings_of(&scope.settings_of),
             hours: scope.hours_of.as_ref().map_or_else(Vec::new, |of| self.hours(of)),
             meeting: scope.meeting.and_then(|id| self.meetings.get(&id).cloned()),
             availability: scope.availability.and_then(|id| self.availability.get(&id).cloned()),
@@ -180,9 +184,32 @@ impl State {
                 client: meeting.client.clone(),
                 therapist: meeting.therapist.clone(),
                 span,
+                buffers: meeting.buffers,
             })
         })
         .collect()
+    }
+
+    fn held(&self, scope: &Scope, within: Span) -> Vec<Held> {
+        let Some(therapist) = &scope.hours_of else { return vec![] };
+        let nil = MeetingId::from_uuid(uuid::Uuid::nil());
+        let starts = (within.start(), nil)..(within.end(), nil);
+        let diary = self.diaries.get(therapist).into_iter();
+        let ids = diary.flat_map(|diary| diary.range(starts.clone())).map(|(_, id)| id);
+        let is_held = |meeting: &&Meeting| {
+            let is_over = matches!(meeting.status, MeetingStatus::Completed | MeetingStatus::NoShow);
+            is_over && meeting.therapist == *therapist
+        };
+        let held = ids.filter_map(|id| self.meetings.get(id)).filter(is_held);
+        held.map(|meeting| Held { meeting: meeting.id, start: meeting.start }).collect()
+    }
+
+    fn settings_of(
+        &self,
+        therapists: &BTreeSet<UserId>,
+    ) -> BTreeMap<UserId, TherapistSettings> {
+        let known = therapists.iter().filter_map(|therapist| self.settings.get(therapist));
+        known.map(|found| (found.therapist.clone(), found.clone())).collect()
     }
 
     fn hours(&self, therapist: &UserId) -> Vec<AvailabilitySlot> {
@@ -218,6 +245,10 @@ impl State {
                     if let Some(before) = self.availability.remove(id) {
                         self.count(&before.therapist);
                     }
+                }
+                Write::PutSettings(settings) => {
+                    self.count(&settings.therapist);
+                    self.settings.insert(settings.therapist.clone(), settings.clone());
                 }
             }
         }

@@ -3,9 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc, Weekday};
 
 use crate::{
-    Actor, Audited, AvailabilityId, AvailabilitySlot, By, Email, Event, EventId, EventPayload,
+    Actor, Audited, AvailabilityId, AvailabilitySlot, Buffers, By, Email, Event, EventId, EventPayload,
     IdSource, IdempotencyKey, Meeting, MeetingId, MeetingStatus, MeetingType, RandomIds, Role,
-    SessionDuration, StartTime, SystemName, Text, User, UserId, Window, Write,
+    SessionDuration, StartTime, SystemName, TherapistSettings, Text, User, UserId, Window, Write,
 };
 
 /// The demo clients.
@@ -139,6 +139,7 @@ pub fn meeting(client: &UserId, therapist: &UserId, start: DateTime<Utc>) -> Mee
         therapist: therapist.clone(),
         start,
         duration: SessionDuration::Hour,
+        buffers: Buffers::NONE,
         status: MeetingStatus::Scheduled,
         meeting_type: MeetingType::Video,
         title: text(Meeting::DEFAULT_TITLE),
@@ -201,6 +202,10 @@ pub fn audited(write: Write) -> Audited {
         Write::DeleteAvailability(id) => {
             let before = AvailabilitySlot { id, ..slot(&therapist(), Weekday::Mon, window(0, 1)) };
             Audited::delete_availability(by(), &before)
+        }
+        Write::PutSettings(settings) => {
+            let before = TherapistSettings::unset(settings.therapist.clone());
+            Audited::put_settings(by(), &before, settings)
         }
     }
 }

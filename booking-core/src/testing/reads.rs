@@ -123,7 +123,9 @@ cases! {
         let unknown = Scope {
             people: [other_client()].into(),
             busy_within: Span::new(hour(0), hour(24)),
+            held_within: Span::new(hour(0), hour(24)),
             hours_of: Some(other_therapist()),
+            settings_of: [other_therapist(), client()].into(),
             meeting: Some(MeetingId::from_uuid(RandomIds.fresh(now()))),
             availability: Some(AvailabilityId::from_uuid(RandomIds.fresh(now()))),
             earlier: Some(Earlier {
@@ -149,7 +151,9 @@ cases! {
         let scope = Scope {
             people: [client(), therapist()].into(),
             busy_within: Span::new(hour(0), hour(24)),
+            held_within: Span::new(hour(0), hour(24)),
             hours_of: Some(therapist()),
+            settings_of: [therapist()].into(),
             meeting: Some(change.events[0].payload.meeting()),
             availability: Some(slots[2].id),
             earlier: Some(Earlier { client: client(), therapist: therapist(), before: hour(9) }),
@@ -244,6 +248,7 @@ fn assert_empty(found: &Calendars) {
     assert_eq!((&found.meeting, &found.availability), (&None, &None));
     assert_eq!((found.has_earlier, &found.record), (false, &None));
     assert!(found.users.is_empty() && !found.are_related);
+    assert!(found.settings.is_empty() && found.held.is_empty());
 }
 
 /// By id; in what order they come is the store's business.
@@ -261,5 +266,6 @@ fn busy_with(meeting: &Meeting) -> Busy {
         client: meeting.client.clone(),
         therapist: meeting.therapist.clone(),
         span: meeting.span().expect("it takes time"),
+        buffers: meeting.buffers,
     }
 }

@@ -1,6 +1,6 @@
 //! What is offered books, and nothing else does: listing and booking against the oracle.
 
-use booking_core::{Calendar, Refusal, SessionDuration, Span, SpanSet, Window};
+use booking_core::{Calendar, Refusal, SessionDuration, Span, SpanSet, Terms, Window};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc, Weekday};
 use chrono_tz::Tz;
 use proptest::collection::vec;
@@ -38,6 +38,7 @@ pub(crate) fn calendar(zone: Tz, windows: &[(Weekday, Window)], taken: &[Span]) 
         zone,
         hours: windows.iter().copied().collect(),
         taken: taken.iter().copied().collect(),
+        terms: Terms::default(),
     }
 }
 
@@ -48,7 +49,7 @@ fn offers(
     now: DateTime<Utc>,
 ) -> Vec<(DateTime<Utc>, Vec<SessionDuration>)> {
     let slots = calendar.slots(date, now);
-    slots.into_iter().map(|slot| (slot.start.instant(), slot.durations().collect())).collect()
+    slots.into_iter().map(|slot| (slot.start.instant(), slot.durations.iter().collect())).collect()
 }
 
 proptest! {
@@ -295,6 +296,7 @@ fn the_reason_is_the_first_in_the_contracts_order() {
         zone: Tz::UTC,
         hours: [(Weekday::Mon, hours("09:00", "12:00"))].into_iter().collect(),
         taken: SpanSet::from_iter(Span::new(at("2026-01-12T10:00Z"), at("2026-01-12T11:00Z"))),
+        terms: Terms::default(),
     };
     #[rustfmt::skip]
     let table = [

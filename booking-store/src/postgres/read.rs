@@ -1,7 +1,7 @@
 //! What a scope names, and lists of meetings.
 
 use booking_core::{
-    AvailabilityId, AvailabilitySlot, Busy, Calendars, Meeting, MeetingId, MeetingQuery,
+    AvailabilityId, AvailabilitySlot, Busy, Calendars, Held, Meeting, MeetingId, MeetingQuery,
     MeetingStatus, Record, Scope, SessionDuration, User, UserId,
 };
 use chrono::{DateTime, Utc};
@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::error::Failure;
 use crate::rows::{self, BusyRow, MeetingRow, SlotRow, UserRow};
+use crate::terms_rows::SettingsRow;
 
 /// Everything that the scope names, as of one moment.
 pub(super) async fn calendars(
@@ -38,6 +39,9 @@ pub(super) async fn calendars(
         &names(&scope.users),
         related.map(|(client, _)| client.as_str()),
         related.map(|(_, therapist)| therapist.as_str()),
+        &names(&scope.settings_of),
+        scope.held_within.map(|span| bound(span.start())),
+        scope.held_within.map(|span| bound(span.end())),
     );
     let mut calendars = Calendars { scope: scope.clone(), ..Calendars::default() };
     for row in found.fetch_all(connection).await? {
@@ -73,6 +77,15 @@ impl Row {
                 let (person, revision) = (rows::user(&there(self.one)?)?, there(self.number)?);
                 calendars.revisions.insert(person, rows::count(revision)?);
             }
+            b'p' => {
+                let settings = rows::from_json::<SettingsRow>("settings", &there(self.json)?)?;
+                let settings = settings.updated_at(there(self.at)?)?;
+                calendars.settings.insert(settings.therapist.clone(), settings);
+            }
+            b'd' => calendars.held.push(Held {
+                meeting: MeetingId::from_uuid(there(self.id)?),
+                start: there(self.at)?,
+            }),
             b'm' => {
                 let meeting = rows::from_json::<MeetingRow>("meeting", &there(self.json)?)?;
                 calendars.meeting = Some(meeting.try_into()?);
@@ -112,6 +125,8 @@ impl Row {
             therapist_id: there(self.other)?,
             start_ms: there(self.at)?.timestamp_millis(),
             duration_minutes: there(self.number)?,
+            buffer_before_minutes: there(self.begin)?,
+            buffer_after_minutes: there(self.end)?,
         };
         Ok(row.try_into()?)
     }

@@ -19,6 +19,7 @@ mod pace;
 mod plans;
 mod read;
 mod subscribers;
+mod terms;
 mod user_news;
 mod writer;
 

@@ -3,7 +3,7 @@
 
 use sqlx::Row;
 
-use super::{SqliteStore, audit, change, directory, read, user_news};
+use super::{SqliteStore, audit, change, directory, read, terms, user_news};
 
 pub(super) async fn new_store() -> (tempfile::TempDir, SqliteStore) {
     let folder = tempfile::tempdir().unwrap();
@@ -29,6 +29,8 @@ async fn no_statement_scans_a_table() {
         read::EARLIER,
         read::RECORD,
         read::MEETINGS,
+        terms::SETTINGS,
+        terms::HELD,
         change::UPDATE_MEETING,
         change::UPDATE_AVAILABILITY,
         change::DELETE_AVAILABILITY,

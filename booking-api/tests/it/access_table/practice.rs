@@ -78,7 +78,8 @@ impl Practice {
 
     /// All that anybody can see, and with it the last change on record.
     pub(super) async fn everything(&self) -> Vec<Value> {
-        const OF_THERAPISTS: [&str; 2] = ["/booking/meetings", "/booking/availability"];
+        const OF_THERAPISTS: [&str; 3] =
+            ["/booking/meetings", "/booking/availability", "/booking/settings"];
         const OF_ADMINS: [&str; 6] = [
             "/booking/audit?limit=1",
             "/booking/webhooks",
