@@ -1,7 +1,7 @@
 //! Which starts can be booked: the one function behind listing and booking.
 //!
-//! Both ask a [`Day`] for the [`Room`] at a start, and [`Room::admit`] is the only place that says
-//! yes or no. Listing walks the grid with it; booking asks it once. In here instants are whole
+//! Both ask a [`Day`] for the [`Room`] at a start, and [`Room::durations`] is the only place that says
+//! yes or no. Listing walks the grid with it; booking asks it once, and is told why not. In here instants are whole
 //! seconds: a session begins and ends with one.
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -231,36 +231,41 @@ impl<'a> Taken<'a> {
 }
 
 impl Room {
-    /// The sessions that can be booked. Where one does not fit, no longer one does.
+    /// The sessions that can be booked: what is listed, and nothing else is admitted.
     fn durations(self, terms: &TermsOfDate) -> Option<Durations> {
-        let fits = |duration: &SessionDuration| self.admit(*duration, terms).is_ok();
-        let mut bits = 0;
-        for duration in terms.offered.iter().take_while(fits) {
-            bits |= duration.bit();
+        if !self.on_grid || !terms.allow(self.start) {
+            return None;
         }
-        Durations::of_bits(bits)
+        let free = self.open_until.min(self.free_until) - self.start;
+        let fits = |duration: SessionDuration| {
+            if duration.seconds() <= free { duration.bit() } else { 0 }
+        };
+        let fitting = SessionDuration::ALL.map(fits);
+        let fitting = fitting.into_iter().fold(0, |bits, bit| bits | bit);
+        Durations::of_bits(fitting & terms.offered.bits())
     }
 
-    /// Whether a session of `duration` can be booked; the reasons in the contract's order, and those
-    /// of a therapist's settings in between.
+    /// Whether a session of `duration` can be booked; else the first reason in the contract's order,
+    /// with those of a therapist's settings in between.
     pub(crate) fn admit(
         self,
         duration: SessionDuration,
         terms: &TermsOfDate,
     ) -> Result<(), Refusal> {
-        let end = self.start + duration.seconds();
+        if self.durations(terms).is_some_and(|durations| durations.contains(duration)) {
+            return Ok(());
+        }
         terms.check_time(self.start)?;
         if !terms.offered.contains(duration) {
-            return Err(Refusal::DurationNotOffered);
+            Err(Refusal::DurationNotOffered)
+        } else if self.open_until < self.start + duration.seconds() {
+            Err(Refusal::OutsideAvailability)
+        } else if !self.on_grid {
+            Err(Refusal::NotOnGrid)
+        } else {
+            terms.check_place()?;
+            Err(Refusal::SlotConflict)
         }
-        if self.open_until < end {
-            return Err(Refusal::OutsideAvailability);
-        }
-        if !self.on_grid {
-            return Err(Refusal::NotOnGrid);
-        }
-        terms.check_place()?;
-        if self.free_until < end { Err(Refusal::SlotConflict) } else { Ok(()) }
     }
 }
 

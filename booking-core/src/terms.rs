@@ -83,8 +83,11 @@ impl Terms {
 
     /// What they come to at one time.
     pub(crate) fn at(&self, now: DateTime<Utc>, zone: Tz) -> TermsNow<'_> {
-        let (passed, notice) = (now.timestamp(), self.minimum_notice.minutes_in_seconds());
-        let earliest = (passed + 1).max(seconds_up(now) + notice);
+        let passed = now.timestamp();
+        let earliest = match self.minimum_notice.minutes_in_seconds() {
+            0 => passed + 1,
+            notice => seconds_up(now) + notice,
+        };
         let last_day = self.horizon.map_or(i64::MAX, |days| {
             let today = Clocks::near(zone, passed).day_at(passed);
             today + i64::from(days.get())
@@ -131,6 +134,11 @@ pub(crate) struct TermsOfDate {
 }
 
 impl TermsOfDate {
+    /// Whether anything can begin then.
+    pub(crate) fn allow(&self, start: i64) -> bool {
+        self.earliest <= start && self.standing == Standing::Open
+    }
+
     /// What comes before availability: when, at the earliest and at the latest.
     pub(crate) fn check_time(&self, start: i64) -> Result<(), Refusal> {
         if start < self.earliest {
