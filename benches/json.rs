@@ -46,7 +46,11 @@ fn structs(slots: &[Slot]) -> Vec<Start> {
     };
     let start = |slot: &Slot| Start {
         start_time: format_instant(slot.start.instant()),
-        available_durations: slot.durations.iter().map(|length| duration(length.minutes())).collect(),
+        available_durations: slot
+            .durations
+            .iter()
+            .map(|length| duration(length.minutes()))
+            .collect(),
     };
     slots.iter().map(start).collect()
 }

@@ -4,7 +4,7 @@
 //! sets its clocks forward.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use booking_core::{Calendar, SessionDuration, Span, Terms, WeeklyHours, Window};
+use booking_core::{Calendar, Overrides, SessionDuration, Span, Terms, WeeklyHours, Window};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc, Weekday};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -15,7 +15,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let taken = Span::new(booked, booked + TimeDelta::minutes(30)).ok_or("empty span")?;
 
     let zone = chrono_tz::America::New_York;
-    let calendar = Calendar { zone, hours, taken: [taken].into_iter().collect(), terms: Terms::default() };
+    let calendar = Calendar {
+        zone,
+        hours,
+        overrides: Overrides::default(),
+        taken: [taken].into_iter().collect(),
+        terms: Terms::default(),
+    };
 
     let date = NaiveDate::from_ymd_opt(2026, 3, 8).ok_or("no such date")?;
     let now: DateTime<Utc> = "2026-03-01T12:00:00Z".parse()?;

@@ -7,7 +7,8 @@ use std::fmt;
 
 use booking_core::{
     AuditAction, Bounded, Durations, Email, EventType, MeetingStatus, MeetingType, MeetingUrl,
-    MeetingUrlTemplate, Role, SessionDuration, StartTime, SubjectKind, Text, UserId, WEEKDAYS, WallTime, format_instant,
+    MeetingUrlTemplate, Role, SessionDuration, StartTime, SubjectKind, Text, UserId, WEEKDAYS,
+    WallTime, format_instant,
 };
 use chrono::{DateTime, NaiveDate, Utc, Weekday};
 use chrono_tz::Tz;

@@ -84,6 +84,8 @@ words! {
         Meeting = "meeting",
         /// A weekly availability slot.
         Availability = "availability",
+        /// Dates with other windows than the weekly ones.
+        Override = "override",
         /// A therapist's scheduling settings.
         Settings = "settings",
         /// A user of the directory.
@@ -95,7 +97,7 @@ words! {
         /// Somebody else who gets events, such as a message bus.
         Subscriber = "subscriber",
     }
-    expected "meeting, availability, settings, user, relationship, webhook, subscriber"
+    expected "meeting, availability, override, settings, user, relationship, webhook, subscriber"
 }
 
 words! {
@@ -119,6 +121,12 @@ words! {
         AvailabilityUpdated = "availability.updated",
         /// A weekly window was deleted.
         AvailabilityDeleted = "availability.deleted",
+        /// Some dates got windows of their own, or none.
+        OverrideCreated = "override.created",
+        /// Those dates, or their windows, changed.
+        OverrideUpdated = "override.updated",
+        /// They are as all weeks again.
+        OverrideDeleted = "override.deleted",
         /// A therapist's scheduling settings changed.
         SettingsUpdated = "settings.updated",
         /// Somebody joined the directory.

@@ -189,7 +189,11 @@ impl AuditEntry {
     }
 
     /// With the fields that are not what they were.
-    pub(crate) fn comparing(mut self, before: Option<Fields<'_>>, after: Option<Fields<'_>>) -> Self {
+    pub(crate) fn comparing(
+        mut self,
+        before: Option<Fields<'_>>,
+        after: Option<Fields<'_>>,
+    ) -> Self {
         let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
         for (field, before, after) in differing(&before.shown, &after.shown) {
             let (field, before, after) = (field.to_owned(), before.cloned(), after.cloned());

@@ -2,8 +2,10 @@
 
 use crate::audit::{AuditAction, AuditEntry, AuditSubject, By, SubjectKind};
 use crate::audited::{Audited, Fields};
+use crate::overrides::AvailabilityOverride;
 use crate::settings::{MeetingUrlTemplate, Settings, TherapistSettings};
 use crate::store::Write;
+use crate::text::Text;
 
 impl Audited {
     /// A therapist's settings, as they are from now on.
@@ -16,6 +18,61 @@ impl Audited {
             .comparing(Some(settings_fields(before)), Some(settings_fields(&after)));
         Self::of(Write::PutSettings(after), entry)
     }
+
+    /// A new override.
+    #[must_use]
+    pub fn insert_override(by: By, new: AvailabilityOverride) -> Self {
+        let created = AuditAction::OverrideCreated;
+        let entry = override_entry(by, created, &new).comparing(None, Some(override_fields(&new)));
+        Self::of(Write::InsertOverride(new), entry)
+    }
+
+    /// An override that was there, as it is from now on.
+    #[must_use]
+    pub fn update_override(
+        by: By,
+        before: &AvailabilityOverride,
+        after: AvailabilityOverride,
+    ) -> Self {
+        let entry = override_entry(by, AuditAction::OverrideUpdated, &after)
+            .comparing(Some(override_fields(before)), Some(override_fields(&after)));
+        Self::of(Write::UpdateOverride(after), entry)
+    }
+
+    /// An override that is to go.
+    #[must_use]
+    pub fn delete_override(by: By, before: &AvailabilityOverride) -> Self {
+        let entry = override_entry(by, AuditAction::OverrideDeleted, before)
+            .comparing(Some(override_fields(before)), None);
+        Self::of(Write::DeleteOverride(before.id), entry)
+    }
+}
+
+fn override_entry(by: By, action: AuditAction, one: &AvailabilityOverride) -> AuditEntry {
+    let subject = AuditSubject { kind: SubjectKind::Override, id: one.id.to_string() };
+    AuditEntry::new(by, action, subject, [&one.therapist])
+}
+
+fn override_fields(one: &AvailabilityOverride) -> Fields<'_> {
+    let AvailabilityOverride {
+        id: _,
+        therapist,
+        dates,
+        windows,
+        notes,
+        created_at: _,
+        updated_at: _,
+    } = one;
+    let windows = windows.as_slice().iter();
+    let windows: Vec<String> =
+        windows.map(|window| format!("{}-{}", window.start(), window.end())).collect();
+    let mut fields = Fields::default();
+    fields.show("therapistId", Some(therapist.to_string()));
+    fields.show("firstDate", Some(dates.first().to_string()));
+    fields.show("lastDate", Some(dates.last().to_string()));
+    fields.show("windows", (!windows.is_empty()).then(|| windows.join(",")));
+    fields.withhold("notes", notes.as_ref().map(Text::as_str));
+    fields
 }
 
 fn settings_fields(settings: &TherapistSettings) -> Fields<'_> {

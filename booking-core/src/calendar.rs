@@ -5,23 +5,25 @@ use chrono_tz::Tz;
 
 use crate::availability::WeeklyHours;
 use crate::duration::SessionDuration;
+use crate::overrides::Overrides;
 use crate::refusal::Refusal;
 use crate::slot::{self, Day, Slot};
 use crate::span::{Span, SpanSet};
 use crate::terms::Terms;
 use crate::zone::{DATE_ANYWHERE, DAY, DAYS};
 
-/// A therapist's weekly hours and zone, with the spans that are taken: by the therapist's own live
+/// A therapist's weekly hours, overrides and zone, with the spans that are taken: by the therapist's own live
 /// meetings and, where a particular client asks, by that client's.
 ///
 /// ```
-/// use booking_core::{Calendar, SessionDuration, SpanSet, Terms, Window};
+/// use booking_core::{Calendar, Overrides, SessionDuration, SpanSet, Terms, Window};
 /// use chrono::{DateTime, NaiveDate, Utc, Weekday};
 ///
 /// let morning = Window::new("09:00".parse()?, "10:30".parse()?).unwrap();
 /// let calendar = Calendar {
 ///     zone: chrono_tz::Europe::London,
 ///     hours: [(Weekday::Mon, morning)].into_iter().collect(),
+///     overrides: Overrides::default(),
 ///     taken: SpanSet::default(),
 ///     terms: Terms::default(),
 /// };
@@ -45,8 +47,10 @@ use crate::zone::{DATE_ANYWHERE, DAY, DAYS};
 pub struct Calendar {
     /// The IANA zone in which the hours are meant.
     pub zone: Tz,
-    /// When the therapist receives clients.
+    /// When the therapist receives clients, week by week.
     pub hours: WeeklyHours,
+    /// Dates on which other windows count than those of the week.
+    pub overrides: Overrides,
     /// When a new meeting would overlap another, or come too close to it.
     pub taken: SpanSet,
     /// What else has to hold of a start.
@@ -66,12 +70,13 @@ impl Calendar {
     /// [`slots`](Self::slots) works out for each date by itself is worked out once for all of them.
     ///
     /// ```
-    /// # use booking_core::{Calendar, SpanSet, Terms, Window};
+    /// # use booking_core::{Calendar, Overrides, SpanSet, Terms, Window};
     /// # use chrono::{DateTime, NaiveDate, Weekday};
     /// # let morning = Window::new("09:00".parse()?, "10:30".parse()?).unwrap();
     /// # let calendar = Calendar {
     /// #     zone: chrono_tz::Europe::London,
     /// #     hours: [(Weekday::Mon, morning)].into_iter().collect(),
+    /// #     overrides: Overrides::default(),
     /// #     taken: SpanSet::default(),
     /// #     terms: Terms::default(),
     /// # };

@@ -137,6 +137,14 @@ impl Durations {
         Self::of_bits(self.0 & others.0)
     }
 
+    /// Those that are no longer than so many seconds; `None` where there are none. Each length is half
+    /// an hour more than the one before it.
+    pub(crate) fn within(self, seconds: i64) -> Option<Self> {
+        let half_hours = (seconds.unsigned_abs() / 1_800).min(4);
+        let bits = self.0 & ((1_u8 << half_hours) - 1);
+        (bits != 0).then_some(Self(bits))
+    }
+
     /// A bit for each: the lowest for the shortest.
     #[must_use]
     pub const fn bits(self) -> u8 {

@@ -88,6 +88,7 @@ mod availability;
 mod backoff;
 mod calendar;
 mod cloud_event;
+mod dated;
 mod decide;
 mod duration;
 mod event;
@@ -96,6 +97,7 @@ mod idempotency;
 mod instant;
 mod look;
 mod meeting;
+mod overrides;
 mod refusal;
 mod request;
 mod settings;
@@ -146,7 +148,7 @@ pub use calendar::Calendar;
 pub use clock::{Clock, ManualClock, ShiftedClock, SystemClock};
 pub use cloud_event::{CLOUD_EVENTS_JSON, CloudEvent};
 pub use decide::{
-    Answered, AvailabilityPatch, ExpectedVersion, MeetingPatch, NewAvailability, Patch,
+    Answered, AvailabilityPatch, ExpectedVersion, MeetingPatch, NewAvailability, NewOverride, Patch,
 };
 pub use delivery::{
     Attempt, Backlog, ChangeSubscriber, Claim, Claimed, Deliveries, Delivery, DeliveryQuery,
@@ -160,8 +162,8 @@ pub use event::{
 };
 pub use hub::{Hearing, Hub, Watching};
 pub use id::{
-    AuditId, AvailabilityId, CountedIds, EventId, IdSource, InvalidId, MeetingId, RandomIds,
-    UserId, WebhookId,
+    AuditId, AvailabilityId, CountedIds, EventId, IdSource, InvalidId, MeetingId, OverrideId,
+    RandomIds, UserId, WebhookId,
 };
 pub use idempotency::{Answer, Fingerprint, IdempotencyKey, InvalidIdempotencyKey, Record};
 pub use instant::{InvalidStart, StartTime, format_instant};
@@ -169,6 +171,9 @@ pub use live::{EventStream, Live, SlotStream};
 pub use meeting::{Meeting, MeetingStatus, MeetingType, Party, UnknownWord};
 pub use memory::MemoryStore;
 pub use outbox::{EventQuery, Outbox, Recorded};
+pub use overrides::{
+    AvailabilityOverride, Dates, DayWindows, InvalidDates, InvalidWindows, Overrides,
+};
 pub use refusal::Refusal;
 pub use relay::{EventStore, Passed, Relay, Sinks};
 pub use request::{BookRequest, MeetingFilter, MeetingView, Page};

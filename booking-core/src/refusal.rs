@@ -28,6 +28,9 @@ pub enum Refusal {
     /// There is no availability slot with this id.
     #[error("there is no such availability slot")]
     AvailabilityNotFound,
+    /// There is no override with this id.
+    #[error("there is no such override")]
+    OverrideNotFound,
     /// A field's value is well-formed but makes no sense together with the others.
     #[error("{field}: {detail}")]
     Invalid {
@@ -79,6 +82,12 @@ pub enum Refusal {
     /// A weekday has as many availability slots as it may have.
     #[error("this day has 48 availability slots, and cannot have more")]
     TooMuchAvailability,
+    /// Two overrides would have a date in common.
+    #[error("another override has one of these dates")]
+    OverrideOverlap,
+    /// A therapist has as many overrides as they may have.
+    #[error("there are 400 overrides, and cannot be more; delete some that are past")]
+    TooManyOverrides,
     /// The meeting is completed, cancelled or a no-show: nothing about it changes any more.
     #[error("the meeting is completed, cancelled or a no-show, and can no longer change")]
     MeetingClosed,

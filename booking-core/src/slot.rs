@@ -8,6 +8,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
 use crate::calendar::Calendar;
+use crate::dated::DatedHours;
 use crate::duration::{Durations, SessionDuration};
 use crate::instant::{StartTime, UtcDate};
 use crate::refusal::Refusal;
@@ -157,12 +158,34 @@ impl<'a> Day<'a> {
         room
     }
 
+    /// The same where overrides are near.
+    fn each_dated_run(&self, mut show: impl FnMut(Run)) {
+        let Calendar { hours, overrides, terms, .. } = self.calendar;
+        let interval = terms.interval.minutes_in_seconds();
+        let dated = DatedHours { hours, overrides };
+        for part in self.parts.into_iter().flatten() {
+            dated.each_run(&self.clocks, part, |open| {
+                let anchor = if part.start < open.start {
+                    open.start
+                } else {
+                    dated.began(&self.clocks, part)
+                };
+                if let Some(starts) = open.intersection(part) {
+                    show(Run { starts, anchor, interval, open_until: open.end });
+                }
+            });
+        }
+    }
+
     /// Shows the date's grids, earliest first. A run's grid counts from where its availability
     /// began, however long ago; availability without a beginning counts from the date's own first
     /// instant.
     fn each_run(&self, mut show: impl FnMut(Run)) {
-        let Calendar { hours, terms, .. } = self.calendar;
+        let Calendar { hours, overrides, terms, .. } = self.calendar;
         let interval = terms.interval.minutes_in_seconds();
+        if overrides.bear_on(self.number) {
+            return self.each_dated_run(show);
+        }
         for part in self.parts.into_iter().flatten() {
             hours.each_run(&self.clocks, part, |open| {
                 let anchor = if part.start < open.start {
@@ -236,13 +259,8 @@ impl Room {
         if !self.on_grid || !terms.allow(self.start) {
             return None;
         }
-        let free = self.open_until.min(self.free_until) - self.start;
-        let fits = |duration: SessionDuration| {
-            if duration.seconds() <= free { duration.bit() } else { 0 }
-        };
-        let fitting = SessionDuration::ALL.map(fits);
-        let fitting = fitting.into_iter().fold(0, |bits, bit| bits | bit);
-        Durations::of_bits(fitting & terms.offered.bits())
+        // Neither is before the start.
+        terms.offered.within(self.open_until.min(self.free_until) - self.start)
     }
 
     /// Whether a session of `duration` can be booked; else the first reason in the contract's order,

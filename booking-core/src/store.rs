@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
 use crate::audited::Audited;
@@ -20,10 +20,11 @@ use crate::availability::{AvailabilitySlot, WeeklyHours};
 use crate::calendar::Calendar;
 use crate::directory::{DirectoryId, User};
 use crate::event::Event;
-use crate::id::{AvailabilityId, MeetingId, UserId};
+use crate::id::{AvailabilityId, MeetingId, OverrideId, UserId};
 use crate::idempotency::{IdempotencyKey, Record};
 use crate::look::{Look, kept_free};
 use crate::meeting::{Meeting, MeetingStatus};
+use crate::overrides::{AvailabilityOverride, Overrides};
 use crate::refusal::Refusal;
 use crate::settings::{Buffers, TherapistSettings};
 use crate::span::{Span, SpanSet};
@@ -92,12 +93,16 @@ pub struct Scope {
     pub held_within: Option<Span>,
     /// Load all weekly availability of this therapist.
     pub hours_of: Option<UserId>,
+    /// Load the overrides of that therapist that have a date from one to another, that one included.
+    pub overrides_on: Option<(NaiveDate, NaiveDate)>,
     /// Load the scheduling settings of these therapists.
     pub settings_of: BTreeSet<UserId>,
     /// Load this meeting, whatever its status.
     pub meeting: Option<MeetingId>,
     /// Load this availability slot, whoever's it is.
     pub availability: Option<AvailabilityId>,
+    /// Load this override, whoever's it is.
+    pub override_with: Option<OverrideId>,
     /// Look for earlier meetings of two people.
     pub earlier: Option<Earlier>,
     /// Load this user's record under this key, expired or not.
@@ -135,10 +140,14 @@ pub struct Calendars {
     pub settings: BTreeMap<UserId, TherapistSettings>,
     /// Weekly availability, for [`Scope::hours_of`], by weekday from Sunday and start.
     pub hours: Vec<AvailabilitySlot>,
+    /// For [`Scope::overrides_on`], by their first date.
+    pub overrides: Vec<AvailabilityOverride>,
     /// For [`Scope::meeting`].
     pub meeting: Option<Meeting>,
     /// For [`Scope::availability`].
     pub availability: Option<AvailabilitySlot>,
+    /// For [`Scope::override_with`].
+    pub override_with: Option<AvailabilityOverride>,
     /// For [`Scope::earlier`].
     pub has_earlier: bool,
     /// For [`Scope::record`].
@@ -148,8 +157,8 @@ pub struct Calendars {
     /// For [`Scope::related`].
     pub are_related: bool,
     /// How often the calendar of each of [`Scope::people`] has changed, where the store counts: a
-    /// number that differs after every change of one of their meetings, of their availability, of
-    /// their settings, or, in the [directory](Store::directory) that the store keeps, of their zone and
+    /// number that differs after every change of one of their meetings, of their availability, its
+    /// overrides, and their settings, or, in the [directory](Store::directory) that the store keeps, of their zone and
     /// role.
     pub revisions: BTreeMap<UserId, u64>,
 }
@@ -210,6 +219,7 @@ impl Calendars {
         let zone = settings.zone.unwrap_or(zone);
         let covered = self.scope.hours_of.as_ref() == Some(therapist)
             && people.iter().all(|person| self.scope.people.contains(*person))
+            && self.names_overrides(Overrides::dates_around(span))
             && Look::of(&of_therapist, zone, span).is_within(&self.scope);
         if !covered {
             return Err(ScopeTooNarrow);
@@ -225,7 +235,27 @@ impl Calendars {
         };
         let taken: SpanSet = self.busy.iter().filter_map(is_taken).collect();
         let terms = self.terms(therapist, settings, zone, except);
-        Ok(Calendar { zone, hours: WeeklyHours::from_iter(&self.hours), taken, terms })
+        let hours = WeeklyHours::from_iter(&self.hours);
+        Ok(Calendar { zone, hours, overrides: Overrides::from_iter(&self.overrides), taken, terms })
+    }
+
+    fn names_overrides(&self, (first, last): (NaiveDate, NaiveDate)) -> bool {
+        let loaded = self.scope.overrides_on;
+        loaded.is_some_and(|(from, to)| from <= first && last <= to)
+    }
+
+    /// All overrides of a therapist, whose calendar must be locked.
+    ///
+    /// # Errors
+    /// [`ScopeTooNarrow`] when the scope does not cover the question.
+    pub fn overrides_of(
+        &self,
+        therapist: &UserId,
+    ) -> Result<&[AvailabilityOverride], ScopeTooNarrow> {
+        let loaded = self.scope.hours_of.as_ref() == Some(therapist)
+            && self.names_overrides((NaiveDate::MIN, NaiveDate::MAX));
+        let locked = self.scope.people.contains(therapist);
+        if loaded && locked { Ok(&self.overrides) } else { Err(ScopeTooNarrow) }
     }
 
     /// When a person is busy within `span`, in whatever role, with nothing kept free around it: for
@@ -279,8 +309,11 @@ impl Calendars {
             settings_of,
             meeting,
             availability,
+            override_with,
             earlier,
             record,
+            // Of the therapist whose hours they are.
+            overrides_on: _,
             busy_within: _,
             held_within: _,
             users: _,
@@ -294,6 +327,11 @@ impl Calendars {
             (Some(_), None) => false,
         };
         let slot_is_counted = match (availability, &self.availability) {
+            (None, _) => true,
+            (Some(_), Some(found)) => counted(&found.therapist),
+            (Some(_), None) => false,
+        };
+        let override_is_counted = match (override_with, &self.override_with) {
             (None, _) => true,
             (Some(_), Some(found)) => counted(&found.therapist),
             (Some(_), None) => false,
@@ -316,7 +354,10 @@ impl Calendars {
                 self.availability.as_ref().is_some_and(|found| found.id == *id)
             }
             // Rare enough to be made under the locks.
-            Write::PutSettings(_) => false,
+            Write::PutSettings(_)
+            | Write::InsertOverride(_)
+            | Write::UpdateOverride(_)
+            | Write::DeleteOverride(_) => false,
         };
         people.iter().all(counted)
             && hours_of.iter().chain(settings_of).all(counted)
@@ -324,6 +365,7 @@ impl Calendars {
             && record.iter().all(|(user, _)| counted(user))
             && meeting_is_counted
             && slot_is_counted
+            && override_is_counted
             && record_is_counted
             && matches!(&change.writes[..], [one] if is_known(one.write()))
     }
@@ -376,6 +418,12 @@ pub enum Write {
     DeleteAvailability(AvailabilityId),
     /// The settings of this therapist, as they are from now on.
     PutSettings(TherapistSettings),
+    /// A new override.
+    InsertOverride(AvailabilityOverride),
+    /// The override with this id, as it is from now on.
+    UpdateOverride(AvailabilityOverride),
+    /// No such override any more.
+    DeleteOverride(OverrideId),
 }
 
 /// Which meetings to list.

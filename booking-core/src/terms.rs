@@ -119,7 +119,8 @@ impl TermsNow<'_> {
         } else {
             terms.full.standing(date())
         };
-        TermsOfDate { passed, earliest, standing, offered: terms.durations }
+        let from = if standing == Standing::Open { earliest } else { i64::MAX };
+        TermsOfDate { passed, earliest, from, standing, offered: terms.durations }
     }
 }
 
@@ -128,6 +129,8 @@ impl TermsNow<'_> {
 pub(crate) struct TermsOfDate {
     passed: i64,
     earliest: i64,
+    /// The first second at which a session may begin on this date: never, if none may.
+    from: i64,
     standing: Standing,
     /// How long sessions may be.
     pub(crate) offered: Durations,
@@ -136,7 +139,7 @@ pub(crate) struct TermsOfDate {
 impl TermsOfDate {
     /// Whether anything can begin then.
     pub(crate) fn allow(&self, start: i64) -> bool {
-        self.earliest <= start && self.standing == Standing::Open
+        self.from <= start
     }
 
     /// What comes before availability: when, at the earliest and at the latest.

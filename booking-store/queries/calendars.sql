@@ -65,6 +65,16 @@ SELECT 'd'::"char", id, NULL, NULL, NULL, NULL, NULL, NULL, start_at, NULL, NULL
 FROM meeting
 WHERE therapist_id = $5 AND status IN ('COMPLETED', 'NO_SHOW') AND start_at >= $17 AND start_at < $18
 UNION ALL
+-- Overrides of $5 with a date from $19 to $20.
+SELECT 'o'::"char", id, therapist_id, notes, first_date - date '1970-01-01',
+    last_date - date '1970-01-01', NULL, NULL, created_at, updated_at, NULL, windows::text
+FROM availability_override WHERE therapist_id = $5 AND last_date >= $19 AND first_date <= $20
+UNION ALL
+-- The override $21.
+SELECT 'x'::"char", id, therapist_id, notes, first_date - date '1970-01-01',
+    last_date - date '1970-01-01', NULL, NULL, created_at, updated_at, NULL, windows::text
+FROM availability_override WHERE id = $21
+UNION ALL
 -- The meeting $3.
 SELECT
     'm'::"char", NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,

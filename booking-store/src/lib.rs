@@ -20,9 +20,9 @@ mod pool_state;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod rows;
-mod terms_rows;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod terms_rows;
 
 pub use pool_state::PoolState;
 #[cfg(feature = "postgres")]

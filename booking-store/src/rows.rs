@@ -6,8 +6,8 @@
 use std::str::FromStr;
 
 use booking_core::{
-    AvailabilityId, AvailabilitySlot, Bounded, Buffers, Busy, Email, Fingerprint, Meeting, MeetingId, MeetingUrl,
-    SessionDuration, Span, Text, User, UserId, WEEKDAYS, WallTime, Window,
+    AvailabilityId, AvailabilitySlot, Bounded, Buffers, Busy, Email, Fingerprint, Meeting,
+    MeetingId, MeetingUrl, SessionDuration, Span, Text, User, UserId, WEEKDAYS, WallTime, Window,
 };
 use chrono::{DateTime, Utc, Weekday};
 use chrono_tz::Tz;
@@ -213,7 +213,9 @@ fn text<const MAX: usize>(text: String) -> Result<Text<MAX>, Malformed> {
     Text::new(text).map_err(Malformed::because("text"))
 }
 
-fn optional_text<const MAX: usize>(stored: Option<String>) -> Result<Option<Text<MAX>>, Malformed> {
+pub(crate) fn optional_text<const MAX: usize>(
+    stored: Option<String>,
+) -> Result<Option<Text<MAX>>, Malformed> {
     stored.map(text).transpose()
 }
 

@@ -1,11 +1,13 @@
 //! How therapists want to be booked, between the domain's values and those of databases.
 
 use booking_core::{
-    Bounded, Durations, MeetingUrlTemplate, SessionDuration, Settings, TherapistSettings,
+    AvailabilityOverride, Bounded, Dates, Durations, MeetingUrlTemplate, OverrideId,
+    SessionDuration, Settings, TherapistSettings,
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
 use sqlx::FromRow;
+use uuid::Uuid;
 
 use crate::error::{Failure, Malformed};
 use crate::rows;
@@ -93,6 +95,48 @@ impl SettingsRow {
     }
 }
 
+/// An override. Days are counted from 1970-01-01.
+#[derive(Debug)]
+pub(crate) struct OverrideRow {
+    pub(crate) id: Uuid,
+    pub(crate) therapist_id: String,
+    pub(crate) first_day: i64,
+    pub(crate) last_day: i64,
+    pub(crate) windows: String,
+    pub(crate) notes: Option<String>,
+    pub(crate) created_ms: i64,
+    pub(crate) updated_ms: i64,
+}
+
+impl TryFrom<OverrideRow> for AvailabilityOverride {
+    type Error = Malformed;
+
+    fn try_from(row: OverrideRow) -> Result<Self, Malformed> {
+        let dates = Dates::new(date(row.first_day)?, date(row.last_day)?);
+        Ok(Self {
+            id: OverrideId::from_uuid(row.id),
+            therapist: rows::user(&row.therapist_id)?,
+            dates: dates.map_err(Malformed::because("dates"))?,
+            windows: rows::from_json("windows", &row.windows)?,
+            notes: rows::optional_text(row.notes)?,
+            created_at: rows::instant(row.created_ms)?,
+            updated_at: rows::instant(row.updated_ms)?,
+        })
+    }
+}
+
+fn date(day: i64) -> Result<NaiveDate, Malformed> {
+    let date = i32::try_from(day).ok().and_then(NaiveDate::from_epoch_days);
+    date.ok_or(Malformed::new("date"))
+}
+
+/// No override has a date outside the years 0 to 9999, and databases know few beyond.
+pub(crate) fn date_bound(date: NaiveDate) -> NaiveDate {
+    let first = NaiveDate::from_ymd_opt(0, 1, 1).unwrap_or(date);
+    let last = NaiveDate::from_ymd_opt(9999, 12, 31).unwrap_or(date);
+    date.clamp(first, last)
+}
+
 fn number<const MIN: u32, const MAX: u32>(bounded: Bounded<MIN, MAX>) -> i64 {
     bounded.get().into()
 }
@@ -106,6 +150,7 @@ fn optional<const MIN: u32, const MAX: u32>(
 
 fn durations(bits: i64) -> Result<Durations, Malformed> {
     let all = SessionDuration::ALL.into_iter();
-    let named = all.filter(|one| bits & i64::from(Durations::new([*one]).map_or(0, Durations::bits)) != 0);
+    let named =
+        all.filter(|one| bits & i64::from(Durations::new([*one]).map_or(0, Durations::bits)) != 0);
     Durations::new(named).ok_or(Malformed::new("durations"))
 }

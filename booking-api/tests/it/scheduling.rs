@@ -162,10 +162,7 @@ async fn each_rule_is_listed_and_booked_alike() {
 
         put(server, json!({"meetingUrlTemplate": "https://meet.example.com/{meetingId}"})).await;
         let booked = john.book(&session(MONDAY_14, 30)).await.expect(201);
-        assert_eq!(
-            booked.str("meetingUrl"),
-            format!("https://meet.example.com/{}", booked.id())
-        );
+        assert_eq!(booked.str("meetingUrl"), format!("https://meet.example.com/{}", booked.id()));
     })
     .await;
 }

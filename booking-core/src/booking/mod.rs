@@ -5,6 +5,7 @@
 //! after a change: what has been committed is answered.
 
 mod meetings;
+mod overrides;
 mod people;
 mod schedule;
 mod settings;

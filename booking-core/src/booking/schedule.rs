@@ -13,6 +13,7 @@ use crate::calendar::Calendar;
 use crate::decide::{self, Answered, AvailabilityPatch, NewAvailability};
 use crate::id::{AvailabilityId, UserId};
 use crate::idempotency::IdempotencyKey;
+use crate::overrides::Overrides;
 use crate::refusal::Refusal;
 use crate::slot::Slot;
 use crate::slot_cache::{DayOf, Found, View};
@@ -57,6 +58,7 @@ impl Booking {
             people: [therapist].into_iter().chain(client).cloned().collect(),
             busy_within: within,
             hours_of: Some(therapist.clone()),
+            overrides_on: within.map(Overrides::dates_around),
             settings_of: [therapist.clone()].into(),
             users: [therapist.clone()].into(),
             ..Scope::default()
@@ -153,7 +155,8 @@ fn view_of(
     let zone = user.zone();
     let Some(within) = within else {
         let (hours, taken) = (WeeklyHours::default(), SpanSet::default());
-        let never = Calendar { zone, hours, taken, terms: Terms::default() };
+        let (overrides, terms) = (Overrides::default(), Terms::default());
+        let never = Calendar { zone, hours, overrides, taken, terms };
         return Ok(View { therapist: Arc::new(Some(never)), client: None });
     };
     let busy_of = |client: &UserId| seen.busy_of(client, within).map(Arc::new);

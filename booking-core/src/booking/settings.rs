@@ -35,9 +35,8 @@ impl Booking {
     ) -> Result<TherapistSettings, BookingError> {
         actor.may(Operation::ManageAvailability)?;
         let fresh = self.fresh(actor);
-        let decide = |found: &Calendars| {
-            decide::put_settings(found, &actor.id, settings, expected, &fresh)
-        };
+        let decide =
+            |found: &Calendars| decide::put_settings(found, &actor.id, settings, expected, &fresh);
         let seen = self.look(&decide::scope_of_settings(&actor.id)).await?;
         Ok(self.settle(&seen, decide).await?)
     }

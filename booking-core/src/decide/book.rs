@@ -10,6 +10,7 @@ use crate::id::{MeetingId, UserId};
 use crate::idempotency::Answer;
 use crate::instant::StartTime;
 use crate::meeting::{Meeting, MeetingStatus, MeetingType, Party};
+use crate::overrides::Overrides;
 use crate::refusal::Refusal;
 use crate::settings::Settings;
 use crate::span::Span;
@@ -51,6 +52,7 @@ pub(crate) fn scope_of_book(
         people: <[UserId; 2]>::from(two()).into(),
         busy_within: Some(session),
         hours_of: Some(therapist.clone()),
+        overrides_on: Some(Overrides::dates_around(session)),
         settings_of: [therapist.clone()].into(),
         earlier: Some(Earlier {
             client: client.clone(),

@@ -13,6 +13,7 @@ use crate::event::{AttendanceStatus, Event, EventPayload};
 use crate::id::{MeetingId, UserId};
 use crate::instant::StartTime;
 use crate::meeting::{Meeting, MeetingStatus, MeetingType, Party};
+use crate::overrides::Overrides;
 use crate::refusal::Refusal;
 use crate::settings::Notice;
 use crate::store::{Calendars, Change, Decline, Earlier, Scope};
@@ -108,6 +109,7 @@ pub(crate) fn scope_of_update(before: &Meeting, after: &Meeting) -> Scope {
     if moves(before, after) {
         scope.busy_within = after.span();
         scope.hours_of = Some(after.therapist.clone());
+        scope.overrides_on = after.span().map(Overrides::dates_around);
         scope.related = Some((after.client.clone(), after.therapist.clone()));
     }
     if before.therapist != after.therapist {

@@ -19,9 +19,10 @@ use self::people::People;
 use crate::audit::AuditEntry;
 use crate::availability::AvailabilitySlot;
 use crate::directory::DirectoryId;
-use crate::id::{AvailabilityId, MeetingId, UserId};
+use crate::id::{AvailabilityId, MeetingId, OverrideId, UserId};
 use crate::idempotency::{IdempotencyKey, Record};
 use crate::meeting::{Meeting, MeetingStatus};
+use crate::overrides::AvailabilityOverride;
 use crate::settings::TherapistSettings;
 use crate::signal::Signals;
 use crate::span::Span;
@@ -50,6 +51,7 @@ struct State {
     diaries: HashMap<UserId, BTreeSet<(DateTime<Utc>, MeetingId)>>,
     availability: BTreeMap<AvailabilityId, AvailabilitySlot>,
     settings: BTreeMap<UserId, TherapistSettings>,
+    overrides: BTreeMap<OverrideId, AvailabilityOverride>,
     /// The last change of each calendar, and of whose it is, by number; none for those that never did.
     revisions: HashMap<UserId, u64>,
     /// The number of the last change.
@@ -153,6 +155,8 @@ impl State {
             held: scope.held_within.map_or_else(Vec::new, |span| self.held(scope, span)),
             settings: self.settings_of(&scope.settings_of),
             hours: scope.hours_of.as_ref().map_or_else(Vec::new, |of| self.hours(of)),
+            overrides: self.overrides(scope),
+            override_with: scope.override_with.and_then(|id| self.overrides.get(&id).cloned()),
             meeting: scope.meeting.and_then(|id| self.meetings.get(&id).cloned()),
             availability: scope.availability.and_then(|id| self.availability.get(&id).cloned()),
             has_earlier: scope.earlier.as_ref().is_some_and(|earlier| self.has_earlier(earlier)),
@@ -197,17 +201,28 @@ impl State {
         let diary = self.diaries.get(therapist).into_iter();
         let ids = diary.flat_map(|diary| diary.range(starts.clone())).map(|(_, id)| id);
         let is_held = |meeting: &&Meeting| {
-            let is_over = matches!(meeting.status, MeetingStatus::Completed | MeetingStatus::NoShow);
+            let is_over =
+                matches!(meeting.status, MeetingStatus::Completed | MeetingStatus::NoShow);
             is_over && meeting.therapist == *therapist
         };
         let held = ids.filter_map(|id| self.meetings.get(id)).filter(is_held);
         held.map(|meeting| Held { meeting: meeting.id, start: meeting.start }).collect()
     }
 
-    fn settings_of(
-        &self,
-        therapists: &BTreeSet<UserId>,
-    ) -> BTreeMap<UserId, TherapistSettings> {
+    fn overrides(&self, scope: &Scope) -> Vec<AvailabilityOverride> {
+        let Some((therapist, (first, last))) = scope.hours_of.as_ref().zip(scope.overrides_on)
+        else {
+            return vec![];
+        };
+        let is_meant = |one: &&AvailabilityOverride| {
+            one.therapist == *therapist && one.dates.first() <= last && first <= one.dates.last()
+        };
+        let mut found: Vec<_> = self.overrides.values().filter(is_meant).cloned().collect();
+        found.sort_by_key(|one| (one.dates.first(), one.id));
+        found
+    }
+
+    fn settings_of(&self, therapists: &BTreeSet<UserId>) -> BTreeMap<UserId, TherapistSettings> {
         let known = therapists.iter().filter_map(|therapist| self.settings.get(therapist));
         known.map(|found| (found.therapist.clone(), found.clone())).collect()
     }
@@ -249,6 +264,17 @@ impl State {
                 Write::PutSettings(settings) => {
                     self.count(&settings.therapist);
                     self.settings.insert(settings.therapist.clone(), settings.clone());
+                }
+                Write::InsertOverride(one) | Write::UpdateOverride(one) => {
+                    self.count(&one.therapist);
+                    if let Some(before) = self.overrides.insert(one.id, one.clone()) {
+                        self.count(&before.therapist);
+                    }
+                }
+                Write::DeleteOverride(id) => {
+                    if let Some(before) = self.overrides.remove(id) {
+                        self.count(&before.therapist);
+                    }
                 }
             }
         }

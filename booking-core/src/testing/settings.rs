@@ -260,8 +260,7 @@ async fn closed_while_being_booked(world: &World, round: i64, closing: Write) {
     let events = world.events().await;
     let closed = events.iter().position(|recorded| recorded.event.id == marker.id);
     let after = &events[closed.expect("the marker is there") + 1..];
-    let is_booking =
-        |payload: &EventPayload| matches!(payload, EventPayload::AppointmentBooked(_));
+    let is_booking = |payload: &EventPayload| matches!(payload, EventPayload::AppointmentBooked(_));
     let late = after.iter().filter(|recorded| is_booking(&recorded.event.payload)).count();
     assert_eq!(late, 0, "booked against settings that were gone");
 }

@@ -22,7 +22,8 @@ fn number<const MIN: u32, const MAX: u32>(number: u32) -> Bounded<MIN, MAX> {
 }
 
 fn buffers() -> impl Strategy<Value = Buffers> {
-    let buffer = || prop_oneof![2 => Just(0), 2 => select(vec![5, 10, 30, 60, 120]), 1 => 0..=120_u32];
+    let buffer =
+        || prop_oneof![2 => Just(0), 2 => select(vec![5, 10, 30, 60, 120]), 1 => 0..=120_u32];
     (buffer(), buffer()).prop_map(|(b, a)| Buffers { before: number(b), after: number(a) })
 }
 
@@ -72,7 +73,9 @@ fn placed(day: &Day, around: &[Around]) -> Vec<Meeting> {
         let mut one = meeting(&client.id, &therapist.id, instant(day.first + start));
         (one.duration, one.buffers, one.status) = (*duration, *buffers, *status);
         let shares = |other: &&Meeting| {
-            [&other.client, &other.therapist].iter().any(|p| [&one.client, &one.therapist].contains(p))
+            [&other.client, &other.therapist]
+                .iter()
+                .any(|p| [&one.client, &one.therapist].contains(p))
         };
         let (span, live) = (one.span().expect("a span"), one.status.is_live());
         let mut others = placed.iter().filter(shares).filter(|other| other.status.is_live());
@@ -150,8 +153,7 @@ struct Practice<'a> {
 impl Practice<'_> {
     fn slots(&self, now: DateTime<Utc>) -> Vec<(DateTime<Utc>, Vec<SessionDuration>)> {
         let offer = |start: &Minute| {
-            let fits =
-                |duration: &SessionDuration| verdict(self, *start, *duration, now).is_ok();
+            let fits = |duration: &SessionDuration| verdict(self, *start, *duration, now).is_ok();
             let durations: Vec<_> = SessionDuration::ALL.into_iter().filter(fits).collect();
             (!durations.is_empty()).then(|| (instant(*start), durations))
         };
@@ -196,7 +198,9 @@ fn world(windows: &[(Weekday, booking_core::Window)], zone: Tz, settings: &Setti
 fn insert(world: &World, meetings: &[Meeting]) {
     let writes = meetings.iter().cloned().map(Write::InsertMeeting).map(audited).collect();
     let change = Change { writes, ..Change::default() };
-    world.run(world.store.change(&Scope::default(), &|_| Ok(change.clone()))).expect("memory holds");
+    world
+        .run(world.store.change(&Scope::default(), &|_| Ok(change.clone())))
+        .expect("memory holds");
 }
 
 fn listed(world: &World, date: NaiveDate) -> Vec<(DateTime<Utc>, Vec<SessionDuration>)> {

@@ -2,8 +2,8 @@
 
 use booking_core::{
     Bounded, Buffers, Calendar, Durations, ExpectedVersion, FullDates, MeetingId, MeetingPatch,
-    MeetingStatus, MeetingType, MeetingUrlTemplate, OutOfBounds, Patch, Refusal, SessionDuration,
-    Settings, SlotInterval, Span, SpanSet, Terms, TherapistSettings,
+    MeetingStatus, MeetingType, MeetingUrlTemplate, OutOfBounds, Overrides, Patch, Refusal,
+    SessionDuration, Settings, SlotInterval, Span, SpanSet, Terms, TherapistSettings,
 };
 use chrono::{NaiveDate, TimeDelta, Weekday};
 use chrono_tz::Tz;
@@ -86,16 +86,14 @@ fn templates_make_urls_or_are_none() {
 fn the_reason_is_the_first_in_order() {
     use SessionDuration::{HalfHour, Hour, TwoHours};
     let date = |text: &str| text.parse::<NaiveDate>().unwrap();
-    let full = FullDates {
-        days: [date("2026-01-13")].into(),
-        weeks: [date("2026-01-19")].into(),
-    };
+    let full = FullDates { days: [date("2026-01-13")].into(), weeks: [date("2026-01-19")].into() };
     let calendar = Calendar {
         zone: Tz::UTC,
         hours: [Weekday::Mon, Weekday::Tue, Weekday::Wed]
             .map(|day| (day, hours("09:00", "12:00")))
             .into_iter()
             .collect(),
+        overrides: Overrides::default(),
         taken: SpanSet::from_iter(Span::new(at("2026-01-12T10:00Z"), at("2026-02-12T11:00Z"))),
         terms: Terms {
             interval: number(20),
@@ -173,20 +171,16 @@ fn what_is_kept_free_is_as_it_was_when_booked() {
         offers.into_iter().find(|(start, _)| start == time).map(|(_, longest)| longest)
     };
     // Until 11:45, and from 13:30.
-    assert_eq!([offers("11:00"), offers("11:30"), offers("13:00"), offers("13:30")], [
-        Some(30),
-        None,
-        None,
-        Some(120)
-    ]);
+    assert_eq!(
+        [offers("11:00"), offers("11:30"), offers("13:00"), offers("13:30")],
+        [Some(30), None, None, Some(120)]
+    );
     // Of new ones and old ones, in sum: until 11:35, from 13:50.
     put(&world, &Settings { buffers: buffers(20, 10), interval: number(5), ..Settings::DEFAULT });
-    assert_eq!([offers("11:05"), offers("11:10"), offers("13:45"), offers("13:50")], [
-        Some(30),
-        None,
-        None,
-        Some(120)
-    ]);
+    assert_eq!(
+        [offers("11:05"), offers("11:10"), offers("13:45"), offers("13:50")],
+        [Some(30), None, None, Some(120)]
+    );
     // A meeting that moves takes those of now along; it is not in its own way.
     let moved = world.put(&john(), noon, &moved_to("12:05")).unwrap();
     assert_eq!(moved.buffers, buffers(20, 10));
@@ -244,8 +238,7 @@ fn a_week_begins_on_monday() {
     booked(&world, "10:00");
     let on = |instant: &str| {
         let start = booking_core::StartTime::new(at(instant)).unwrap();
-        let request =
-            booking_core::BookRequest::new(jane().id, start, SessionDuration::HalfHour);
+        let request = booking_core::BookRequest::new(jane().id, start, SessionDuration::HalfHour);
         world.book(&mary(), &request).map(|_| ())
     };
     assert_eq!(on("2026-01-13T10:00Z"), Err(Refusal::WeekFull));
@@ -369,9 +362,8 @@ fn settings_have_versions() {
     for actor in [john(), crate::world::admin()] {
         let refused = world.try_to(async |booking| booking.settings(&actor).await);
         assert!(matches!(refused, Err(Refusal::RoleRequired { .. })));
-        let refused = world.try_to(async |booking| {
-            booking.put_settings(&actor, &Settings::DEFAULT, &ANY).await
-        });
+        let refused = world
+            .try_to(async |booking| booking.put_settings(&actor, &Settings::DEFAULT, &ANY).await);
         assert!(matches!(refused, Err(Refusal::RoleRequired { .. })));
     }
     // Others' are theirs.

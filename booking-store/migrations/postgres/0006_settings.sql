@@ -44,8 +44,28 @@ ALTER TABLE meeting
 CREATE INDEX meeting_held_by_therapist ON meeting (therapist_id, start_at)
     WHERE status IN ('COMPLETED', 'NO_SHOW');
 
--- A booking rests on settings, as on availability: their changes count too.
-CREATE FUNCTION count_settings() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Civil dates, by the therapist's calendar, on which other windows count than those of the week.
+CREATE TABLE availability_override (
+    id uuid NOT NULL PRIMARY KEY,
+    therapist_id text COLLATE "C" NOT NULL,
+    first_date date NOT NULL,
+    last_date date NOT NULL CHECK (first_date <= last_date AND last_date - first_date < 366),
+    -- booking_core::DayWindows.
+    windows json NOT NULL,
+    notes text,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    -- No date has two.
+    CONSTRAINT overrides_of_one_date EXCLUDE USING gist (
+        therapist_id WITH =, daterange(first_date, last_date, '[]') WITH &&
+    ) DEFERRABLE INITIALLY DEFERRED
+);
+
+CREATE INDEX availability_override_by_therapist
+    ON availability_override (therapist_id, last_date, first_date);
+
+-- A booking rests on settings and overrides, as on availability: their changes count too.
+CREATE FUNCTION count_terms() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP <> 'INSERT' THEN
         UPDATE calendar SET revision = revision + 1 WHERE person_id = OLD.therapist_id;
@@ -58,4 +78,7 @@ END
 $$;
 
 CREATE TRIGGER settings_are_counted AFTER INSERT OR UPDATE OR DELETE ON scheduling_settings
-    FOR EACH ROW EXECUTE FUNCTION count_settings();
+    FOR EACH ROW EXECUTE FUNCTION count_terms();
+
+CREATE TRIGGER override_is_counted AFTER INSERT OR UPDATE OR DELETE ON availability_override
+    FOR EACH ROW EXECUTE FUNCTION count_terms();

@@ -35,3 +35,43 @@ ALTER TABLE meeting ADD COLUMN buffer_after_minutes INTEGER NOT NULL DEFAULT 0
 -- What counts for limits and is not live. No booking writes to it.
 CREATE INDEX meeting_held_by_therapist ON meeting (therapist_id, start_ms)
     WHERE status IN ('COMPLETED', 'NO_SHOW');
+
+-- Civil dates, as YYYY-MM-DD by the therapist's calendar, on which other windows count than those of
+-- the week.
+CREATE TABLE availability_override (
+    id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+    therapist_id TEXT NOT NULL,
+    first_date TEXT NOT NULL CHECK (first_date IS date(first_date)),
+    last_date TEXT NOT NULL CHECK (last_date IS date(last_date) AND first_date <= last_date),
+    -- JSON of booking_core::DayWindows.
+    windows TEXT NOT NULL,
+    notes TEXT,
+    created_ms INTEGER NOT NULL,
+    updated_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX availability_override_by_therapist
+    ON availability_override (therapist_id, last_date, first_date);
+
+-- No date has two.
+CREATE TRIGGER override_insert_overlap BEFORE INSERT ON availability_override
+BEGIN
+    SELECT RAISE(ABORT, 'overrides of one date overlap')
+    WHERE EXISTS (
+        SELECT 1 FROM availability_override
+        WHERE therapist_id = NEW.therapist_id
+            AND first_date <= NEW.last_date AND last_date >= NEW.first_date
+    );
+END;
+
+CREATE TRIGGER override_update_overlap
+BEFORE UPDATE OF therapist_id, first_date, last_date ON availability_override
+BEGIN
+    SELECT RAISE(ABORT, 'overrides of one date overlap')
+    WHERE EXISTS (
+        SELECT 1 FROM availability_override
+        WHERE therapist_id = NEW.therapist_id
+            AND first_date <= NEW.last_date AND last_date >= NEW.first_date
+            AND id <> OLD.id
+    );
+END;

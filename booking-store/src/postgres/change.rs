@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::audit::Entries;
-use super::terms::{self, Terms};
+use super::terms;
 use crate::error::Failure;
 use crate::rows;
 
@@ -105,7 +105,10 @@ fn batches(writes: &[Audited]) -> Result<Vec<Batch<'_>>, Failure> {
             Write::InsertAvailability(slot) => batch.slots.push(New(true), slot),
             Write::UpdateAvailability(slot) => batch.slots.push(New(false), slot),
             Write::DeleteAvailability(id) => batch.deleted_slots.push(id.uuid()),
-            Write::PutSettings(settings) => batch.terms.push(Terms::Settings(settings)),
+            Write::PutSettings(_)
+            | Write::InsertOverride(_)
+            | Write::UpdateOverride(_)
+            | Write::DeleteOverride(_) => batch.terms.push(write),
         }
         batch.audited.push(audited.entry())?;
     }
@@ -129,6 +132,8 @@ fn row_of(write: &Write) -> RowOf<'_> {
             RowOf::Id(slot.id.uuid())
         }
         Write::DeleteAvailability(id) => RowOf::Id(id.uuid()),
+        Write::InsertOverride(one) | Write::UpdateOverride(one) => RowOf::Id(one.id.uuid()),
+        Write::DeleteOverride(id) => RowOf::Id(id.uuid()),
         Write::PutSettings(settings) => RowOf::Settings(&settings.therapist),
     }
 }
@@ -226,7 +231,7 @@ struct Batch<'a> {
     audited: Entries,
     events: Events,
     /// Of these statements are their own: few ever write them, and only under the locks.
-    terms: Vec<Terms<'a>>,
+    terms: Vec<&'a Write>,
 }
 
 #[derive(Default)]

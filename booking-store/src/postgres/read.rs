@@ -1,8 +1,9 @@
 //! What a scope names, and lists of meetings.
 
 use booking_core::{
-    AvailabilityId, AvailabilitySlot, Busy, Calendars, Held, Meeting, MeetingId, MeetingQuery,
-    MeetingStatus, Record, Scope, SessionDuration, User, UserId,
+    AvailabilityId, AvailabilityOverride, AvailabilitySlot, Busy, Calendars, Held, Meeting,
+    MeetingId, MeetingQuery, MeetingStatus, OverrideId, Record, Scope, SessionDuration, User,
+    UserId,
 };
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -10,7 +11,7 @@ use uuid::Uuid;
 
 use crate::error::Failure;
 use crate::rows::{self, BusyRow, MeetingRow, SlotRow, UserRow};
-use crate::terms_rows::SettingsRow;
+use crate::terms_rows::{self, OverrideRow, SettingsRow};
 
 /// Everything that the scope names, as of one moment.
 pub(super) async fn calendars(
@@ -42,11 +43,15 @@ pub(super) async fn calendars(
         &names(&scope.settings_of),
         scope.held_within.map(|span| bound(span.start())),
         scope.held_within.map(|span| bound(span.end())),
+        scope.overrides_on.map(|(first, _)| terms_rows::date_bound(first)),
+        scope.overrides_on.map(|(_, last)| terms_rows::date_bound(last)),
+        scope.override_with.map(OverrideId::uuid),
     );
     let mut calendars = Calendars { scope: scope.clone(), ..Calendars::default() };
     for row in found.fetch_all(connection).await? {
         row.add_to(&mut calendars)?;
     }
+    calendars.overrides.sort_by_key(|one| (one.dates.first(), one.id));
     calendars.hours.sort_by_key(|slot| (rows::weekday_of(slot), slot.window, slot.id));
     Ok(calendars)
 }
@@ -86,6 +91,8 @@ impl Row {
                 meeting: MeetingId::from_uuid(there(self.id)?),
                 start: there(self.at)?,
             }),
+            b'o' => calendars.overrides.push(self.override_row()?),
+            b'x' => calendars.override_with = Some(self.override_row()?),
             b'm' => {
                 let meeting = rows::from_json::<MeetingRow>("meeting", &there(self.json)?)?;
                 calendars.meeting = Some(meeting.try_into()?);
@@ -111,6 +118,20 @@ impl Row {
             start_minute: there(self.begin)?,
             end_minute: there(self.end)?,
             is_available: there(self.flag)?,
+            notes: self.other,
+            created_ms: there(self.at)?.timestamp_millis(),
+            updated_ms: there(self.later)?.timestamp_millis(),
+        };
+        Ok(row.try_into()?)
+    }
+
+    fn override_row(self) -> Result<AvailabilityOverride, Failure> {
+        let row = OverrideRow {
+            id: there(self.id)?,
+            therapist_id: there(self.one)?,
+            first_day: there(self.number)?,
+            last_day: there(self.begin)?,
+            windows: there(self.json)?,
             notes: self.other,
             created_ms: there(self.at)?.timestamp_millis(),
             updated_ms: there(self.later)?.timestamp_millis(),

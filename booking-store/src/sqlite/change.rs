@@ -76,6 +76,11 @@ pub(super) async fn apply(
             }
             Write::DeleteAvailability(id) => delete_availability(connection, *id).await?,
             Write::PutSettings(settings) => terms::put_settings(connection, settings).await?,
+            Write::InsertOverride(one) => terms::insert_override(connection, one).await?,
+            Write::UpdateOverride(one) => {
+                one_row(&terms::update_override(connection, one).await?)?;
+            }
+            Write::DeleteOverride(id) => terms::delete_override(connection, *id).await?,
         }
         audit::note(connection, Some(audited.entry())).await?;
     }

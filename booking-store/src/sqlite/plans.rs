@@ -31,6 +31,10 @@ async fn no_statement_scans_a_table() {
         read::MEETINGS,
         terms::SETTINGS,
         terms::HELD,
+        terms::OVERRIDES,
+        terms::OVERRIDE,
+        terms::UPDATE_OVERRIDE,
+        terms::DELETE_OVERRIDE,
         change::UPDATE_MEETING,
         change::UPDATE_AVAILABILITY,
         change::DELETE_AVAILABILITY,
@@ -125,7 +129,7 @@ async fn triggers_scan_no_table() {
         WHERE type = 'trigger' AND name LIKE '%overlap' ORDER BY name";
     let triggers: Vec<String> =
         sqlx::query_scalar(triggers).fetch_all(&store.writer.pool).await.unwrap();
-    assert_eq!(triggers.len(), 4);
+    assert_eq!(triggers.len(), 6);
     for trigger in triggers {
         let begin = trigger.find("WHERE EXISTS").unwrap();
         let checks = trigger[begin..].trim_end_matches("END").trim_end().trim_end_matches(';');

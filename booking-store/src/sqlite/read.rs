@@ -83,6 +83,12 @@ pub(super) async fn calendars(
     if let Some((therapist, within)) = scope.hours_of.as_ref().zip(scope.held_within) {
         found.held = terms::held(connection, therapist, within).await?;
     }
+    if let Some((therapist, dates)) = scope.hours_of.as_ref().zip(scope.overrides_on) {
+        found.overrides = terms::overrides(connection, therapist, dates).await?;
+    }
+    if let Some(id) = scope.override_with {
+        found.override_with = terms::override_with(connection, id).await?;
+    }
     if !scope.settings_of.is_empty() {
         found.settings = terms::settings_of(connection, &scope.settings_of).await?;
     }

@@ -38,21 +38,21 @@ const HOT: [(&str, &str); 18] = [
          ARRAY['client_123', 'therapist_456'], '2024-01-15T10:30Z', '2024-01-15T11:30Z',
          '2024-01-15T08:30Z', 'client_123', 'therapist_456', '2024-01-15T10:30Z',
          ARRAY['client_123', 'therapist_456'], 'client_123', 'therapist_456',
-         ARRAY['therapist_456'], NULL, NULL",
+         ARRAY['therapist_456'], NULL, NULL, '2023-12-26', '2024-01-19', NULL",
     ),
     // The two have met, but only after that.
     (
         CALENDARS,
         "NULL, NULL, NULL, NULL, 'therapist_123', ARRAY['client_123', 'therapist_123'],
          '2023-01-01', '2023-01-02', '2022-12-31', 'client_123', 'therapist_123', '2023-01-01',
-         '{}', NULL, NULL, '{}', NULL, NULL",
+         '{}', NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL",
     ),
     // A thousand meetings were cancelled at this very time.
     (
         CALENDARS,
         "NULL, NULL, NULL, NULL, 'therapist_457', ARRAY['client_124', 'therapist_457'],
          '2024-01-15T10:30Z', '2024-01-15T11:30Z', '2024-01-15T08:30Z', 'client_124',
-         'therapist_457', '2024-01-15T10:30Z', '{}', NULL, NULL, '{}', NULL, NULL",
+         'therapist_457', '2024-01-15T10:30Z', '{}', NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL",
     ),
     // All that counts for the limit of a day, of somebody who has held meetings for months.
     (
@@ -60,7 +60,8 @@ const HOT: [(&str, &str); 18] = [
         "NULL, NULL, NULL, NULL, 'therapist_457', ARRAY['client_124', 'therapist_457'],
          '2024-01-09T08:00Z', '2024-01-11T16:00Z', '2024-01-09T06:00Z', 'client_124',
          'therapist_457', '2024-01-15T10:30Z', '{}', NULL, NULL, ARRAY['therapist_457'],
-         '2024-01-09T08:00Z', '2024-01-11T16:00Z'",
+         '2024-01-09T08:00Z', '2024-01-11T16:00Z', '0001-01-01', '9999-12-31',
+         gen_random_uuid()",
     ),
     ("updated_meetings", BOOKS),
     (

@@ -61,6 +61,10 @@ async fn the_tables_count_for_everybody() {
         "UPDATE availability SET is_available = FALSE WHERE weekday = 1",
         "UPDATE scheduling_settings SET notice_minutes = 5",
         "DELETE FROM scheduling_settings",
+        "INSERT INTO availability_override SELECT gen_random_uuid(), 'therapist_456',
+         '2024-01-01', '2024-01-02', '[]', NULL, now(), now()",
+        "UPDATE availability_override SET last_date = '2024-01-03'",
+        "DELETE FROM availability_override",
         "DELETE FROM availability WHERE weekday = 2",
         "DELETE FROM meeting",
     ];
