@@ -2,7 +2,7 @@
 //! writes the same from structs. The two are first checked to be the same.
 
 use booking_api::slots_json;
-use booking_core::{SessionDuration, Slot, StartTime, format_instant};
+use booking_core::{Durations, SessionDuration, Slot, StartTime, format_instant};
 use chrono::{DateTime, TimeDelta};
 use divan::{Bencher, black_box};
 use serde::Serialize;
@@ -46,7 +46,11 @@ fn structs(slots: &[Slot]) -> Vec<Start> {
     };
     let start = |slot: &Slot| Start {
         start_time: format_instant(slot.start.instant()),
-        available_durations: slot.durations().map(|length| duration(length.minutes())).collect(),
+        available_durations: slot
+            .durations
+            .iter()
+            .map(|length| duration(length.minutes()))
+            .collect(),
     };
     slots.iter().map(start).collect()
 }
@@ -57,7 +61,7 @@ fn day() -> Vec<Slot> {
     let left = |index: i32| usize::try_from(15 - index).unwrap_or_default().min(3);
     let slot = |index: i32| {
         let start = StartTime::new(nine + TimeDelta::minutes(30) * index).ok()?;
-        Some(Slot { start, longest: SessionDuration::ALL[left(index)] })
+        Some(Slot { start, durations: Durations::up_to(SessionDuration::ALL[left(index)]) })
     };
     (0..16).filter_map(slot).collect()
 }

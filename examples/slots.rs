@@ -4,7 +4,7 @@
 //! sets its clocks forward.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use booking_core::{Calendar, SessionDuration, Span, WeeklyHours, Window};
+use booking_core::{Calendar, Overrides, SessionDuration, Span, Terms, WeeklyHours, Window};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc, Weekday};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -15,12 +15,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let taken = Span::new(booked, booked + TimeDelta::minutes(30)).ok_or("empty span")?;
 
     let zone = chrono_tz::America::New_York;
-    let calendar = Calendar { zone, hours, taken: [taken].into_iter().collect() };
+    let calendar = Calendar {
+        zone,
+        hours,
+        overrides: Overrides::default(),
+        taken: [taken].into_iter().collect(),
+        terms: Terms::default(),
+    };
 
     let date = NaiveDate::from_ymd_opt(2026, 3, 8).ok_or("no such date")?;
     let now: DateTime<Utc> = "2026-03-01T12:00:00Z".parse()?;
     for slot in calendar.slots(date, now) {
-        let durations: Vec<u32> = slot.durations().map(SessionDuration::minutes).collect();
+        let durations: Vec<u32> = slot.durations.iter().map(SessionDuration::minutes).collect();
         let start = slot.start.instant().with_timezone(&zone);
         println!("{}  {durations:?} minutes", start.format("%H:%M %Z"));
     }

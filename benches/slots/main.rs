@@ -106,7 +106,7 @@ fn assert_that_all_agree() {
     assert_eq!(answer, plainly);
     let minutes = |slot: &Slot| {
         let start = slot.start.instant().timestamp() / 60;
-        (start, slot.longest.minutes())
+        (start, slot.durations.longest().minutes())
     };
     let answer: Vec<(i64, u32)> = answer.iter().map(minutes).collect();
     assert_eq!(answer, Sweep::new(365).slots());

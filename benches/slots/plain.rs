@@ -2,7 +2,7 @@
 //! compared with every meeting of its day. Wrong at clock changes.
 
 use booking_benches::{WINDOWS, windows};
-use booking_core::{Calendar, SessionDuration, Slot, Span, StartTime};
+use booking_core::{Calendar, Durations, SessionDuration, Slot, Span, StartTime};
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
@@ -28,7 +28,7 @@ pub(crate) fn slots(calendar: &Calendar, date: NaiveDate) -> Vec<Slot> {
             };
             if let Some(longest) = SessionDuration::ALL.into_iter().rev().find(fits) {
                 let start = StartTime::new(start).expect("a whole minute");
-                slots.push(Slot { start, longest });
+                slots.push(Slot { start, durations: Durations::up_to(longest) });
             }
             start += TimeDelta::minutes(30);
         }

@@ -7,7 +7,9 @@
 pub mod shards;
 pub mod sweep;
 
-use booking_core::{Calendar, Slot, Span, SpanSet, WallTime, WeeklyHours, Window};
+use booking_core::{
+    Calendar, Overrides, Slot, Span, SpanSet, Terms, WallTime, WeeklyHours, Window,
+};
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc, Weekday};
 use chrono_tz::{America::New_York, Tz};
 
@@ -66,7 +68,9 @@ pub fn calendar(windows: &[(Weekday, Window)], meetings: &[Span]) -> Calendar {
     Calendar {
         zone: ZONE,
         hours: windows.iter().copied().collect(),
+        overrides: Overrides::default(),
         taken: meetings.iter().copied().collect(),
+        terms: Terms::default(),
     }
 }
 

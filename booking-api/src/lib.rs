@@ -68,7 +68,8 @@ use tokio_util::sync::CancellationToken;
 #[cfg(feature = "webhooks")]
 use crate::api::WebhooksApi;
 use crate::api::{
-    AuditApi, AvailabilityApi, CalendarApi, DirectoryApi, MeetingsApi, SlotsApi, StreamsApi,
+    AuditApi, AvailabilityApi, CalendarApi, DirectoryApi, MeetingsApi, SettingsApi, SlotsApi,
+    StreamsApi,
 };
 use crate::http::{Cors, Limiter, Metrics, Observe, Probe, Problems, Routes, Unread, page_policy};
 use crate::pages::{Page, PageEndpoint};
@@ -322,6 +323,7 @@ impl Api {
         let operations = (
             MeetingsApi(booking.clone()),
             AvailabilityApi(booking.clone()),
+            SettingsApi(booking.clone()),
             SlotsApi(booking.clone()),
             CalendarApi::of(self),
         );

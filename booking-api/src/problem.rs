@@ -56,13 +56,27 @@ codes! {
     InvalidRequest = "invalid_request", BAD_REQUEST, "Invalid request",
         "The request is malformed: bad JSON, a missing field, a wrong type or format. `errors` names the fields.";
     SlotConflict = "slot_conflict", BAD_REQUEST, "Time taken",
-        "The session would overlap another live meeting of the therapist or of the client. Ask for the slots again.";
+        "The session would overlap another live meeting of the therapist or of the client, or come closer to one of the therapist's than they want. Ask for the slots again.";
     OutsideAvailability = "outside_availability", BAD_REQUEST, "Outside availability",
         "Part of the session lies outside the therapist's weekly availability.";
     NotOnGrid = "not_on_grid", BAD_REQUEST, "Not a slot",
-        "Sessions start every 30 minutes, counted from the start of the therapist's availability window.";
+        "Sessions start every 30 minutes, or as often as the therapist has set, counted from the start of the therapist's availability window.";
     InThePast = "in_the_past", BAD_REQUEST, "In the past",
         "The start of the session is not in the future.";
+    TooSoon = "too_soon", BAD_REQUEST, "Too soon",
+        "The start is sooner than the therapist takes bookings for: see `minimumNotice` of their settings.";
+    BeyondHorizon = "beyond_horizon", BAD_REQUEST, "Too far ahead",
+        "The therapist does not take bookings for that date yet: see `bookingHorizon` of their settings.";
+    DurationNotOffered = "duration_not_offered", BAD_REQUEST, "Length not offered",
+        "The therapist does not offer sessions of that length. The list of slots says which they do.";
+    DayFull = "day_full", BAD_REQUEST, "Day full",
+        "As many of the therapist's sessions begin on that date as they take on one.";
+    WeekFull = "week_full", BAD_REQUEST, "Week full",
+        "As many of the therapist's sessions begin in that week as they take in one.";
+    TooLateToCancel = "too_late_to_cancel", BAD_REQUEST, "Too late to cancel",
+        "The start is too close for a client to cancel the session. The therapist still can.";
+    TooLateToReschedule = "too_late_to_reschedule", BAD_REQUEST, "Too late to move",
+        "The start is too close for a client to move the session. The therapist still can.";
     AvailabilityOverlap = "availability_overlap", BAD_REQUEST, "Availability overlaps",
         "Two availability slots of one weekday would overlap; switched-off slots count too.";
     AvailabilityLimit = "availability_limit", BAD_REQUEST, "Too many windows",
@@ -104,7 +118,7 @@ codes! {
     IdempotencyInFlight = "idempotency_in_flight", CONFLICT, "Still being worked on",
         "The first request with this Idempotency-Key has not been answered yet. Try again shortly.";
     VersionMismatch = "version_mismatch", PRECONDITION_FAILED, "Changed since",
-        "The meeting has changed since the version named in If-Match. Read it again and decide anew.";
+        "The meeting, or the settings, have changed since the version named in If-Match. Read them again and decide anew.";
     PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "Body too large",
         "The body of a request may have at most 64 KiB.";
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "Not JSON",
@@ -329,6 +343,13 @@ impl From<Refusal> for Problem {
             Refusal::InThePast => Code::InThePast,
             Refusal::OutsideAvailability => Code::OutsideAvailability,
             Refusal::NotOnGrid => Code::NotOnGrid,
+            Refusal::TooSoon => Code::TooSoon,
+            Refusal::BeyondHorizon => Code::BeyondHorizon,
+            Refusal::DurationNotOffered => Code::DurationNotOffered,
+            Refusal::DayFull => Code::DayFull,
+            Refusal::WeekFull => Code::WeekFull,
+            Refusal::TooLateToCancel => Code::TooLateToCancel,
+            Refusal::TooLateToReschedule => Code::TooLateToReschedule,
             Refusal::SlotConflict => Code::SlotConflict,
             Refusal::AvailabilityOverlap => Code::AvailabilityOverlap,
             Refusal::TooMuchAvailability => Code::AvailabilityLimit,

@@ -72,7 +72,8 @@ pub struct FieldChange {
 pub struct AuditSubject {
     /// Of which kind it is.
     pub kind: SubjectKind,
-    /// Its id; of a relationship, those of client and therapist with a `/` in between.
+    /// Its id; of a relationship, those of client and therapist with a `/` in between; of settings,
+    /// the therapist's.
     pub id: String,
 }
 
@@ -83,6 +84,10 @@ words! {
         Meeting = "meeting",
         /// A weekly availability slot.
         Availability = "availability",
+        /// Dates with other windows than the weekly ones.
+        Override = "override",
+        /// A therapist's scheduling settings.
+        Settings = "settings",
         /// A user of the directory.
         User = "user",
         /// Who belongs to whom.
@@ -94,7 +99,7 @@ words! {
         /// A calendar feed.
         Feed = "feed",
     }
-    expected "meeting, availability, user, relationship, webhook, subscriber, feed"
+    expected "meeting, availability, override, settings, user, relationship, webhook, subscriber, feed"
 }
 
 words! {
@@ -118,6 +123,14 @@ words! {
         AvailabilityUpdated = "availability.updated",
         /// A weekly window was deleted.
         AvailabilityDeleted = "availability.deleted",
+        /// Some dates got windows of their own, or none.
+        OverrideCreated = "override.created",
+        /// Those dates, or their windows, changed.
+        OverrideUpdated = "override.updated",
+        /// They are as all weeks again.
+        OverrideDeleted = "override.deleted",
+        /// A therapist's scheduling settings changed.
+        SettingsUpdated = "settings.updated",
         /// Somebody joined the directory.
         UserCreated = "user.created",
         /// What is known of somebody changed.

@@ -20,6 +20,7 @@ use crate::event::EventType;
 use crate::id::{IdSource, UserId, WebhookId};
 use crate::instant::format_instant;
 use crate::meeting::{Meeting, MeetingStatus};
+use crate::settings::Buffer;
 use crate::store::Write;
 use crate::text::{MeetingUrl, Text};
 
@@ -65,6 +66,10 @@ impl Audited {
     pub fn delete_availability(by: By, before: &AvailabilitySlot) -> Self {
         let entry = slot_entry(by, AuditAction::AvailabilityDeleted, Some(before), None, before);
         Self { write: Write::DeleteAvailability(before.id), entry }
+    }
+
+    pub(crate) const fn of(write: Write, entry: AuditEntry) -> Self {
+        Self { write, entry }
     }
 
     /// Also names something that was said with the change, and is kept elsewhere.
@@ -174,7 +179,7 @@ impl AuditEntry {
         (events > 0).then(|| entry.comparing(None, Some(asked)))
     }
 
-    fn new<'a>(
+    pub(crate) fn new<'a>(
         by: By,
         action: AuditAction,
         subject: AuditSubject,
@@ -186,7 +191,11 @@ impl AuditEntry {
     }
 
     /// With the fields that are not what they were.
-    fn comparing(mut self, before: Option<Fields<'_>>, after: Option<Fields<'_>>) -> Self {
+    pub(crate) fn comparing(
+        mut self,
+        before: Option<Fields<'_>>,
+        after: Option<Fields<'_>>,
+    ) -> Self {
         let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
         for (field, before, after) in differing(&before.shown, &after.shown) {
             let (field, before, after) = (field.to_owned(), before.cloned(), after.cloned());
@@ -206,17 +215,17 @@ impl AuditEntry {
 
 /// What there is to compare about something. What a field holds is `None` when it is empty.
 #[derive(Default)]
-struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     shown: Vec<(Cow<'a, str>, Option<String>)>,
     withheld: Vec<(Cow<'a, str>, Option<Cow<'a, str>>)>,
 }
 
 impl<'a> Fields<'a> {
-    fn show(&mut self, field: &'a str, value: Option<String>) {
+    pub(crate) fn show(&mut self, field: &'a str, value: Option<String>) {
         self.shown.push((field.into(), value));
     }
 
-    fn withhold(&mut self, field: &'a str, value: Option<impl Into<Cow<'a, str>>>) {
+    pub(crate) fn withhold(&mut self, field: &'a str, value: Option<impl Into<Cow<'a, str>>>) {
         self.withheld.push((field.into(), value.map(Into::into)));
     }
 }
@@ -275,6 +284,7 @@ fn meeting_fields(meeting: &Meeting) -> Fields<'_> {
         therapist,
         start,
         duration,
+        buffers,
         status,
         meeting_type,
         title,
@@ -290,6 +300,9 @@ fn meeting_fields(meeting: &Meeting) -> Fields<'_> {
     fields.show("therapistId", Some(therapist.to_string()));
     fields.show("startTime", Some(format_instant(*start)));
     fields.show("duration", Some(duration.minutes().to_string()));
+    let kept = |buffer: Buffer| (buffer != Buffer::MIN).then(|| buffer.to_string());
+    fields.show("bufferBefore", kept(buffers.before));
+    fields.show("bufferAfter", kept(buffers.after));
     fields.show("status", Some(status.to_string()));
     fields.show("meetingType", Some(meeting_type.to_string()));
     fields.withhold("title", Some(title.as_str()));

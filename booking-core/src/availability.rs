@@ -223,6 +223,11 @@ impl WeeklyHours {
         self.week == [Seconds { start: 0, end: WEEK }]
     }
 
+    /// In seconds from Sunday's midnight: sorted, and no two overlap or touch.
+    pub(crate) fn week(&self) -> &[Seconds] {
+        &self.week
+    }
+
     /// Shows the runs of availability that share a second with `part`, earliest first, as far as the
     /// clocks show: windows that touch are one.
     pub(crate) fn each_run(&self, clocks: &Clocks, part: Seconds, mut show: impl FnMut(Seconds)) {

@@ -5,23 +5,27 @@ use chrono_tz::Tz;
 
 use crate::availability::WeeklyHours;
 use crate::duration::SessionDuration;
+use crate::overrides::Overrides;
 use crate::refusal::Refusal;
 use crate::slot::{self, Day, Slot};
 use crate::span::{Span, SpanSet};
+use crate::terms::Terms;
 use crate::zone::{DATE_ANYWHERE, DAY, DAYS};
 
-/// A therapist's weekly hours and zone, with the spans that are taken: by the therapist's own live
+/// A therapist's weekly hours, overrides and zone, with the spans that are taken: by the therapist's own live
 /// meetings and, where a particular client asks, by that client's.
 ///
 /// ```
-/// use booking_core::{Calendar, SessionDuration, SpanSet, Window};
+/// use booking_core::{Calendar, Overrides, SessionDuration, SpanSet, Terms, Window};
 /// use chrono::{DateTime, NaiveDate, Utc, Weekday};
 ///
 /// let morning = Window::new("09:00".parse()?, "10:30".parse()?).unwrap();
 /// let calendar = Calendar {
 ///     zone: chrono_tz::Europe::London,
 ///     hours: [(Weekday::Mon, morning)].into_iter().collect(),
+///     overrides: Overrides::default(),
 ///     taken: SpanSet::default(),
+///     terms: Terms::default(),
 /// };
 /// let now: DateTime<Utc> = "2024-01-01T12:00:00Z".parse()?;
 /// let monday = NaiveDate::from_ymd_opt(2024, 1, 15).unwrap();
@@ -32,7 +36,7 @@ use crate::zone::{DATE_ANYWHERE, DAY, DAYS};
 ///     starts,
 ///     ["2024-01-15T09:00:00+00:00", "2024-01-15T09:30:00+00:00", "2024-01-15T10:00:00+00:00"]
 /// );
-/// assert_eq!(slots[0].longest, SessionDuration::HourAndHalf);
+/// assert_eq!(slots[0].durations.longest(), SessionDuration::HourAndHalf);
 ///
 /// // What is offered books, and nothing else does.
 /// assert!(calendar.admit(slots[0].start.instant(), SessionDuration::HourAndHalf, now).is_ok());
@@ -43,10 +47,14 @@ use crate::zone::{DATE_ANYWHERE, DAY, DAYS};
 pub struct Calendar {
     /// The IANA zone in which the hours are meant.
     pub zone: Tz,
-    /// When the therapist receives clients.
+    /// When the therapist receives clients, week by week.
     pub hours: WeeklyHours,
-    /// When a new meeting would overlap another.
+    /// Dates on which other windows count than those of the week.
+    pub overrides: Overrides,
+    /// When a new meeting would overlap another, or come too close to it.
     pub taken: SpanSet,
+    /// What else has to hold of a start.
+    pub terms: Terms,
 }
 
 impl Calendar {
@@ -62,13 +70,15 @@ impl Calendar {
     /// [`slots`](Self::slots) works out for each date by itself is worked out once for all of them.
     ///
     /// ```
-    /// # use booking_core::{Calendar, SpanSet, Window};
+    /// # use booking_core::{Calendar, Overrides, SpanSet, Terms, Window};
     /// # use chrono::{DateTime, NaiveDate, Weekday};
     /// # let morning = Window::new("09:00".parse()?, "10:30".parse()?).unwrap();
     /// # let calendar = Calendar {
     /// #     zone: chrono_tz::Europe::London,
     /// #     hours: [(Weekday::Mon, morning)].into_iter().collect(),
+    /// #     overrides: Overrides::default(),
     /// #     taken: SpanSet::default(),
+    /// #     terms: Terms::default(),
     /// # };
     /// # let now = DateTime::UNIX_EPOCH;
     /// let (first, last): (NaiveDate, NaiveDate) = ("2024-01-01".parse()?, "2024-01-31".parse()?);
@@ -94,8 +104,9 @@ impl Calendar {
     /// Whether a session of `duration` can be booked at `start`.
     ///
     /// # Errors
-    /// The first of [`Refusal::InThePast`], [`Refusal::OutsideAvailability`],
-    /// [`Refusal::NotOnGrid`] and [`Refusal::SlotConflict`] that applies.
+    /// The first of [`Refusal::InThePast`], [`Refusal::TooSoon`], [`Refusal::BeyondHorizon`],
+    /// [`Refusal::DurationNotOffered`], [`Refusal::OutsideAvailability`], [`Refusal::NotOnGrid`],
+    /// [`Refusal::DayFull`], [`Refusal::WeekFull`] and [`Refusal::SlotConflict`] that applies.
     pub fn admit(
         &self,
         start: DateTime<Utc>,
@@ -103,7 +114,7 @@ impl Calendar {
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
         let day = Day::of(self, start).ok_or(Refusal::OutsideAvailability)?;
-        day.room(start).admit(duration, now.timestamp())
+        day.room(start).admit(duration, &day.terms(now))
     }
 
     /// A span that encloses the [`reach`](Self::reach) of `date` in whatever zone: for who does not

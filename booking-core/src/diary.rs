@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::Weekday;
+use chrono::{DateTime, NaiveDate, Utc, Weekday};
 use chrono_tz::Tz;
 
 use crate::access::Role;
@@ -13,7 +13,11 @@ use crate::availability::{WeeklyHours, Window};
 use crate::calendar::Calendar;
 use crate::directory::User;
 use crate::id::UserId;
+use crate::look::kept_free;
+use crate::overrides::{Dates, DayWindows, Overrides};
+use crate::settings::{Buffers, Settings, TherapistSettings};
 use crate::span::{Span, SpanSet};
+use crate::terms::Terms;
 
 /// Whose slots are to be listed, and for whom.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,8 +26,12 @@ pub struct DiariesQuery {
     pub therapists: BTreeSet<UserId>,
     /// Whose own meetings are in the way too.
     pub client: Option<UserId>,
-    /// What keeps them busy is found as far as it overlaps this span; nothing without one.
+    /// What keeps them busy is found as far as it overlaps this span, and overrides as far as they bear
+    /// on it; nothing without one.
     pub within: Option<Span>,
+    /// The therapists' completed and missed meetings that began in this span are found too: those that
+    /// count for limits and are not live.
+    pub held_within: Option<Span>,
 }
 
 impl DiariesQuery {
@@ -34,6 +42,12 @@ impl DiariesQuery {
     #[must_use]
     pub fn people(&self) -> BTreeSet<&UserId> {
         self.therapists.iter().chain(&self.client).collect()
+    }
+
+    /// From which date to which overrides are found, both included, by whatever calendar.
+    #[must_use]
+    pub fn dates(&self) -> Option<(NaiveDate, NaiveDate)> {
+        self.within.map(Overrides::dates_around)
     }
 }
 
@@ -57,8 +71,23 @@ pub struct Diary {
     pub owner: Option<DiaryOwner>,
     /// When they receive clients.
     pub hours: WeeklyHours,
-    /// When live meetings keep them busy, in either role.
-    pub taken: SpanSet,
+    /// What counts instead on some dates.
+    pub overrides: Overrides,
+    /// What they have set, if they have set anything.
+    pub settings: Option<TherapistSettings>,
+    /// The live meetings that keep them busy, in either role, by when they do.
+    pub busy: Vec<DiaryMeeting>,
+    /// When those of their meetings began that are over and count for limits, in order.
+    pub held: Vec<DateTime<Utc>>,
+}
+
+/// A live meeting, as far as lists of slots go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DiaryMeeting {
+    /// When it keeps its two people busy.
+    pub span: Span,
+    /// What is kept free around it, where it is for the diary's owner as its therapist to do so.
+    pub buffers: Option<Buffers>,
 }
 
 /// What is to be known of a user whose slots are listed.
@@ -81,9 +110,23 @@ impl Diary {
     /// therapist's.
     #[must_use]
     pub fn into_calendar(self) -> Option<Calendar> {
-        let Self { owner, hours, taken } = self;
-        let owner = owner.filter(|owner| owner.role == Role::Therapist)?;
-        Some(Calendar { zone: owner.zone, hours, taken })
+        self.owner.filter(|owner| owner.role == Role::Therapist)?;
+        let zone = self.zone()?;
+        let Self { owner: _, hours, overrides, settings, busy, held } = self;
+        let settings = settings.map_or(Settings::DEFAULT, |set| set.settings);
+        let taken = busy.iter().map(|DiaryMeeting { span, buffers }| {
+            buffers.map_or(*span, |kept| kept_free(*span, kept, settings.buffers))
+        });
+        let own = busy.iter().filter(|meeting| meeting.buffers.is_some());
+        let starts = own.map(|meeting| meeting.span.start()).chain(held);
+        let terms = Terms::counting(&settings, zone, starts);
+        Some(Calendar { zone, hours, overrides, taken: taken.collect(), terms })
+    }
+
+    /// In which the hours are meant.
+    pub(crate) fn zone(&self) -> Option<Tz> {
+        let set = self.settings.as_ref().and_then(|set| set.settings.zone);
+        set.or(self.owner.map(|owner| owner.zone))
     }
 }
 
@@ -95,10 +138,14 @@ impl Diary {
 ///
 /// let jane = UserId::new("therapist_456")?;
 /// let hour = Span::new(at("2024-01-15T09:00:00Z"), at("2024-01-15T10:00:00Z")).unwrap();
-/// let query = DiariesQuery { therapists: [jane.clone()].into(), client: None, within: Some(hour) };
+/// let query = DiariesQuery {
+///     therapists: [jane.clone()].into(),
+///     within: Some(hour),
+///     ..DiariesQuery::default()
+/// };
 /// let mut draft = DiariesDraft::new(&query);
-/// draft.busy(&jane, hour);
-/// assert_eq!(draft.finish().therapists[&jane].taken.as_slice(), [hour]);
+/// draft.busy(&jane, hour, None);
+/// assert_eq!(draft.finish().therapists[&jane].busy[0].span, hour);
 /// # Ok::<(), booking_core::InvalidId>(())
 /// ```
 #[derive(Debug)]
@@ -113,7 +160,10 @@ pub struct DiariesDraft<'a> {
 struct Found {
     owner: Option<DiaryOwner>,
     windows: Vec<(Weekday, Window)>,
-    taken: Vec<Span>,
+    overrides: Vec<(Dates, DayWindows)>,
+    settings: Option<TherapistSettings>,
+    busy: Vec<DiaryMeeting>,
+    held: Vec<DateTime<Utc>>,
 }
 
 impl<'a> DiariesDraft<'a> {
@@ -138,17 +188,38 @@ impl<'a> DiariesDraft<'a> {
         }
     }
 
-    /// A live meeting keeps this person busy. What lies outside the span that was asked for is left
-    /// out.
-    pub fn busy(&mut self, person: &UserId, span: Span) {
+    /// What counts on these of their dates instead of weekly windows.
+    pub fn overridden(&mut self, therapist: &UserId, dates: Dates, windows: DayWindows) {
+        if let Some(notes) = self.therapists.get_mut(therapist) {
+            notes.overrides.push((dates, windows));
+        }
+    }
+
+    /// What a therapist has set.
+    pub fn settings(&mut self, settings: TherapistSettings) {
+        if let Some(notes) = self.therapists.get_mut(&settings.therapist) {
+            notes.settings = Some(settings);
+        }
+    }
+
+    /// A live meeting keeps this person busy, and, with buffers, as its therapist. What lies outside
+    /// the span that was asked for is left out.
+    pub fn busy(&mut self, person: &UserId, span: Span, buffers: Option<Buffers>) {
         if self.query.within.is_none_or(|within| !within.overlaps(span)) {
             return;
         }
         if let Some(notes) = self.therapists.get_mut(person) {
-            notes.taken.push(span);
+            notes.busy.push(DiaryMeeting { span, buffers });
         }
         if self.query.client.as_ref() == Some(person) {
             self.client.push(span);
+        }
+    }
+
+    /// One of their meetings that is over, and counts for limits.
+    pub fn held(&mut self, therapist: &UserId, start: DateTime<Utc>) {
+        if let Some(notes) = self.therapists.get_mut(therapist) {
+            notes.held.push(start);
         }
     }
 
@@ -162,9 +233,12 @@ impl<'a> DiariesDraft<'a> {
     pub fn finish(self) -> Diaries {
         let Self { query, therapists, client, revisions } = self;
         let diary = |(id, notes): (&UserId, Found)| {
-            let Found { owner, windows, taken } = notes;
-            let hours = windows.into_iter().collect();
-            (id.clone(), Diary { owner, hours, taken: taken.into_iter().collect() })
+            let Found { owner, windows, overrides, settings, mut busy, mut held } = notes;
+            busy.sort_unstable_by_key(|meeting| (meeting.span.start(), meeting.span.end()));
+            held.sort_unstable();
+            let (hours, overrides) =
+                (windows.into_iter().collect(), overrides.into_iter().collect());
+            (id.clone(), Diary { owner, hours, overrides, settings, busy, held })
         };
         Diaries {
             therapists: therapists.into_iter().map(diary).collect(),

@@ -111,6 +111,10 @@ typeid! {
     AvailabilityId, AvailabilityTag, "avail"
 }
 typeid! {
+    /// An override of availability: `override_01h455vb4pex5vsknk084sn02q`.
+    OverrideId, OverrideTag, "override"
+}
+typeid! {
     /// A published event: `event_01h455vb4pex5vsknk084sn02q`. Consumers deduplicate by it.
     EventId, EventTag, "event"
 }

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::availability::AvailabilitySlot;
 use crate::id::UserId;
 use crate::meeting::Meeting;
+use crate::overrides::AvailabilityOverride;
 use crate::refusal::Refusal;
 
 /// What a caller names one intended change by: 1–255 visible ASCII characters or spaces.
@@ -70,6 +71,8 @@ pub enum Answer {
     Meeting(Box<Meeting>),
     /// The availability slot, as it was when it was made.
     Availability(Box<AvailabilitySlot>),
+    /// The override, as it was when it was made.
+    Override(Box<AvailabilityOverride>),
 }
 
 /// The memory of one request, written in the same transaction as its change.
@@ -120,14 +123,21 @@ impl Answer {
     pub(crate) fn into_meeting(self) -> Option<Meeting> {
         match self {
             Self::Meeting(meeting) => Some(*meeting),
-            Self::Availability(_) => None,
+            Self::Availability(_) | Self::Override(_) => None,
         }
     }
 
     pub(crate) fn into_availability(self) -> Option<AvailabilitySlot> {
         match self {
             Self::Availability(slot) => Some(*slot),
-            Self::Meeting(_) => None,
+            Self::Meeting(_) | Self::Override(_) => None,
+        }
+    }
+
+    pub(crate) fn into_override(self) -> Option<AvailabilityOverride> {
+        match self {
+            Self::Override(one) => Some(*one),
+            Self::Meeting(_) | Self::Availability(_) => None,
         }
     }
 }

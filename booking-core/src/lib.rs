@@ -73,6 +73,7 @@
 //! | everything, over a store | [`Booking`] |
 //! | a store of your own | [`Store`], [`Outbox`], and the suite in `testing` (feature `testing`) |
 //! | users from your own system | [`Directory`] |
+//! | how a therapist wants to be booked | [`Settings`] |
 //! | why something was turned down | [`Refusal`] |
 //! | what the rest of the platform is told | [`EventPayload`], [`EventSink`], [`Relay`] |
 //! | what changes while somebody looks on | [`Live`], [`Announced`] |
@@ -83,10 +84,12 @@
 // Pure: values in, values out.
 mod access;
 mod audited;
+mod audited_terms;
 mod availability;
 mod backoff;
 mod calendar;
 mod cloud_event;
+mod dated;
 mod decide;
 mod duration;
 mod event;
@@ -94,11 +97,15 @@ pub mod ical;
 mod id;
 mod idempotency;
 mod instant;
+mod look;
 mod meeting;
+mod overrides;
 mod refusal;
 mod request;
+mod settings;
 mod slot;
 mod span;
+mod terms;
 mod text;
 mod user_news;
 mod zone;
@@ -146,15 +153,15 @@ pub use calendar_feed::{CalendarFeed, FeedContent, FeedDigest, FeedKey, FeedName
 pub use clock::{Clock, ManualClock, ShiftedClock, SystemClock};
 pub use cloud_event::{CLOUD_EVENTS_JSON, CloudEvent};
 pub use decide::{
-    Answered, AvailabilityPatch, ExpectedVersion, MeetingPatch, NewAvailability, Patch,
+    Answered, AvailabilityPatch, ExpectedVersion, MeetingPatch, NewAvailability, NewOverride, Patch,
 };
 pub use delivery::{
     Attempt, Backlog, ChangeSubscriber, Claim, Claimed, Deliveries, Delivery, DeliveryQuery,
     DeliveryState, Outcome, Replay, Settled, Subscriber, SubscriberId,
 };
-pub use diary::{Diaries, DiariesDraft, DiariesQuery, Diary, DiaryOwner};
+pub use diary::{Diaries, DiariesDraft, DiariesQuery, Diary, DiaryMeeting, DiaryOwner};
 pub use directory::{Directory, DirectoryAdmin, DirectoryId, Email, InvalidEmail, User};
-pub use duration::{InvalidDuration, SessionDuration};
+pub use duration::{Durations, InvalidDuration, InvalidDurations, SessionDuration};
 pub use event::{
     AppointmentBooked, AppointmentCancelled, AppointmentCompleted, AppointmentRescheduled,
     AttendanceStatus, Event, EventPayload, EventType,
@@ -162,7 +169,7 @@ pub use event::{
 pub use hub::{Hearing, Hub, Watching};
 pub use id::{
     AuditId, AvailabilityId, CountedIds, EventId, FeedId, IdSource, InvalidId, MeetingId,
-    RandomIds, UserId, WebhookId,
+    OverrideId, RandomIds, UserId, WebhookId,
 };
 pub use idempotency::{Answer, Fingerprint, IdempotencyKey, InvalidIdempotencyKey, Record};
 pub use instant::{InvalidStart, StartTime, format_instant};
@@ -170,18 +177,26 @@ pub use live::{EventStream, Live, SlotStream};
 pub use meeting::{Meeting, MeetingStatus, MeetingType, Party, UnknownWord};
 pub use memory::MemoryStore;
 pub use outbox::{EventQuery, Outbox, Recorded};
+pub use overrides::{
+    AvailabilityOverride, Dates, DayWindows, InvalidDates, InvalidWindows, Overrides,
+};
 pub use refusal::Refusal;
 pub use relay::{EventStore, Passed, Relay, Sinks};
 pub use request::{BookRequest, MeetingFilter, MeetingView, Page};
+pub use settings::{
+    Bounded, Buffer, Buffers, DailyLimit, Horizon, InvalidTemplate, MeetingUrlTemplate, Notice,
+    OutOfBounds, Settings, SlotInterval, TherapistSettings, WeeklyLimit,
+};
 pub use signal::{Listening, Signal, Signals};
 pub use sink::{EventSink, SinkError, Then, sink_fn};
 pub use slot::{Day, Slot};
 pub use slot_cache::{SlotCache, SlotCacheCounts};
 pub use span::{Span, SpanSet};
 pub use store::{
-    Busy, Calendars, Change, ChangeError, Decide, Decline, Earlier, MeetingQuery, Place, Scope,
-    ScopeTooNarrow, Store, StoreError, Write,
+    Busy, Calendars, Change, ChangeError, Decide, Decline, Earlier, Held, MeetingQuery, Place,
+    Scope, ScopeTooNarrow, Store, StoreError, Write,
 };
+pub use terms::{FullDates, Terms};
 pub use text::{
     Description, InvalidUrl, MeetingUrl, Name, Notes, Reason, SessionNotes, Text, TextError, Title,
 };

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::duration::SessionDuration;
 use crate::id::{MeetingId, UserId};
 use crate::refusal::Refusal;
+use crate::settings::Buffers;
 use crate::span::Span;
 use crate::text::{Description, MeetingUrl, SessionNotes, Title};
 
@@ -27,6 +28,9 @@ pub struct Meeting {
     pub start: DateTime<Utc>,
     /// How long it is.
     pub duration: SessionDuration,
+    /// What the therapist keeps free around it: as their settings were when it was booked, or moved.
+    #[serde(default)]
+    pub buffers: Buffers,
     /// Where it stands.
     pub status: MeetingStatus,
     /// How the two meet.

@@ -37,6 +37,9 @@ pub enum Refusal {
     /// Somebody has as many calendar feeds as they may have.
     #[error("you have 10 calendar feeds, and cannot have more")]
     TooManyFeeds,
+    /// There is no override with this id.
+    #[error("there is no such override")]
+    OverrideNotFound,
     /// A field's value is well-formed but makes no sense together with the others.
     #[error("{field}: {detail}")]
     Invalid {
@@ -45,8 +48,8 @@ pub enum Refusal {
         /// What is wrong with it.
         detail: &'static str,
     },
-    /// The meeting has changed since the version that the actor has seen.
-    #[error("the meeting has changed since; read it again")]
+    /// The meeting, or whatever else it is, has changed since the version that the actor has seen.
+    #[error("it has changed since; read it again")]
     VersionMismatch,
     /// The start is not in the future.
     #[error("the start is not in the future")]
@@ -55,9 +58,31 @@ pub enum Refusal {
     #[error("the therapist is not available for all of that time")]
     OutsideAvailability,
     /// The start is not one of the therapist's slots.
-    #[error("the start is not on the therapist's 30-minute grid of slots")]
+    #[error("the start is not on the therapist's grid of slots")]
     NotOnGrid,
-    /// The session would overlap another live meeting of the therapist or of the client.
+    /// The start is sooner than the therapist takes bookings for.
+    #[error("the start is sooner than the therapist takes bookings for")]
+    TooSoon,
+    /// The start is later than the therapist takes bookings for yet.
+    #[error("the therapist does not take bookings for that date yet")]
+    BeyondHorizon,
+    /// The therapist gives no sessions of that length.
+    #[error("the therapist does not offer sessions of that length")]
+    DurationNotOffered,
+    /// As many of the therapist's meetings begin on that date as may.
+    #[error("the therapist has no place left on that date")]
+    DayFull,
+    /// As many of the therapist's meetings begin in that week as may.
+    #[error("the therapist has no place left in that week")]
+    WeekFull,
+    /// It is too close to the start for a client to cancel.
+    #[error("it is too late for a client to cancel the meeting")]
+    TooLateToCancel,
+    /// It is too close to the start for a client to move the meeting.
+    #[error("it is too late for a client to move the meeting")]
+    TooLateToReschedule,
+    /// The session would overlap another live meeting of the therapist or of the client, or come
+    /// closer to one of the therapist's than they want.
     #[error("the time is taken")]
     SlotConflict,
     /// Two availability slots of one weekday would overlap.
@@ -66,6 +91,12 @@ pub enum Refusal {
     /// A weekday has as many availability slots as it may have.
     #[error("this day has 48 availability slots, and cannot have more")]
     TooMuchAvailability,
+    /// Two overrides would have a date in common.
+    #[error("another override has one of these dates")]
+    OverrideOverlap,
+    /// A therapist has as many overrides as they may have.
+    #[error("there are 400 overrides, and cannot be more; delete some that are past")]
+    TooManyOverrides,
     /// The meeting is completed, cancelled or a no-show: nothing about it changes any more.
     #[error("the meeting is completed, cancelled or a no-show, and can no longer change")]
     MeetingClosed,

@@ -1,36 +1,28 @@
 //! Which starts can be booked: the one function behind listing and booking.
 //!
-//! Both ask a [`Day`] for the [`Room`] at a start, and [`Room::admit`] is the only place that says
-//! yes or no. Listing walks the grid with it; booking asks it once. In here instants are whole
+//! Both ask a [`Day`] for the [`Room`] at a start, and [`Room::durations`] is the only place that says
+//! yes or no. Listing walks the grid with it; booking asks it once, and is told why not. In here instants are whole
 //! seconds: a session begins and ends with one.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
 use crate::calendar::Calendar;
-use crate::duration::SessionDuration;
+use crate::dated::DatedHours;
+use crate::duration::{Durations, SessionDuration};
 use crate::instant::{StartTime, UtcDate};
 use crate::refusal::Refusal;
 use crate::span::Span;
+use crate::terms::TermsOfDate;
 use crate::zone::{Clocks, DAYS, Seconds, instant};
 
-/// Distance between two starts in one run of availability (contract, "Slots").
-const GRID: i64 = 30 * 60;
-
-/// A start that can be booked, and for how long at most; every shorter session fits too.
+/// A start that can be booked, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slot {
     /// When the session would begin.
     pub start: StartTime,
-    /// The longest session that fits.
-    pub longest: SessionDuration,
-}
-
-impl Slot {
-    /// The sessions that fit, shortest first.
-    pub fn durations(self) -> impl Iterator<Item = SessionDuration> {
-        SessionDuration::ALL.into_iter().take_while(move |duration| *duration <= self.longest)
-    }
+    /// The sessions that fit.
+    pub durations: Durations,
 }
 
 /// One civil date of a [`Calendar`] in the therapist's zone, with everything worked out that its
@@ -55,6 +47,8 @@ struct Run {
     starts: Seconds,
     /// Where the grid is counted from; not after the first start.
     anchor: i64,
+    /// From one start to the next.
+    interval: i64,
     /// Where the availability around them ends.
     open_until: i64,
 }
@@ -128,19 +122,25 @@ impl<'a> Day<'a> {
 
     /// Puts those starts at the end of a list.
     pub fn add_slots(&self, now: DateTime<Utc>, slots: &mut Vec<Slot>) {
-        let now = now.timestamp();
+        let terms = self.terms(now);
         let mut taken = Taken::new(self.taken, self.utc);
         self.each_run(|run| {
             for start in run.grid() {
                 let room = run.room(start, taken.free_until(start));
-                let longest = room.longest(now);
-                if let Some((longest, start)) =
-                    longest.and_then(|l| Some((l, self.utc.start_at(start)?)))
+                let durations = room.durations(&terms);
+                if let Some((durations, start)) =
+                    durations.and_then(|d| Some((d, self.utc.start_at(start)?)))
                 {
-                    slots.push(Slot { start, longest });
+                    slots.push(Slot { start, durations });
                 }
             }
         });
+    }
+
+    /// What else has to hold of the date's starts at `now`.
+    pub(crate) fn terms(&self, now: DateTime<Utc>) -> TermsOfDate {
+        let Calendar { terms, zone, .. } = self.calendar;
+        terms.at(now, *zone).on(self.number, || self.utc.date())
     }
 
     /// The room at a start of this date.
@@ -158,11 +158,34 @@ impl<'a> Day<'a> {
         room
     }
 
+    /// The same where overrides are near.
+    fn each_dated_run(&self, mut show: impl FnMut(Run)) {
+        let Calendar { hours, overrides, terms, .. } = self.calendar;
+        let interval = terms.interval.minutes_in_seconds();
+        let dated = DatedHours { hours, overrides };
+        for part in self.parts.into_iter().flatten() {
+            dated.each_run(&self.clocks, part, |open| {
+                let anchor = if part.start < open.start {
+                    open.start
+                } else {
+                    dated.began(&self.clocks, part)
+                };
+                if let Some(starts) = open.intersection(part) {
+                    show(Run { starts, anchor, interval, open_until: open.end });
+                }
+            });
+        }
+    }
+
     /// Shows the date's grids, earliest first. A run's grid counts from where its availability
     /// began, however long ago; availability without a beginning counts from the date's own first
     /// instant.
     fn each_run(&self, mut show: impl FnMut(Run)) {
-        let hours = &self.calendar.hours;
+        let Calendar { hours, overrides, terms, .. } = self.calendar;
+        let interval = terms.interval.minutes_in_seconds();
+        if overrides.bear_on(self.number) {
+            return self.each_dated_run(show);
+        }
         for part in self.parts.into_iter().flatten() {
             hours.each_run(&self.clocks, part, |open| {
                 let anchor = if part.start < open.start {
@@ -173,7 +196,7 @@ impl<'a> Day<'a> {
                     hours.began(&self.clocks, open.start)
                 };
                 if let Some(starts) = open.intersection(part) {
-                    show(Run { starts, anchor, open_until: open.end });
+                    show(Run { starts, anchor, interval, open_until: open.end });
                 }
             });
         }
@@ -184,15 +207,16 @@ impl Run {
     /// The grid's starts. Until the 1970s some zones were off by odd seconds; no session starts within
     /// a minute.
     fn grid(self) -> impl Iterator<Item = i64> {
-        let lead = (self.anchor - self.starts.start).rem_euclid(GRID);
+        let Self { anchor, interval, .. } = self;
         let Seconds { start, end } = self.starts;
-        let end = if self.anchor % 60 == 0 { end } else { start };
-        std::iter::successors(Some(start + lead), |start| Some(start + GRID))
+        let lead = (anchor - start).rem_euclid(interval);
+        let end = if anchor % 60 == 0 { end } else { start };
+        std::iter::successors(Some(start + lead), move |start| Some(start + interval))
             .take_while(move |start| *start < end)
     }
 
     fn has_on_grid(self, start: i64) -> bool {
-        (start - self.anchor) % GRID == 0
+        (start - self.anchor) % self.interval == 0
     }
 
     /// The room at a start on the grid.
@@ -230,25 +254,35 @@ impl<'a> Taken<'a> {
 }
 
 impl Room {
-    /// The longest session that can be booked at `now`.
-    fn longest(self, now: i64) -> Option<SessionDuration> {
-        let fits = |duration: &SessionDuration| self.admit(*duration, now).is_ok();
-        SessionDuration::ALL.into_iter().take_while(fits).last()
+    /// The sessions that can be booked: what is listed, and nothing else is admitted.
+    fn durations(self, terms: &TermsOfDate) -> Option<Durations> {
+        if !self.on_grid || !terms.allow(self.start) {
+            return None;
+        }
+        // Neither is before the start.
+        terms.offered.within(self.open_until.min(self.free_until) - self.start)
     }
 
-    /// Whether a session of `duration` can be booked at `now`; the reasons in the contract's order.
-    pub(crate) fn admit(self, duration: SessionDuration, now: i64) -> Result<(), Refusal> {
-        let end = self.start + duration.seconds();
-        if self.start <= now {
-            Err(Refusal::InThePast)
-        } else if self.open_until < end {
+    /// Whether a session of `duration` can be booked; else the first reason in the contract's order,
+    /// with those of a therapist's settings in between.
+    pub(crate) fn admit(
+        self,
+        duration: SessionDuration,
+        terms: &TermsOfDate,
+    ) -> Result<(), Refusal> {
+        if self.durations(terms).is_some_and(|durations| durations.contains(duration)) {
+            return Ok(());
+        }
+        terms.check_time(self.start)?;
+        if !terms.offered.contains(duration) {
+            Err(Refusal::DurationNotOffered)
+        } else if self.open_until < self.start + duration.seconds() {
             Err(Refusal::OutsideAvailability)
         } else if !self.on_grid {
             Err(Refusal::NotOnGrid)
-        } else if self.free_until < end {
-            Err(Refusal::SlotConflict)
         } else {
-            Ok(())
+            terms.check_place()?;
+            Err(Refusal::SlotConflict)
         }
     }
 }

@@ -8,10 +8,11 @@
 //! A store that counts how often each calendar changes can do without the locks as long as nobody
 //! is faster: [`Store::apply_if_current`].
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
 use crate::audited::Audited;
@@ -20,10 +21,13 @@ use crate::calendar::Calendar;
 use crate::diary::{Diaries, DiariesQuery};
 use crate::directory::{DirectoryId, User};
 use crate::event::Event;
-use crate::id::{AvailabilityId, MeetingId, UserId};
+use crate::id::{AvailabilityId, MeetingId, OverrideId, UserId};
 use crate::idempotency::{IdempotencyKey, Record};
+use crate::look::{Look, kept_free};
 use crate::meeting::{Meeting, MeetingStatus};
+use crate::overrides::{AvailabilityOverride, Overrides};
 use crate::refusal::Refusal;
+use crate::settings::{Buffers, TherapistSettings};
 use crate::span::{Span, SpanSet};
 
 /// Where bookings are kept.
@@ -99,12 +103,21 @@ pub struct Scope {
     pub people: BTreeSet<UserId>,
     /// Load the live meetings of `people` that overlap this span.
     pub busy_within: Option<Span>,
+    /// Load the meetings of the therapist [`hours_of`](Self::hours_of) that begin in this span and
+    /// were held or missed: those that count for limits and are not live.
+    pub held_within: Option<Span>,
     /// Load all weekly availability of this therapist.
     pub hours_of: Option<UserId>,
+    /// Load the overrides of that therapist that have a date from one to another, that one included.
+    pub overrides_on: Option<(NaiveDate, NaiveDate)>,
+    /// Load the scheduling settings of these therapists.
+    pub settings_of: BTreeSet<UserId>,
     /// Load this meeting, whatever its status.
     pub meeting: Option<MeetingId>,
     /// Load this availability slot, whoever's it is.
     pub availability: Option<AvailabilityId>,
+    /// Load this override, whoever's it is.
+    pub override_with: Option<OverrideId>,
     /// Look for earlier meetings of two people.
     pub earlier: Option<Earlier>,
     /// Load this user's record under this key, expired or not.
@@ -136,12 +149,20 @@ pub struct Calendars {
     pub scope: Scope,
     /// Live meetings, for [`Scope::busy_within`].
     pub busy: Vec<Busy>,
+    /// For [`Scope::held_within`]: completed and missed meetings.
+    pub held: Vec<Held>,
+    /// For [`Scope::settings_of`]; who has never set anything is left out.
+    pub settings: BTreeMap<UserId, TherapistSettings>,
     /// Weekly availability, for [`Scope::hours_of`], by weekday from Sunday and start.
     pub hours: Vec<AvailabilitySlot>,
+    /// For [`Scope::overrides_on`], by their first date.
+    pub overrides: Vec<AvailabilityOverride>,
     /// For [`Scope::meeting`].
     pub meeting: Option<Meeting>,
     /// For [`Scope::availability`].
     pub availability: Option<AvailabilitySlot>,
+    /// For [`Scope::override_with`].
+    pub override_with: Option<AvailabilityOverride>,
     /// For [`Scope::earlier`].
     pub has_earlier: bool,
     /// For [`Scope::record`].
@@ -151,8 +172,9 @@ pub struct Calendars {
     /// For [`Scope::related`].
     pub are_related: bool,
     /// How often the calendar of each of [`Scope::people`] has changed, where the store counts: a
-    /// number that differs after every change of one of their meetings, of their availability, or, in
-    /// the [directory](Store::directory) that the store keeps, of their zone and role.
+    /// number that differs after every change of one of their meetings, of their availability, its
+    /// overrides, and their settings, or, in the [directory](Store::directory) that the store keeps, of their zone and
+    /// role.
     pub revisions: BTreeMap<UserId, u64>,
 }
 
@@ -167,6 +189,24 @@ pub struct Busy {
     pub therapist: UserId,
     /// When.
     pub span: Span,
+    /// What the therapist keeps free around it.
+    pub buffers: Buffers,
+}
+
+impl Busy {
+    /// Whether it keeps one of these people busy.
+    fn concerns(&self, people: &[&UserId]) -> bool {
+        people.contains(&&self.client) || people.contains(&&self.therapist)
+    }
+}
+
+/// A meeting that was completed or missed, as far as limits are concerned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Which meeting.
+    pub meeting: MeetingId,
+    /// When it began.
+    pub start: DateTime<Utc>,
 }
 
 /// The decision needs to see more than the scope names; ask again with a wider one.
@@ -174,9 +214,10 @@ pub struct Busy {
 pub struct ScopeTooNarrow;
 
 impl Calendars {
-    /// What a booking with `therapist` has to fit into: their hours, meant in `zone`, minus what
-    /// keeps any of `people` busy within `span`. `except` is a meeting that does not count: the one
-    /// that moves.
+    /// What a booking with `therapist` has to fit into: their hours, meant in their zone, minus what
+    /// keeps any of `people` busy within `span`, and the terms of their settings. The zone is `zone`,
+    /// the directory's, unless the settings name another. `except` is a meeting that does not count:
+    /// the one that moves.
     ///
     /// # Errors
     /// [`ScopeTooNarrow`] when the scope does not cover the question.
@@ -188,18 +229,76 @@ impl Calendars {
         span: Span,
         except: Option<MeetingId>,
     ) -> Result<Calendar, ScopeTooNarrow> {
+        let of_therapist = self.settings_of(therapist)?;
+        let settings = &of_therapist.settings;
+        let zone = settings.zone.unwrap_or(zone);
         let covered = self.scope.hours_of.as_ref() == Some(therapist)
             && people.iter().all(|person| self.scope.people.contains(*person))
-            && self.scope.busy_within.is_some_and(|within| within.encloses(span));
+            && self.names_overrides(Overrides::dates_around(span))
+            && Look::of(&of_therapist, zone, span)
+                .is_within(self.scope.busy_within, self.scope.held_within);
         if !covered {
             return Err(ScopeTooNarrow);
         }
-        let concerns = |busy: &&Busy| {
-            Some(busy.meeting) != except
-                && (people.contains(&&busy.client) || people.contains(&&busy.therapist))
+        let is_taken = |busy: &Busy| {
+            if Some(busy.meeting) == except {
+                None
+            } else if busy.therapist == *therapist && people.contains(&therapist) {
+                Some(kept_free(busy.span, busy.buffers, settings.buffers))
+            } else {
+                busy.concerns(people).then_some(busy.span)
+            }
         };
-        let taken: SpanSet = self.busy.iter().filter(concerns).map(|busy| busy.span).collect();
-        Ok(Calendar { zone, hours: WeeklyHours::from_iter(&self.hours), taken })
+        let taken: SpanSet = self.busy.iter().filter_map(is_taken).collect();
+        let terms = self.terms(therapist, settings, zone, except);
+        let hours = WeeklyHours::from_iter(&self.hours);
+        Ok(Calendar { zone, hours, overrides: Overrides::from_iter(&self.overrides), taken, terms })
+    }
+
+    fn names_overrides(&self, (first, last): (NaiveDate, NaiveDate)) -> bool {
+        let loaded = self.scope.overrides_on;
+        loaded.is_some_and(|(from, to)| from <= first && last <= to)
+    }
+
+    /// All overrides of a therapist, whose calendar must be locked.
+    ///
+    /// # Errors
+    /// [`ScopeTooNarrow`] when the scope does not cover the question.
+    pub fn overrides_of(
+        &self,
+        therapist: &UserId,
+    ) -> Result<&[AvailabilityOverride], ScopeTooNarrow> {
+        let loaded = self.scope.hours_of.as_ref() == Some(therapist)
+            && self.names_overrides((NaiveDate::MIN, NaiveDate::MAX));
+        let locked = self.scope.people.contains(therapist);
+        if loaded && locked { Ok(&self.overrides) } else { Err(ScopeTooNarrow) }
+    }
+
+    /// When a person is busy within `span`, in whatever role, with nothing kept free around it: for
+    /// somebody who wants to be a client.
+    ///
+    /// # Errors
+    /// [`ScopeTooNarrow`] when the scope does not cover the question.
+    pub fn busy_of(&self, person: &UserId, span: Span) -> Result<SpanSet, ScopeTooNarrow> {
+        let covered = self.scope.people.contains(person)
+            && self.scope.busy_within.is_some_and(|within| within.encloses(span));
+        let mine = self.busy.iter().filter(|busy| busy.concerns(&[person]));
+        if covered { Ok(mine.map(|busy| busy.span).collect()) } else { Err(ScopeTooNarrow) }
+    }
+
+    /// The settings of a therapist: those that hold for everybody, if they have set nothing.
+    ///
+    /// # Errors
+    /// [`ScopeTooNarrow`] when the scope does not cover the question.
+    pub fn settings_of(
+        &self,
+        therapist: &UserId,
+    ) -> Result<Cow<'_, TherapistSettings>, ScopeTooNarrow> {
+        if !self.scope.settings_of.contains(therapist) {
+            return Err(ScopeTooNarrow);
+        }
+        let unset = || Cow::Owned(TherapistSettings::unset(therapist.clone()));
+        Ok(self.settings.get(therapist).map_or_else(unset, Cow::Borrowed))
     }
 
     /// All availability slots of a therapist, whose calendar must be locked.
@@ -223,11 +322,16 @@ impl Calendars {
         let Scope {
             people,
             hours_of,
+            settings_of,
             meeting,
             availability,
+            override_with,
             earlier,
             record,
+            // Of the therapist whose hours they are.
+            overrides_on: _,
             busy_within: _,
+            held_within: _,
             users: _,
             related: _,
         } = &self.scope;
@@ -239,6 +343,11 @@ impl Calendars {
             (Some(_), None) => false,
         };
         let slot_is_counted = match (availability, &self.availability) {
+            (None, _) => true,
+            (Some(_), Some(found)) => counted(&found.therapist),
+            (Some(_), None) => false,
+        };
+        let override_is_counted = match (override_with, &self.override_with) {
             (None, _) => true,
             (Some(_), Some(found)) => counted(&found.therapist),
             (Some(_), None) => false,
@@ -260,13 +369,19 @@ impl Calendars {
             | Write::DeleteAvailability(id) => {
                 self.availability.as_ref().is_some_and(|found| found.id == *id)
             }
+            // Rare enough to be made under the locks.
+            Write::PutSettings(_)
+            | Write::InsertOverride(_)
+            | Write::UpdateOverride(_)
+            | Write::DeleteOverride(_) => false,
         };
         people.iter().all(counted)
-            && hours_of.iter().all(counted)
+            && hours_of.iter().chain(settings_of).all(counted)
             && earlier.iter().all(|earlier| counted(&earlier.client) && counted(&earlier.therapist))
             && record.iter().all(|(user, _)| counted(user))
             && meeting_is_counted
             && slot_is_counted
+            && override_is_counted
             && record_is_counted
             && matches!(&change.writes[..], [one] if is_known(one.write()))
     }
@@ -317,6 +432,14 @@ pub enum Write {
     UpdateAvailability(AvailabilitySlot),
     /// No such availability slot any more.
     DeleteAvailability(AvailabilityId),
+    /// The settings of this therapist, as they are from now on.
+    PutSettings(TherapistSettings),
+    /// A new override.
+    InsertOverride(AvailabilityOverride),
+    /// The override with this id, as it is from now on.
+    UpdateOverride(AvailabilityOverride),
+    /// No such override any more.
+    DeleteOverride(OverrideId),
 }
 
 /// Which meetings to list.

@@ -72,8 +72,7 @@ impl Seconds {
 
     /// The fewest whole seconds that hold a span.
     pub(crate) fn around(span: Span) -> Self {
-        let end = span.end().timestamp() + i64::from(span.end().timestamp_subsec_nanos() > 0);
-        Self { start: span.start().timestamp(), end }
+        Self { start: span.start().timestamp(), end: seconds_up(span.end()) }
     }
 
     pub(crate) fn to_span(self) -> Option<Span> {
@@ -168,6 +167,11 @@ pub(crate) fn stretches(zone: Tz, within: Seconds) -> impl Iterator<Item = Stret
         let part = Seconds { start, end: within.end.min(start + PROBE) };
         look(zone, offset_at(zone, start), part)
     })
+}
+
+/// The first whole second that is not before an instant.
+pub(crate) fn seconds_up(instant: DateTime<Utc>) -> i64 {
+    instant.timestamp() + i64::from(instant.timestamp_subsec_nanos() > 0)
 }
 
 /// chrono's instant; the first or last there is where its calendar ends.

@@ -15,20 +15,23 @@ WITH locked AS (
     SELECT * FROM unnest(
         $1::bool[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[],
         $7::bigint[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[],
-        $14::timestamptz[], $15::timestamptz[]
+        $14::timestamptz[], $15::timestamptz[], $50::bigint[], $51::bigint[]
     ) AS row (
         is_new, id, version, client_id, therapist_id, start_at, duration_minutes, status,
-        meeting_type, title, description, meeting_url, session_notes, created_at, updated_at
+        meeting_type, title, description, meeting_url, session_notes, created_at, updated_at,
+        buffer_before_minutes, buffer_after_minutes
     )
     WHERE (SELECT is_current FROM guard)
 ), inserted_meetings AS (
     INSERT INTO meeting (
         id, version, client_id, therapist_id, start_at, duration_minutes, status, meeting_type,
-        title, description, meeting_url, session_notes, created_at, updated_at
+        title, description, meeting_url, session_notes, created_at, updated_at,
+        buffer_before_minutes, buffer_after_minutes
     )
     SELECT
         id, version, client_id, therapist_id, start_at, duration_minutes, status, meeting_type,
-        title, description, meeting_url, session_notes, created_at, updated_at
+        title, description, meeting_url, session_notes, created_at, updated_at,
+        buffer_before_minutes, buffer_after_minutes
     FROM meetings WHERE is_new
 ), updated_meetings AS (
     UPDATE meeting SET
@@ -36,7 +39,9 @@ WITH locked AS (
         start_at = new.start_at, duration_minutes = new.duration_minutes, status = new.status,
         meeting_type = new.meeting_type, title = new.title, description = new.description,
         meeting_url = new.meeting_url, session_notes = new.session_notes,
-        created_at = new.created_at, updated_at = new.updated_at
+        created_at = new.created_at, updated_at = new.updated_at,
+        buffer_before_minutes = new.buffer_before_minutes,
+        buffer_after_minutes = new.buffer_after_minutes
     FROM meetings AS new WHERE meeting.id = new.id AND NOT new.is_new
     RETURNING 1
 ), slots AS (

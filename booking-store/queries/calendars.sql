@@ -21,10 +21,12 @@ UNION ALL
 -- session before $7: that makes both bounds bounds of the index. OFFSET keeps the planner from
 -- looking at everybody's meetings at once, which is no detour as long as there are few.
 SELECT
-    'b'::"char", live.id, live.client_id, live.therapist_id, live.duration_minutes, NULL, NULL, NULL,
-    live.start_at, NULL, NULL, NULL
+    'b'::"char", live.id, live.client_id, live.therapist_id, live.duration_minutes,
+    live.buffer_before_minutes, live.buffer_after_minutes, NULL, live.start_at, NULL, NULL, NULL
 FROM unnest($6::text[]) AS person_id CROSS JOIN LATERAL (
-    SELECT id, client_id, therapist_id, duration_minutes, start_at
+    SELECT
+        id, client_id, therapist_id, duration_minutes, start_at, buffer_before_minutes,
+        buffer_after_minutes
     FROM meeting
     WHERE client_id = person_id AND status IN ('SCHEDULED', 'CONFIRMED')
         AND start_at > $9 AND start_at < $8
@@ -33,10 +35,12 @@ FROM unnest($6::text[]) AS person_id CROSS JOIN LATERAL (
 ) AS live
 UNION ALL
 SELECT
-    'b'::"char", live.id, live.client_id, live.therapist_id, live.duration_minutes, NULL, NULL, NULL,
-    live.start_at, NULL, NULL, NULL
+    'b'::"char", live.id, live.client_id, live.therapist_id, live.duration_minutes,
+    live.buffer_before_minutes, live.buffer_after_minutes, NULL, live.start_at, NULL, NULL, NULL
 FROM unnest($6::text[]) AS person_id CROSS JOIN LATERAL (
-    SELECT id, client_id, therapist_id, duration_minutes, start_at
+    SELECT
+        id, client_id, therapist_id, duration_minutes, start_at, buffer_before_minutes,
+        buffer_after_minutes
     FROM meeting
     WHERE therapist_id = person_id AND client_id <> ALL($6::text[])
         AND status IN ('SCHEDULED', 'CONFIRMED')
@@ -49,14 +53,37 @@ UNION ALL
 SELECT 'v'::"char", NULL, person_id, NULL, revision, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM calendar WHERE person_id = ANY($6::text[])
 UNION ALL
+-- What the therapists $16 have set.
+SELECT
+    'p'::"char", NULL, NULL, NULL, NULL, NULL, NULL, NULL, updated_at, NULL, NULL,
+    row_to_json(scheduling_settings)::text
+FROM scheduling_settings WHERE therapist_id = ANY($16::text[])
+UNION ALL
+-- Meetings of $5 that began within $17 to $18, and are over: with live ones, those that count for
+-- limits.
+SELECT 'd'::"char", id, NULL, NULL, NULL, NULL, NULL, NULL, start_at, NULL, NULL, NULL
+FROM meeting
+WHERE therapist_id = $5 AND status IN ('COMPLETED', 'NO_SHOW') AND start_at >= $17 AND start_at < $18
+UNION ALL
+-- Overrides of $5 with a date from $19 to $20.
+SELECT 'o'::"char", id, therapist_id, notes, first_date - date '1970-01-01',
+    last_date - date '1970-01-01', NULL, NULL, created_at, updated_at, NULL, windows::text
+FROM availability_override WHERE therapist_id = $5 AND last_date >= $19 AND first_date <= $20
+UNION ALL
+-- The override $21.
+SELECT 'x'::"char", id, therapist_id, notes, first_date - date '1970-01-01',
+    last_date - date '1970-01-01', NULL, NULL, created_at, updated_at, NULL, windows::text
+FROM availability_override WHERE id = $21
+UNION ALL
 -- The meeting $3.
 SELECT
     'm'::"char", NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
     json_build_object(
         'id', id, 'version', version, 'client_id', client_id, 'therapist_id', therapist_id,
-        'start_ms', unix_ms(start_at), 'duration_minutes', duration_minutes, 'status', status,
-        'meeting_type', meeting_type, 'title', title, 'description', description,
-        'meeting_url', meeting_url, 'session_notes', session_notes,
+        'start_ms', unix_ms(start_at), 'duration_minutes', duration_minutes,
+        'buffer_before_minutes', buffer_before_minutes, 'buffer_after_minutes', buffer_after_minutes,
+        'status', status, 'meeting_type', meeting_type, 'title', title,
+        'description', description, 'meeting_url', meeting_url, 'session_notes', session_notes,
         'created_ms', unix_ms(created_at), 'updated_ms', unix_ms(updated_at)
     )::text
 FROM meeting WHERE id = $3

@@ -2,27 +2,47 @@
 -- row says what it is (`kind`) and whose, and fills the columns that it has use for. A list of slots
 -- is what is asked most, so this has what it needs and nothing else; see also calendars.sql.
 
--- How often the calendars of $1 have changed, and who of them is what.
+-- How often the calendars of $1 have changed, who of them is what, and what they have set.
 SELECT
-    'p'::"char" AS "kind!", person_id AS "person!", role AS "role?", zone AS "zone?",
-    revision AS "number?", NULL::bigint AS begin, NULL::bigint AS "end", NULL::timestamptz AS at
+    'p'::"char" AS "kind!", person_id AS "person!", role AS "role?", directory_user.zone AS "zone?",
+    revision AS "number?", NULL::bigint AS begin, NULL::bigint AS "end",
+    scheduling_settings.updated_at AS "at?",
+    CASE WHEN scheduling_settings.version IS NOT NULL THEN
+        row_to_json(scheduling_settings)::text
+    END AS json
 FROM unnest($1::text[]) AS person_id
 LEFT JOIN calendar USING (person_id)
 LEFT JOIN directory_user ON directory_user.id = person_id
+LEFT JOIN scheduling_settings ON scheduling_settings.therapist_id = person_id
 UNION ALL
 -- Weekly availability of $2.
-SELECT 'h'::"char", therapist_id, NULL, NULL, weekday, start_minute, end_minute, NULL
+SELECT 'h'::"char", therapist_id, NULL, NULL, weekday, start_minute, end_minute, NULL, NULL
 FROM availability WHERE therapist_id = ANY($2::text[]) AND is_available
+UNION ALL
+-- Overrides of $2 with a date from $7 to $8.
+SELECT
+    'o'::"char", therapist_id, NULL, NULL, first_date - date '1970-01-01',
+    last_date - date '1970-01-01', NULL, NULL, windows::text
+FROM availability_override
+WHERE therapist_id = ANY($2::text[]) AND last_date >= $7 AND first_date <= $8
 UNION ALL
 -- Live meetings of $1 that begin between $3, the longest session before the time that is asked for, and
 -- $4, its end; those of two of them twice. The few that end before that time begins are left out
 -- later.
-SELECT 'b'::"char", client_id, NULL, NULL, duration_minutes, NULL, NULL, start_at
+SELECT 'b'::"char", client_id, NULL, NULL, duration_minutes, NULL, NULL, start_at, NULL
 FROM meeting
 WHERE client_id = ANY($1::text[]) AND status IN ('SCHEDULED', 'CONFIRMED')
     AND start_at > $3 AND start_at < $4
 UNION ALL
-SELECT 'b'::"char", therapist_id, NULL, NULL, duration_minutes, NULL, NULL, start_at
+SELECT
+    'b'::"char", therapist_id, NULL, NULL, duration_minutes, buffer_before_minutes,
+    buffer_after_minutes, start_at, NULL
 FROM meeting
 WHERE therapist_id = ANY($1::text[]) AND status IN ('SCHEDULED', 'CONFIRMED')
     AND start_at > $3 AND start_at < $4
+UNION ALL
+-- Meetings of $2 that began within $5 to $6, and are over: with live ones, those that count for limits.
+SELECT 'd'::"char", therapist_id, NULL, NULL, NULL, NULL, NULL, start_at, NULL
+FROM meeting
+WHERE therapist_id = ANY($2::text[]) AND status IN ('COMPLETED', 'NO_SHOW')
+    AND start_at >= $5 AND start_at < $6

@@ -3,6 +3,8 @@
 SELECT
     id AS "id!", version AS "version!", client_id AS "client_id!", therapist_id AS "therapist_id!",
     unix_ms(start_at) AS "start_ms!", duration_minutes AS "duration_minutes!",
+    buffer_before_minutes AS "buffer_before_minutes!",
+    buffer_after_minutes AS "buffer_after_minutes!",
     status AS "status!", meeting_type AS "meeting_type!", title AS "title!",
     description, meeting_url, session_notes,
     unix_ms(created_at) AS "created_ms!", unix_ms(updated_at) AS "updated_ms!"

@@ -6,6 +6,7 @@ use sqlx::FromRow;
 
 use crate::error::{Failure, Malformed};
 use crate::rows::{self, there};
+use crate::terms_rows::{self, SettingsRow};
 
 /// One of the things that the statement for diaries finds; what the columns mean is said there.
 #[derive(Debug, FromRow)]
@@ -18,6 +19,7 @@ pub(crate) struct DiaryRow {
     pub(crate) begin: Option<i64>,
     pub(crate) end: Option<i64>,
     pub(crate) at_ms: Option<i64>,
+    pub(crate) json: Option<String>,
 }
 
 impl DiaryRow {
@@ -32,6 +34,10 @@ impl DiaryRow {
                     let zone = rows::zone(self.zone)?.unwrap_or(Tz::UTC);
                     draft.user(&person, DiaryOwner { role: rows::word("role", &role)?, zone });
                 }
+                if let Some(json) = self.json {
+                    let settings = rows::from_json::<SettingsRow>("settings", &json)?;
+                    draft.settings(settings.updated_at(rows::instant(there(self.at_ms)?)?)?);
+                }
             }
             b'h' => {
                 let window = rows::window(there(self.begin)?, there(self.end)?)?;
@@ -40,8 +46,16 @@ impl DiaryRow {
             b'b' => {
                 let start = rows::instant(there(self.at_ms)?)?;
                 let end = start + rows::duration(there(self.number)?)?.to_delta();
-                draft.busy(&person, Span::new(start, end).ok_or(Malformed::new("span"))?);
+                let buffers = self.begin.zip(self.end);
+                let buffers = buffers.map(|(before, after)| rows::buffers(before, after));
+                let span = Span::new(start, end).ok_or(Malformed::new("span"))?;
+                draft.busy(&person, span, buffers.transpose()?);
             }
+            b'o' => {
+                let dates = terms_rows::dates(there(self.number)?, there(self.begin)?)?;
+                draft.overridden(&person, dates, rows::from_json("windows", &there(self.json)?)?);
+            }
+            b'd' => draft.held(&person, rows::instant(there(self.at_ms)?)?),
             kind => return Err(Failure::corrupt(format!("rows of no kind {kind}"))),
         }
         Ok(())

@@ -26,6 +26,7 @@ mod postgres;
 mod rows;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod terms_rows;
 
 pub use pool_state::PoolState;
 #[cfg(feature = "postgres")]

@@ -6,8 +6,8 @@
 use std::str::FromStr;
 
 use booking_core::{
-    AvailabilityId, AvailabilitySlot, Busy, Email, Fingerprint, Meeting, MeetingId, MeetingUrl,
-    SessionDuration, Span, Text, User, UserId, WEEKDAYS, WallTime, Window,
+    AvailabilityId, AvailabilitySlot, Bounded, Buffers, Busy, Email, Fingerprint, Meeting,
+    MeetingId, MeetingUrl, SessionDuration, Span, Text, User, UserId, WEEKDAYS, WallTime, Window,
 };
 use chrono::{DateTime, Utc, Weekday};
 use chrono_tz::Tz;
@@ -27,6 +27,8 @@ pub(crate) struct MeetingRow {
     pub(crate) therapist_id: String,
     pub(crate) start_ms: i64,
     pub(crate) duration_minutes: i64,
+    pub(crate) buffer_before_minutes: i64,
+    pub(crate) buffer_after_minutes: i64,
     pub(crate) status: String,
     pub(crate) meeting_type: String,
     pub(crate) title: String,
@@ -59,6 +61,8 @@ pub(crate) struct BusyRow {
     pub(crate) therapist_id: String,
     pub(crate) start_ms: i64,
     pub(crate) duration_minutes: i64,
+    pub(crate) buffer_before_minutes: i64,
+    pub(crate) buffer_after_minutes: i64,
 }
 
 /// A user of the directory.
@@ -83,6 +87,7 @@ impl TryFrom<MeetingRow> for Meeting {
             therapist: user(&row.therapist_id)?,
             start: instant(row.start_ms)?,
             duration: duration(row.duration_minutes)?,
+            buffers: buffers(row.buffer_before_minutes, row.buffer_after_minutes)?,
             status: word("meeting status", &row.status)?,
             meeting_type: word("meeting type", &row.meeting_type)?,
             title: text(row.title)?,
@@ -123,6 +128,7 @@ impl TryFrom<BusyRow> for Busy {
             client: user(&row.client_id)?,
             therapist: user(&row.therapist_id)?,
             span: Span::new(start, end).ok_or(Malformed::new("span"))?,
+            buffers: buffers(row.buffer_before_minutes, row.buffer_after_minutes)?,
         })
     }
 }
@@ -178,6 +184,19 @@ pub(crate) fn relationships(rows: &[(String, String)]) -> Result<Vec<(UserId, Us
 
 pub(crate) fn count(count: i64) -> Result<u64, Malformed> {
     u64::try_from(count).map_err(Malformed::because("count"))
+}
+
+pub(crate) fn buffers(before: i64, after: i64) -> Result<Buffers, Malformed> {
+    Ok(Buffers { before: bounded("buffer", before)?, after: bounded("buffer", after)? })
+}
+
+/// A number within the bounds of its type.
+pub(crate) fn bounded<const MIN: u32, const MAX: u32>(
+    what: &'static str,
+    number: i64,
+) -> Result<Bounded<MIN, MAX>, Malformed> {
+    let number = u32::try_from(number).map_err(Malformed::because(what))?;
+    Bounded::new(number).map_err(Malformed::because(what))
 }
 
 pub(crate) fn duration(minutes: i64) -> Result<SessionDuration, Malformed> {

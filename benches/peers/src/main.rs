@@ -113,7 +113,7 @@ fn open(days: u64) -> SpanSet {
 }
 
 fn start(slot: &Slot) -> Start {
-    (slot.start.instant().timestamp() / 60, slot.longest.minutes())
+    (slot.start.instant().timestamp() / 60, slot.durations.longest().minutes())
 }
 
 fn to_minutes(span: Span) -> Minutes {

@@ -5,6 +5,7 @@ mod availability;
 mod calendar;
 mod directory;
 mod meetings;
+mod settings;
 mod slots;
 mod streams;
 #[cfg(feature = "webhooks")]
@@ -17,6 +18,7 @@ pub(crate) use availability::AvailabilityApi;
 pub(crate) use calendar::CalendarApi;
 pub(crate) use directory::DirectoryApi;
 pub(crate) use meetings::MeetingsApi;
+pub(crate) use settings::SettingsApi;
 pub(crate) use slots::SlotsApi;
 pub(crate) use streams::StreamsApi;
 #[cfg(feature = "webhooks")]

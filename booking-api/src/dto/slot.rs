@@ -4,7 +4,7 @@
 //! but for its times, so it is put together from constants, straight into the text that is sent. A
 //! test holds it to the schema's own form.
 
-use booking_core::{SessionDuration, Slot, StartTime, format_instant};
+use booking_core::{Durations, SessionDuration, Slot, StartTime, format_instant};
 use poem_openapi::Object;
 
 use crate::wire::Wire;
@@ -51,17 +51,32 @@ macro_rules! behind {
     };
 }
 
-const fn behind(longest: SessionDuration) -> &'static str {
-    match longest {
-        SessionDuration::HalfHour => behind!(30),
-        SessionDuration::Hour => behind!(30 60),
-        SessionDuration::HourAndHalf => behind!(30 60 90),
-        SessionDuration::TwoHours => behind!(30 60 90 120),
-    }
+/// By [`Durations::bits`]: of each set, the text.
+const BEHIND: [&str; 16] = [
+    "", // There is one at least.
+    behind!(30),
+    behind!(60),
+    behind!(30 60),
+    behind!(90),
+    behind!(30 90),
+    behind!(60 90),
+    behind!(30 60 90),
+    behind!(120),
+    behind!(30 120),
+    behind!(60 120),
+    behind!(30 60 120),
+    behind!(90 120),
+    behind!(30 90 120),
+    behind!(60 90 120),
+    behind!(30 60 90 120),
+];
+
+fn behind(durations: Durations) -> &'static str {
+    BEHIND.get(usize::from(durations.bits())).copied().unwrap_or_default()
 }
 
 /// The bytes of the longest slot: comma, date and time are 17.
-const LONGEST: usize = BEFORE.len() + 17 + behind(SessionDuration::MAX).len();
+const LONGEST: usize = BEFORE.len() + 17 + BEHIND[15].len();
 
 /// How much of an instant's form is its date: `2024-01-15T`.
 const DATE: usize = 11;
@@ -69,10 +84,11 @@ const DATE: usize = 11;
 /// The body of `GET /booking/slots`, for programs that answer by another framework.
 ///
 /// ```
-/// use booking_core::{SessionDuration, Slot, StartTime};
+/// use booking_core::{Durations, SessionDuration, Slot, StartTime};
 ///
 /// let start = StartTime::new("2024-01-15T14:00:00Z".parse().unwrap()).unwrap();
-/// let json = booking_api::slots_json(&[Slot { start, longest: SessionDuration::HalfHour }]);
+/// let durations = Durations::up_to(SessionDuration::HalfHour);
+/// let json = booking_api::slots_json(&[Slot { start, durations }]);
 /// assert_eq!(
 ///     json,
 ///     "[{\"startTime\":\"2024-01-15T14:00:00.000Z\",\
@@ -103,7 +119,7 @@ pub fn slots_json(slots: &[Slot]) -> String {
         json.push_str(two_digits(minute / 60));
         json.push(':');
         json.push_str(two_digits(minute % 60));
-        json.push_str(behind(slot.longest));
+        json.push_str(behind(slot.durations));
     }
     json.push(']');
     json
@@ -133,7 +149,7 @@ mod tests {
             };
             Self {
                 start_time: Wire(slot.start),
-                available_durations: slot.durations().map(duration).collect(),
+                available_durations: slot.durations.iter().map(duration).collect(),
             }
         }
     }
@@ -146,8 +162,16 @@ mod tests {
         assert!(json.len() <= 2 + slots.len() * LONGEST, "the text never grows");
     }
 
-    fn slot(start: DateTime<Utc>, longest: SessionDuration) -> Slot {
-        Slot { start: StartTime::new(start).expect("a whole minute"), longest }
+    fn slot(start: DateTime<Utc>, durations: Durations) -> Slot {
+        Slot { start: StartTime::new(start).expect("a whole minute"), durations }
+    }
+
+    /// All sets of durations.
+    fn sets() -> Vec<Durations> {
+        let chosen = |bits: usize| {
+            (0..4).filter(move |n| bits >> n & 1 == 1).map(|n| SessionDuration::ALL[n])
+        };
+        (1..16).filter_map(|bits| Durations::new(chosen(bits))).collect()
     }
 
     #[test]
@@ -156,12 +180,13 @@ mod tests {
         let ends = ["0000-01-01T00:00:00Z", "9999-12-31T23:59:00Z"].map(instant);
         let of_minutes = |start: DateTime<Utc>, minutes| start + TimeDelta::minutes(minutes);
         check(&[]);
-        for longest in SessionDuration::ALL {
-            check(&ends.map(|end| slot(end, longest)));
+        let sets = sets();
+        for durations in sets.iter().copied() {
+            check(&ends.map(|end| slot(end, durations)));
             // Each minute of two days, on either side of a leap day and of 1970.
             for begin in ["2024-02-28T12:00:00Z", "1969-12-31T00:00:00Z"].map(instant) {
                 let starts = (0..2 * 24 * 60).map(|minutes| of_minutes(begin, minutes));
-                check(&starts.map(|start| slot(start, longest)).collect::<Vec<_>>());
+                check(&starts.map(|start| slot(start, durations)).collect::<Vec<_>>());
             }
         }
         // Any at all, in any order, some of one day.
@@ -173,8 +198,8 @@ mod tests {
                 .map(|_| {
                     let far = if random.u8(..4) == 0 { all } else { 3_000 };
                     let minutes = (begin + random.i64(0..=far)).min(all);
-                    let longest = SessionDuration::ALL[random.usize(..4)];
-                    slot(of_minutes(ends[0], minutes), longest)
+                    let durations = sets[random.usize(..sets.len())];
+                    slot(of_minutes(ends[0], minutes), durations)
                 })
                 .collect();
             check(&slots);

@@ -25,8 +25,17 @@ const BODY: [Code; 4] =
     [Code::InvalidRequest, Code::RequestTimeout, Code::PayloadTooLarge, Code::UnsupportedMediaType];
 
 /// Why a time is not to be had.
-const TIME: [Code; 4] =
-    [Code::InThePast, Code::OutsideAvailability, Code::NotOnGrid, Code::SlotConflict];
+const TIME: [Code; 9] = [
+    Code::InThePast,
+    Code::TooSoon,
+    Code::BeyondHorizon,
+    Code::DurationNotOffered,
+    Code::OutsideAvailability,
+    Code::NotOnGrid,
+    Code::DayFull,
+    Code::WeekFull,
+    Code::SlotConflict,
+];
 
 /// Headers of answers that depend on nothing but the status; `None` for any.
 const HEADERS: &[(&str, Option<u16>, &str, &str)] = &[
@@ -136,9 +145,12 @@ fn own(operation_id: &str) -> Vec<Code> {
     match operation_id {
         "createMeeting" => [&booking[..], &[Code::RoleRequired]].concat(),
         "getMeeting" => meeting.into(),
-        "updateMeeting" => [&meeting[..], &booking, &[Code::MeetingClosed]].concat(),
+        "updateMeeting" => {
+            let late = [Code::MeetingClosed, Code::TooLateToReschedule, Code::TooLateToCancel];
+            [&meeting[..], &booking, &late].concat()
+        }
         "cancelMeeting" | "cancelMeetingWithReason" => {
-            [&meeting[..], &[Code::MeetingClosed]].concat()
+            [&meeting[..], &[Code::MeetingClosed, Code::TooLateToCancel]].concat()
         }
         "createAvailability" => {
             vec![Code::RoleRequired, Code::AvailabilityOverlap, Code::AvailabilityLimit]

@@ -34,6 +34,7 @@ mod processes;
 mod races;
 mod raw;
 mod same_answers;
+mod scheduling;
 mod server;
 mod serving;
 mod session_tokens;

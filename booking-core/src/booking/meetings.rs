@@ -3,7 +3,7 @@
 use chrono_tz::Tz;
 
 use crate::access::{Actor, Operation, Role};
-use crate::booking::people::{People, check_related};
+use crate::booking::people::{ATTEMPTS, People, check_related, unsettled};
 use crate::booking::{Booking, BookingError, intent};
 use crate::decide::{self, Answered, Decision, ExpectedVersion, MeetingPatch, NewMeeting, Target};
 use crate::directory::User;
@@ -14,12 +14,10 @@ use crate::meeting::{Meeting, MeetingStatus, MeetingType, Party};
 use crate::refusal::Refusal;
 use crate::request::{BookRequest, MeetingFilter, MeetingView, Page};
 use crate::span::Span;
-use crate::store::{Calendars, ChangeError, Decline, MeetingQuery, Place, Scope, StoreError};
+#[cfg(doc)]
+use crate::store::StoreError;
+use crate::store::{Calendars, ChangeError, Decline, MeetingQuery, Place, Scope};
 use crate::text::{Reason, Text};
-
-/// How often a change is tried again because the meeting moved elsewhere between looking and
-/// locking.
-const ATTEMPTS: usize = 16;
 
 impl Booking {
     /// Books a meeting.
@@ -42,22 +40,32 @@ impl Booking {
         let intent = intent(actor, key, "book", request);
         let intent = intent.as_ref();
         let scope = decide::scope_of_book(client, &request.therapist, session, intent);
-        let mut seen = self.look(&scope).await?;
-        let people = People::in_sight(&mut seen);
-        if let Some(intent) = intent
-            && let Some(first) = intent.replay(&seen, fresh.now, Answer::into_meeting)?
-        {
-            self.is_so_already(&scope);
-            return Ok(Answered { value: people.view(actor, first)?, replayed: true });
-        }
+        for _ in 0..ATTEMPTS {
+            let mut seen = self.look_around(scope.clone(), &request.therapist, session).await?;
+            let people = People::in_sight(&mut seen);
+            if let Some(intent) = intent
+                && let Some(first) = intent.replay(&seen, fresh.now, Answer::into_meeting)?
+            {
+                self.is_so_already(&scope);
+                return Ok(Answered { value: people.view(actor, first)?, replayed: true });
+            }
 
-        let zone = people.therapist(&request.therapist)?.zone();
-        let by = request.party_of(actor, client)?;
-        check_related(&seen)?;
-        let new = request.resolve(client.clone(), by);
-        let decide = |calendars: &Calendars| decide::book(calendars, &new, zone, intent, &fresh);
-        let Answered { value, replayed } = self.settle(&seen, decide).await?;
-        Ok(Answered { value: people.view(actor, value)?, replayed })
+            let zone = people.therapist(&request.therapist)?.zone();
+            let by = request.party_of(actor, client)?;
+            check_related(&seen)?;
+            let new = request.resolve(client.clone(), by);
+            let decide =
+                |calendars: &Calendars| decide::book(calendars, &new, zone, intent, &fresh);
+            match self.settle(&seen, decide).await {
+                Ok(Answered { value, replayed }) => {
+                    return Ok(Answered { value: people.view(actor, value)?, replayed });
+                }
+                // The therapist's settings have changed since, and call for a wider look.
+                Err(ChangeError::Declined(Decline::ScopeTooNarrow)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(unsettled("the therapist's settings kept changing"))
     }
 
     /// The actor's meetings, soonest start first.
@@ -146,7 +154,11 @@ impl Booking {
             let before = self.find(target.actor, target.id).await?;
             let after = patch.applied_to(&before);
             let moves = decide::moves(&before, &after);
-            let mut seen = self.look(&decide::scope_of_update(&before, &after)).await?;
+            let scope = decide::scope_of_update(&before, &after);
+            let mut seen = match after.span().filter(|_| moves) {
+                Some(session) => self.look_around(scope, &after.therapist, session).await?,
+                None => self.look(&scope).await?,
+            };
             let people = People::in_sight(&mut seen);
             let therapist = moves.then(|| people.therapist(&after.therapist)).transpose()?;
             // Before the relationship: whom else a client is related to is not for therapists to ask.
@@ -161,7 +173,7 @@ impl Booking {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(StoreError::Unavailable("the meeting kept changing hands".into()).into())
+        Err(unsettled("the meeting kept changing hands"))
     }
 
     async fn find(&self, actor: &Actor, id: MeetingId) -> Result<Meeting, BookingError> {

@@ -6,8 +6,10 @@
 
 mod feeds;
 mod meetings;
+mod overrides;
 mod people;
 mod schedule;
+mod settings;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

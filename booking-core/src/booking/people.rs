@@ -9,7 +9,8 @@ use crate::id::UserId;
 use crate::meeting::Meeting;
 use crate::refusal::Refusal;
 use crate::request::MeetingView;
-use crate::store::{Calendars, Scope};
+use crate::span::Span;
+use crate::store::{Calendars, Scope, StoreError};
 
 pub(super) struct People(HashMap<UserId, User>);
 
@@ -55,6 +56,32 @@ impl Booking {
         }
         Ok(seen)
     }
+
+    /// The same for whatever is to begin, or take place, in `span` with a therapist. Once more, when
+    /// their settings call for a wider look.
+    pub(super) async fn look_around(
+        &self,
+        mut scope: Scope,
+        therapist: &UserId,
+        span: Span,
+    ) -> Result<Calendars, BookingError> {
+        for _ in 0..ATTEMPTS {
+            let seen = self.look(&scope).await?;
+            let zone = seen.users.get(therapist).map(User::zone);
+            match zone.and_then(|zone| seen.wider(therapist, zone, span)) {
+                Some(wider) => scope = wider,
+                None => return Ok(seen),
+            }
+        }
+        Err(unsettled("the therapist's settings kept changing"))
+    }
+}
+
+/// How often something is tried again because what it is about was changed between two looks.
+pub(super) const ATTEMPTS: usize = 16;
+
+pub(super) fn unsettled(what: &'static str) -> BookingError {
+    StoreError::Unavailable(what.into()).into()
 }
 
 /// Whether the two of [`Scope::related`] are: nobody is their own client.

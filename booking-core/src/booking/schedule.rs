@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 
 use crate::access::{Actor, Operation, Role};
 use crate::availability::AvailabilitySlot;
+use crate::booking::people::{ATTEMPTS, unsettled};
 use crate::booking::{Booking, BookingError, intent};
 use crate::calendar::Calendar;
 use crate::decide::{self, Answered, AvailabilityPatch, NewAvailability};
@@ -54,8 +55,9 @@ impl Booking {
             therapists: [therapist.clone()].into(),
             client: client.cloned(),
             within: Calendar::reach_in_any_zone(date),
+            held_within: None,
         };
-        let Diaries { mut therapists, client, revisions } = self.diaries(&query).await?;
+        let Diaries { mut therapists, client, revisions } = self.diaries(query).await?;
         let calendar = therapists.remove(therapist).and_then(Diary::into_calendar);
         let client = client.filter(|_| calendar.is_some()).map(Arc::new);
         // Of users who are kept elsewhere, or are not there yet, nobody counts the changes.
@@ -65,16 +67,23 @@ impl Booking {
     }
 
     /// What slots are made of, without locks: of one moment, and in one question, where the store
-    /// keeps the directory.
-    pub(super) async fn diaries(&self, query: &DiariesQuery) -> Result<Diaries, BookingError> {
-        let mut found = self.store.diaries(query).await?;
-        if !self.store_keeps_directory {
-            let users = self.directory.users(&query.therapists).await?;
-            for (id, diary) in &mut found.therapists {
-                diary.owner = users.get(id).map(DiaryOwner::from);
+    /// keeps the directory. In one more, when settings call for a wider look.
+    pub(super) async fn diaries(&self, mut query: DiariesQuery) -> Result<Diaries, BookingError> {
+        let span = query.within;
+        for _ in 0..ATTEMPTS {
+            let mut found = self.store.diaries(&query).await?;
+            if !self.store_keeps_directory {
+                let users = self.directory.users(&query.therapists).await?;
+                for (id, diary) in &mut found.therapists {
+                    diary.owner = users.get(id).map(DiaryOwner::from);
+                }
+            }
+            match span.and_then(|span| found.wider(&query, span)) {
+                Some(wider) => query = wider,
+                None => return Ok(found),
             }
         }
-        Ok(found)
+        Err(unsettled("the settings of therapists kept changing"))
     }
 
     /// Adds a weekly window to the actor's availability.

@@ -10,10 +10,12 @@ use crate::id::{MeetingId, UserId};
 use crate::idempotency::Answer;
 use crate::instant::StartTime;
 use crate::meeting::{Meeting, MeetingStatus, MeetingType, Party};
+use crate::overrides::Overrides;
 use crate::refusal::Refusal;
+use crate::settings::Settings;
 use crate::span::Span;
 use crate::store::{Calendars, Change, Decline, Earlier, Scope};
-use crate::text::{Description, Title};
+use crate::text::{Description, MeetingUrl, Title};
 
 /// A meeting that is to be booked. Client and therapist are known to be related.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +52,8 @@ pub(crate) fn scope_of_book(
         people: <[UserId; 2]>::from(two()).into(),
         busy_within: Some(session),
         hours_of: Some(therapist.clone()),
+        overrides_on: Some(Overrides::dates_around(session)),
+        settings_of: [therapist.clone()].into(),
         earlier: Some(Earlier {
             client: client.clone(),
             therapist: therapist.clone(),
@@ -75,7 +79,7 @@ pub(crate) fn book(
         return Ok(Decided::nothing_to_do(Answered { value: meeting, replayed: true }));
     }
     check_first_status(new)?;
-    let meeting = new.meeting(fresh);
+    let meeting = new.meeting(&calendars.settings_of(&new.therapist)?.settings, fresh);
     admit(calendars, &meeting, zone, None, fresh)?;
 
     let booked = EventPayload::booked(&meeting, calendars.is_initial(&meeting)?);
@@ -91,7 +95,7 @@ pub(crate) fn book(
 }
 
 /// The one check that a meeting fits where it is to be: for new ones and for those that move. `zone`
-/// is the therapist's.
+/// is the directory's for the therapist.
 pub(super) fn admit(
     calendars: &Calendars,
     meeting: &Meeting,
@@ -105,6 +109,12 @@ pub(super) fn admit(
     Ok(calendar.admit(meeting.start, meeting.duration, fresh.now)?)
 }
 
+/// Where two people meet who do not meet in one room.
+pub(super) fn url_of(settings: &Settings, id: MeetingId, how: MeetingType) -> Option<MeetingUrl> {
+    let template = settings.meeting_url.as_ref().filter(|_| how != MeetingType::InPerson);
+    template?.fill(id)
+}
+
 fn check_first_status(new: &NewMeeting) -> Result<(), Refusal> {
     match (new.status, new.by) {
         (MeetingStatus::Scheduled, _) | (MeetingStatus::Confirmed, Party::Therapist) => Ok(()),
@@ -113,19 +123,21 @@ fn check_first_status(new: &NewMeeting) -> Result<(), Refusal> {
 }
 
 impl NewMeeting {
-    fn meeting(&self, fresh: &Fresh) -> Meeting {
+    fn meeting(&self, settings: &Settings, fresh: &Fresh) -> Meeting {
+        let id = MeetingId::from_uuid(fresh.id);
         Meeting {
-            id: MeetingId::from_uuid(fresh.id),
+            id,
             version: 1,
             client: self.client.clone(),
             therapist: self.therapist.clone(),
             start: self.start.instant(),
             duration: self.duration,
+            buffers: settings.buffers,
             status: self.status,
             meeting_type: self.meeting_type,
             title: self.title.clone(),
             description: self.description.clone(),
-            meeting_url: None,
+            meeting_url: url_of(settings, id, self.meeting_type),
             session_notes: None,
             created_at: fresh.now,
             updated_at: fresh.now,

@@ -7,6 +7,8 @@
 mod availability;
 mod book;
 mod idempotent;
+mod overrides;
+mod settings;
 mod update;
 
 use chrono::{DateTime, Utc};
@@ -19,11 +21,16 @@ use crate::store::{Change, Decline};
 pub use availability::{AvailabilityPatch, NewAvailability};
 pub(crate) use book::NewMeeting;
 pub use idempotent::Answered;
+pub use overrides::NewOverride;
 pub use update::{ExpectedVersion, MeetingPatch, Patch};
 
 pub(crate) use availability::{create, delete, revise, scope_of_create, scope_of_one};
 pub(crate) use book::{book, scope_of_book};
 pub(crate) use idempotent::Intent;
+pub(crate) use overrides::{
+    add_override, delete_override, replace_override, scope_of_override, scope_of_overrides,
+};
+pub(crate) use settings::{put_settings, scope_of_settings};
 pub(crate) use update::{Target, cancel, moves, scope_of_update, update};
 
 /// The present and new ids, drawn before the change so that deciding again decides the same.

@@ -6,14 +6,16 @@ use chrono_tz::Tz;
 
 use crate::access::Actor;
 use crate::audited::Audited;
-use crate::decide::book::admit;
+use crate::decide::book::{admit, url_of};
 use crate::decide::{Decided, Decision, Fresh};
 use crate::duration::SessionDuration;
 use crate::event::{AttendanceStatus, Event, EventPayload};
 use crate::id::{MeetingId, UserId};
 use crate::instant::StartTime;
 use crate::meeting::{Meeting, MeetingStatus, MeetingType, Party};
+use crate::overrides::Overrides;
 use crate::refusal::Refusal;
+use crate::settings::Notice;
 use crate::store::{Calendars, Change, Decline, Earlier, Scope};
 use crate::text::{Description, MeetingUrl, Reason, SessionNotes, Title};
 
@@ -64,7 +66,7 @@ pub struct MeetingPatch {
     pub reason: Option<Reason>,
 }
 
-/// The versions of a meeting to which a change applies (`If-Match`, RFC 9110 section 13.1.1).
+/// The versions of a meeting, or of settings, to which a change applies (`If-Match`, RFC 9110 section 13.1.1).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum ExpectedVersion {
     /// Whatever the version.
@@ -75,10 +77,10 @@ pub enum ExpectedVersion {
 }
 
 impl ExpectedVersion {
-    fn check(&self, meeting: &Meeting) -> Result<(), Refusal> {
+    pub(super) fn check(&self, version: u64) -> Result<(), Refusal> {
         match self {
             Self::Any => Ok(()),
-            Self::OneOf(versions) if versions.contains(&meeting.version) => Ok(()),
+            Self::OneOf(versions) if versions.contains(&version) => Ok(()),
             Self::OneOf(_) => Err(Refusal::VersionMismatch),
         }
     }
@@ -101,11 +103,13 @@ pub(crate) fn scope_of_update(before: &Meeting, after: &Meeting) -> Scope {
         people: people.clone(),
         meeting: Some(before.id),
         users: people,
+        settings_of: [&before.therapist, &after.therapist].into_iter().cloned().collect(),
         ..Scope::default()
     };
     if moves(before, after) {
         scope.busy_within = after.span();
         scope.hours_of = Some(after.therapist.clone());
+        scope.overrides_on = after.span().map(Overrides::dates_around);
         scope.related = Some((after.client.clone(), after.therapist.clone()));
     }
     if before.therapist != after.therapist {
@@ -136,7 +140,7 @@ pub(crate) fn update(
     let (before, party) = found(calendars, target)?;
     let mut after = patch.applied_to(before);
     patch.check_party(before, &after, party)?;
-    target.expected.check(before)?;
+    target.expected.check(before.version)?;
     if before.therapist != after.therapist {
         // What the old therapist wrote down is for them alone, and so is the way into their room.
         after.session_notes = None;
@@ -161,8 +165,16 @@ pub(crate) fn update(
     let span = after.span().ok_or(Refusal::OutsideAvailability)?;
     standing.check_transition(after.status, party, span, fresh.now)?;
     if moved {
+        check_deadline(calendars, before, party, &Late::ToReschedule, fresh)?;
         let zone = zone.ok_or(Decline::ScopeTooNarrow)?;
         admit(calendars, &after, zone, Some(before.id), fresh)?;
+        let settings = &calendars.settings_of(&after.therapist)?.settings;
+        after.buffers = settings.buffers;
+        if before.therapist != after.therapist {
+            after.meeting_url = url_of(settings, after.id, after.meeting_type);
+        }
+    } else if after.status == MeetingStatus::Cancelled && after.status != before.status {
+        check_deadline(calendars, before, party, &Late::ToCancel, fresh)?;
     }
     commit(calendars, before, after, target, party, patch.reason.as_ref(), fresh)
 }
@@ -174,10 +186,11 @@ pub(crate) fn cancel(
     fresh: &Fresh,
 ) -> Decision<Meeting> {
     let (before, party) = found(calendars, target)?;
-    target.expected.check(before)?;
+    target.expected.check(before.version)?;
     if !before.status.is_live() {
         return Err(Refusal::MeetingClosed.into());
     }
+    check_deadline(calendars, before, party, &Late::ToCancel, fresh)?;
     let after = Meeting { status: MeetingStatus::Cancelled, ..before.clone() };
     commit(calendars, before, after, target, party, reason, fresh)
 }
@@ -193,6 +206,29 @@ fn found<'a>(
     let people = [&meeting.client, &meeting.therapist];
     let locked = people.iter().all(|person| calendars.scope.people.contains(*person));
     if locked { Ok((meeting, party)) } else { Err(Decline::ScopeTooNarrow) }
+}
+
+/// What clients may do up to some time before a meeting.
+enum Late {
+    ToCancel,
+    ToReschedule,
+}
+
+/// The deadlines of the therapist with whom the meeting is; none holds for the therapist.
+fn check_deadline(
+    calendars: &Calendars,
+    before: &Meeting,
+    party: Party,
+    late: &Late,
+    fresh: &Fresh,
+) -> Result<(), Decline> {
+    let settings = &calendars.settings_of(&before.therapist)?.settings;
+    let (deadline, refusal) = match late {
+        Late::ToCancel => (settings.cancellation_deadline, Refusal::TooLateToCancel),
+        Late::ToReschedule => (settings.reschedule_deadline, Refusal::TooLateToReschedule),
+    };
+    let is_late = deadline != Notice::MIN && before.start - fresh.now < deadline.minutes();
+    if party == Party::Client && is_late { Err(refusal.into()) } else { Ok(()) }
 }
 
 /// Nothing about a closed meeting changes but the therapist's notes.

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use self::audit::Entries;
 use self::events::Events;
@@ -22,13 +22,15 @@ use crate::audit::AuditEntry;
 use crate::availability::AvailabilitySlot;
 use crate::diary::{Diaries, DiariesDraft, DiariesQuery, DiaryOwner};
 use crate::directory::DirectoryId;
-use crate::id::{AvailabilityId, MeetingId, UserId};
+use crate::id::{AvailabilityId, MeetingId, OverrideId, UserId};
 use crate::idempotency::{IdempotencyKey, Record};
 use crate::meeting::{Meeting, MeetingStatus};
+use crate::overrides::AvailabilityOverride;
+use crate::settings::TherapistSettings;
 use crate::signal::Signals;
 use crate::span::Span;
 use crate::store::{
-    Busy, Calendars, Change, ChangeError, Decide, Earlier, MeetingQuery, Place, Scope, Store,
+    Busy, Calendars, Change, ChangeError, Decide, Earlier, Held, MeetingQuery, Place, Scope, Store,
     StoreError, Write,
 };
 
@@ -51,6 +53,8 @@ struct State {
     /// Every meeting of a person, in either role, in the order of listing.
     diaries: HashMap<UserId, BTreeSet<(DateTime<Utc>, MeetingId)>>,
     availability: BTreeMap<AvailabilityId, AvailabilitySlot>,
+    settings: BTreeMap<UserId, TherapistSettings>,
+    overrides: BTreeMap<OverrideId, AvailabilityOverride>,
     /// The last change of each calendar, and of whose it is, by number; none for those that never did.
     revisions: HashMap<UserId, u64>,
     /// The number of the last change.
@@ -161,9 +165,16 @@ impl Store for MemoryStore {
 
 impl State {
     fn calendars(&self, scope: &Scope) -> Calendars {
+        let of = scope.hours_of.as_ref();
         Calendars {
             busy: scope.busy_within.map_or_else(Vec::new, |span| self.busy(&scope.people, span)),
-            hours: scope.hours_of.as_ref().map_or_else(Vec::new, |of| self.hours(of)),
+            held: of.zip(scope.held_within).map_or_else(Vec::new, |(of, span)| self.held(of, span)),
+            settings: self.settings_of(&scope.settings_of),
+            hours: of.map_or_else(Vec::new, |of| self.hours(of)),
+            overrides: of
+                .zip(scope.overrides_on)
+                .map_or_else(Vec::new, |(of, on)| self.overrides(of, on)),
+            override_with: scope.override_with.and_then(|id| self.overrides.get(&id).cloned()),
             meeting: scope.meeting.and_then(|id| self.meetings.get(&id).cloned()),
             availability: scope.availability.and_then(|id| self.availability.get(&id).cloned()),
             has_earlier: scope.earlier.as_ref().is_some_and(|earlier| self.has_earlier(earlier)),
@@ -186,8 +197,19 @@ impl State {
             draft.open(&slot.therapist, slot.weekday, slot.window);
         }
         for busy in query.within.map_or_else(Vec::new, |span| self.busy(&people, span)) {
-            draft.busy(&busy.client, busy.span);
-            draft.busy(&busy.therapist, busy.span);
+            draft.busy(&busy.client, busy.span, None);
+            draft.busy(&busy.therapist, busy.span, Some(busy.buffers));
+        }
+        for settings in self.settings_of(&query.therapists).into_values() {
+            draft.settings(settings);
+        }
+        for therapist in &query.therapists {
+            for one in query.dates().map_or_else(Vec::new, |on| self.overrides(therapist, on)) {
+                draft.overridden(therapist, one.dates, one.windows);
+            }
+            for held in query.held_within.map_or_else(Vec::new, |span| self.held(therapist, span)) {
+                draft.held(therapist, held.start);
+            }
         }
         for (person, number) in self.revisions(&people) {
             draft.revision(person, number);
@@ -215,9 +237,42 @@ impl State {
                 client: meeting.client.clone(),
                 therapist: meeting.therapist.clone(),
                 span,
+                buffers: meeting.buffers,
             })
         })
         .collect()
+    }
+
+    fn held(&self, therapist: &UserId, within: Span) -> Vec<Held> {
+        let nil = MeetingId::from_uuid(uuid::Uuid::nil());
+        let starts = (within.start(), nil)..(within.end(), nil);
+        let diary = self.diaries.get(therapist).into_iter();
+        let ids = diary.flat_map(|diary| diary.range(starts.clone())).map(|(_, id)| id);
+        let is_held = |meeting: &&Meeting| {
+            let is_over =
+                matches!(meeting.status, MeetingStatus::Completed | MeetingStatus::NoShow);
+            is_over && meeting.therapist == *therapist
+        };
+        let held = ids.filter_map(|id| self.meetings.get(id)).filter(is_held);
+        held.map(|meeting| Held { meeting: meeting.id, start: meeting.start }).collect()
+    }
+
+    fn overrides(
+        &self,
+        therapist: &UserId,
+        (first, last): (NaiveDate, NaiveDate),
+    ) -> Vec<AvailabilityOverride> {
+        let is_meant = |one: &&AvailabilityOverride| {
+            one.therapist == *therapist && one.dates.first() <= last && first <= one.dates.last()
+        };
+        let mut found: Vec<_> = self.overrides.values().filter(is_meant).cloned().collect();
+        found.sort_by_key(|one| (one.dates.first(), one.id));
+        found
+    }
+
+    fn settings_of(&self, therapists: &BTreeSet<UserId>) -> BTreeMap<UserId, TherapistSettings> {
+        let known = therapists.iter().filter_map(|therapist| self.settings.get(therapist));
+        known.map(|found| (found.therapist.clone(), found.clone())).collect()
     }
 
     fn hours(&self, therapist: &UserId) -> Vec<AvailabilitySlot> {
@@ -251,6 +306,21 @@ impl State {
                 }
                 Write::DeleteAvailability(id) => {
                     if let Some(before) = self.availability.remove(id) {
+                        self.count(&before.therapist);
+                    }
+                }
+                Write::PutSettings(settings) => {
+                    self.count(&settings.therapist);
+                    self.settings.insert(settings.therapist.clone(), settings.clone());
+                }
+                Write::InsertOverride(one) | Write::UpdateOverride(one) => {
+                    self.count(&one.therapist);
+                    if let Some(before) = self.overrides.insert(one.id, one.clone()) {
+                        self.count(&before.therapist);
+                    }
+                }
+                Write::DeleteOverride(id) => {
+                    if let Some(before) = self.overrides.remove(id) {
                         self.count(&before.therapist);
                     }
                 }

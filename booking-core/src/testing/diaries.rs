@@ -9,11 +9,13 @@ use chrono_tz::Tz;
 
 use super::cases;
 use super::fixtures::{
-    client, hour, id, meeting, minute, other_client, other_therapist, slot, therapist, user, window,
+    client, hour, id, meeting, minute, now, off, other_client, other_therapist, slot, therapist,
+    user, window,
 };
 use crate::{
-    AvailabilitySlot, Diaries, DiariesQuery, Diary, DiaryOwner, Meeting, MeetingStatus, Role,
-    Scope, SessionDuration, Span, SpanSet, User, UserId, WeeklyHours, Write,
+    AvailabilitySlot, Bounded, Buffer, Buffers, Diaries, DiariesQuery, Diary, DiaryMeeting,
+    DiaryOwner, Meeting, MeetingStatus, Overrides, Role, Scope, SessionDuration, Span, SpanSet,
+    TherapistSettings, User, UserId, WeeklyHours, Write,
 };
 
 cases! {
@@ -32,10 +34,11 @@ cases! {
             (hour(24 * 400), hour(24 * 401)),
         ];
         let spans = spans.map(|(from, to)| Span::new(from, to)).into_iter().chain([None]);
-        for within in spans {
+        let held_within = Span::new(hour(-24 * 10), hour(24 * 5));
+        for (within, held_within) in spans.zip([None, held_within].into_iter().cycle()) {
             for client in [None, Some(client()), Some(therapist()), Some(id("client_unknown"))] {
                 for asked in [everybody.clone(), [therapist()].into(), [id("nobody")].into(), [].into()] {
-                    let query = DiariesQuery { therapists: asked, client: client.clone(), within };
+                    let query = DiariesQuery { therapists: asked, client: client.clone(), within, held_within };
                     assert_eq!(world.diaries(&query).await, read_one_by_one(&world, &query).await);
                 }
             }
@@ -58,12 +61,16 @@ cases! {
                 let mut meeting = meeting(&client(), &therapist(), start);
                 (meeting.duration, meeting.status) = (duration, *status);
                 world.insert(std::slice::from_ref(&meeting)).await;
-                let query =
-                    DiariesQuery { therapists: [therapist()].into(), client: Some(client()), within };
+                let (therapists, held_within) = ([therapist()].into(), within);
+                let query = DiariesQuery { therapists, client: Some(client()), within, held_within };
                 let found = world.diaries(&query).await;
                 let is_in = is_in && status.is_live();
                 let expected: SpanSet = meeting.span().filter(|_| is_in).into_iter().collect();
-                assert_eq!(found.therapists[&therapist()].taken, expected, "{start} {status}");
+                let diary = &found.therapists[&therapist()];
+                assert_eq!(busy(diary), expected, "{start} {status}");
+                let counts = matches!(status, MeetingStatus::Completed | MeetingStatus::NoShow);
+                let is_held = counts && (hour(12)..hour(13)).contains(&start);
+                assert_eq!(diary.held == [start], is_held, "{start} {status}");
                 assert_eq!(found.client, Some(expected), "{start} {status}");
                 meeting.status = MeetingStatus::Cancelled;
                 world.write([Write::UpdateMeeting(meeting)]).await;
@@ -78,7 +85,8 @@ cases! {
         world.put_user(&abroad).await;
         let asked = [therapist(), client(), abroad.id.clone(), id("therapist_unknown")];
         let therapists = asked.iter().cloned().collect();
-        let query = DiariesQuery { therapists, client: None, within: Span::new(hour(0), hour(24)) };
+        let within = Span::new(hour(0), hour(24));
+        let query = DiariesQuery { therapists, within, ..DiariesQuery::default() };
         let mut found = world.diaries(&query).await;
         assert!(found.client.is_none());
         let owners = asked.clone().map(|id| found.therapists[&id].owner);
@@ -113,14 +121,15 @@ cases! {
             therapists: therapists.iter().cloned().collect(),
             client: Some(id("client_7")),
             within: Span::new(hour(0), hour(24 * 62)),
+            held_within: None,
         };
         let found = world.diaries(&query).await;
         assert_eq!(found.therapists.len(), therapists.len());
         for meeting in &meetings {
-            let taken = &found.therapists[&meeting.therapist].taken;
+            let taken = busy(&found.therapists[&meeting.therapist]);
             assert_eq!(taken.as_slice(), [meeting.span().expect("it takes time")]);
         }
-        assert_eq!(found.client.as_ref(), Some(&found.therapists[&therapists[7]].taken));
+        assert_eq!(found.client, Some(busy(&found.therapists[&therapists[7]])));
     }
 
     /// Somebody moves from one therapist to the other while their diaries are read: in one of them at
@@ -188,6 +197,7 @@ async fn practice(world: super::World) -> super::World {
         .zip(MeetingStatus::ALL.iter().cycle())
         .map(|(n, status)| Meeting {
             status: *status,
+            buffers: Buffers { before: Bounded::MIN, after: buffer(n) },
             ..meeting(&client(), &therapist(), hour(24 * n + 9))
         })
         .collect();
@@ -196,19 +206,36 @@ async fn practice(world: super::World) -> super::World {
     meetings.push(meeting(&client(), &therapist(), hour(12)));
     meetings.push(meeting(&therapist(), &other_therapist(), hour(13)));
     world.insert(&meetings).await;
-    let off = AvailabilitySlot {
+    let closed = AvailabilitySlot {
         is_available: false,
         ..slot(&therapist(), Weekday::Tue, window(600, 700))
     };
     let open = [
-        off,
+        closed,
         slot(&therapist(), Weekday::Mon, window(540, 720)),
         slot(&therapist(), Weekday::Mon, window(720, 1_440)),
         slot(&therapist(), Weekday::Sun, window(0, 1_440)),
         slot(&other_therapist(), Weekday::Fri, window(1, 2)),
     ];
     world.write(open.map(Write::InsertAvailability)).await;
+    let unset = TherapistSettings::unset(therapist());
+    let set = TherapistSettings { version: 1, updated_at: Some(now()), ..unset };
+    let away =
+        [("2023-12-30", "2024-01-20"), ("2024-01-21", "2024-01-21"), ("2025-03-01", "2025-03-02")];
+    let away = away.map(|(first, last)| off(&therapist(), first, last));
+    let others = off(&other_therapist(), "2024-01-01", "2024-12-31");
+    let away = away.into_iter().chain([others]).map(Write::InsertOverride);
+    world.write(away.chain([Write::PutSettings(set)])).await;
     world
+}
+
+fn buffer(n: i64) -> Buffer {
+    u32::try_from(20 + n).ok().and_then(|minutes| Buffer::new(minutes).ok()).expect("small")
+}
+
+/// When somebody is busy, with nothing kept free around it.
+fn busy(diary: &Diary) -> SpanSet {
+    diary.busy.iter().map(|meeting| meeting.span).collect()
 }
 
 async fn read_one_by_one(world: &super::World, query: &DiariesQuery) -> Diaries {
@@ -220,15 +247,32 @@ async fn read_one_by_one(world: &super::World, query: &DiariesQuery) -> Diaries 
         let scope = Scope {
             people: [therapist.clone()].into(),
             busy_within: query.within,
+            held_within: query.held_within,
             hours_of: Some(therapist.clone()),
+            overrides_on: query.dates(),
+            settings_of: [therapist.clone()].into(),
             users: [therapist.clone()].into(),
             ..Scope::default()
         };
-        let seen = world.read(&scope).await;
+        let mut seen = world.read(&scope).await;
+        let mut busy: Vec<DiaryMeeting> = seen
+            .busy
+            .iter()
+            .map(|busy| DiaryMeeting {
+                span: busy.span,
+                buffers: (busy.therapist == *therapist).then_some(busy.buffers),
+            })
+            .collect();
+        busy.sort_by_key(|meeting| meeting.span.start());
+        let mut held: Vec<_> = seen.held.iter().map(|held| held.start).collect();
+        held.sort();
         let diary = Diary {
             owner: seen.users.get(therapist).map(DiaryOwner::from),
             hours: WeeklyHours::from_iter(&seen.hours),
-            taken: seen.busy.iter().map(|busy| busy.span).collect(),
+            overrides: Overrides::from_iter(&seen.overrides),
+            settings: seen.settings.remove(therapist),
+            busy,
+            held,
         };
         expected.therapists.insert(therapist.clone(), diary);
     }
@@ -247,11 +291,13 @@ async fn assert_one_moment(world: &super::World) {
         therapists: [therapist(), other_therapist()].into(),
         client: Some(client()),
         within: day,
+        held_within: None,
     };
     let found = world.diaries(&query).await;
-    let busy = found.client.expect("it was asked for");
-    let taken: Vec<Span> = found.therapists.values().flat_map(|diary| diary.taken.iter()).collect();
-    assert_eq!((taken.len(), &taken[..]), (1, busy.as_slice()), "in one place");
+    let of_client = found.client.expect("it was asked for");
+    let all = found.therapists.values().flat_map(|diary| &diary.busy);
+    let taken: Vec<Span> = all.map(|meeting| meeting.span).collect();
+    assert_eq!((taken.len(), &taken[..]), (1, of_client.as_slice()), "in one place");
     let start = taken[0].start();
     for diary in found.therapists.values() {
         let open = diary.hours.spans(Tz::UTC, day.expect("a day"));

@@ -3,9 +3,10 @@
 use chrono::{DateTime, TimeDelta, Utc, Weekday};
 
 use crate::{
-    Actor, Audited, AvailabilityId, AvailabilitySlot, By, Email, Event, EventId, EventPayload,
-    IdSource, IdempotencyKey, Meeting, MeetingId, MeetingStatus, MeetingType, RandomIds, Role,
-    SessionDuration, StartTime, SystemName, Text, User, UserId, Window, Write,
+    Actor, Audited, AvailabilityId, AvailabilityOverride, AvailabilitySlot, Buffers, By, Dates,
+    DayWindows, Email, Event, EventId, EventPayload, IdSource, IdempotencyKey, Meeting, MeetingId,
+    MeetingStatus, MeetingType, OverrideId, RandomIds, Role, SessionDuration, StartTime,
+    SystemName, Text, TherapistSettings, User, UserId, Window, Write,
 };
 
 /// The demo clients.
@@ -139,6 +140,7 @@ pub fn meeting(client: &UserId, therapist: &UserId, start: DateTime<Utc>) -> Mee
         therapist: therapist.clone(),
         start,
         duration: SessionDuration::Hour,
+        buffers: Buffers::NONE,
         status: MeetingStatus::Scheduled,
         meeting_type: MeetingType::Video,
         title: text(Meeting::DEFAULT_TITLE),
@@ -175,6 +177,24 @@ pub fn slot(therapist: &UserId, weekday: Weekday, window: Window) -> Availabilit
     }
 }
 
+/// Fresh time off, from one date to another.
+///
+/// # Panics
+/// When they are no dates of an override.
+#[must_use]
+pub fn off(therapist: &UserId, first: &str, last: &str) -> AvailabilityOverride {
+    let date = |text: &str| text.parse().expect("a date");
+    AvailabilityOverride {
+        id: OverrideId::from_uuid(RandomIds.fresh(now())),
+        therapist: therapist.clone(),
+        dates: Dates::new(date(first), date(last)).expect("dates of an override"),
+        windows: DayWindows::default(),
+        notes: None,
+        created_at: now(),
+        updated_at: now(),
+    }
+}
+
 /// A fresh event that happened [`now`].
 #[must_use]
 pub fn event(payload: EventPayload) -> Event {
@@ -201,6 +221,17 @@ pub fn audited(write: Write) -> Audited {
         Write::DeleteAvailability(id) => {
             let before = AvailabilitySlot { id, ..slot(&therapist(), Weekday::Mon, window(0, 1)) };
             Audited::delete_availability(by(), &before)
+        }
+        Write::InsertOverride(one) => Audited::insert_override(by(), one),
+        Write::UpdateOverride(one) => Audited::update_override(by(), &one.clone(), one),
+        Write::DeleteOverride(id) => {
+            let before =
+                AvailabilityOverride { id, ..off(&therapist(), "2024-01-01", "2024-01-01") };
+            Audited::delete_override(by(), &before)
+        }
+        Write::PutSettings(settings) => {
+            let before = TherapistSettings::unset(settings.therapist.clone());
+            Audited::put_settings(by(), &before, settings)
         }
     }
 }

@@ -40,6 +40,7 @@ pub mod races;
 pub mod reads;
 pub mod records;
 pub mod rows;
+pub mod settings;
 pub mod subscribers;
 
 mod events;
@@ -115,6 +116,7 @@ macro_rules! conformance {
         $crate::conformance_current!($make);
         $crate::conformance_dropped!($make);
         $crate::conformance_rows!($make);
+        $crate::conformance_settings!($make);
         $crate::conformance_records!($make);
         $crate::conformance_reads!($make);
         $crate::conformance_diaries!($make);

@@ -11,7 +11,7 @@ use super::fixtures::{
 };
 use crate::{
     AvailabilityId, Busy, Calendars, Change, Earlier, IdSource, Meeting, MeetingId, MeetingStatus,
-    RandomIds, Scope, SessionDuration, Span, UserId, Write,
+    OverrideId, RandomIds, Scope, SessionDuration, Span, UserId, Write,
 };
 
 cases! {
@@ -123,9 +123,13 @@ cases! {
         let unknown = Scope {
             people: [other_client()].into(),
             busy_within: Span::new(hour(0), hour(24)),
+            held_within: Span::new(hour(0), hour(24)),
             hours_of: Some(other_therapist()),
+            overrides_on: Some((chrono::NaiveDate::MIN, chrono::NaiveDate::MAX)),
+            settings_of: [other_therapist(), client()].into(),
             meeting: Some(MeetingId::from_uuid(RandomIds.fresh(now()))),
             availability: Some(AvailabilityId::from_uuid(RandomIds.fresh(now()))),
+            override_with: Some(OverrideId::from_uuid(RandomIds.fresh(now()))),
             earlier: Some(Earlier {
                 client: other_client(),
                 therapist: therapist(),
@@ -149,9 +153,13 @@ cases! {
         let scope = Scope {
             people: [client(), therapist()].into(),
             busy_within: Span::new(hour(0), hour(24)),
+            held_within: Span::new(hour(0), hour(24)),
             hours_of: Some(therapist()),
+            overrides_on: Some((chrono::NaiveDate::MIN, chrono::NaiveDate::MAX)),
+            settings_of: [therapist()].into(),
             meeting: Some(change.events[0].payload.meeting()),
             availability: Some(slots[2].id),
+            override_with: None,
             earlier: Some(Earlier { client: client(), therapist: therapist(), before: hour(9) }),
             record: Some((client(), key("number 1"))),
             users: [client()].into(),
@@ -244,6 +252,8 @@ fn assert_empty(found: &Calendars) {
     assert_eq!((&found.meeting, &found.availability), (&None, &None));
     assert_eq!((found.has_earlier, &found.record), (false, &None));
     assert!(found.users.is_empty() && !found.are_related);
+    assert!(found.settings.is_empty() && found.held.is_empty());
+    assert!(found.overrides.is_empty() && found.override_with.is_none());
 }
 
 /// By id; in what order they come is the store's business.
@@ -261,5 +271,6 @@ fn busy_with(meeting: &Meeting) -> Busy {
         client: meeting.client.clone(),
         therapist: meeting.therapist.clone(),
         span: meeting.span().expect("it takes time"),
+        buffers: meeting.buffers,
     }
 }

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use booking_core::testing::{
-    Harness, World, atomicity, availability, current, diaries, dropped, published, races,
+    Harness, World, atomicity, availability, current, diaries, dropped, published, races, settings,
 };
 use booking_core::{
     Calendars, Change, ChangeError, Decide, Diaries, DiariesQuery, Meeting, MeetingQuery,
@@ -237,13 +237,18 @@ fails! {
         races::overlapping_availability_is_added_once,
         races::a_repeated_booking_is_made_once,
         races::no_change_is_lost_under_another,
-        availability::deleted_while_being_booked;
+        availability::deleted_while_being_booked,
+        settings::the_last_place_has_one_winner,
+        settings::what_is_kept_free_has_one_winner,
+        settings::a_version_of_settings_is_replaced_once;
     snapshot_older_than_lock: SnapshotOlderThanLock fails
         races::one_start_has_one_winner,
         races::a_version_is_changed_once,
         races::events_follow_the_order_of_changes,
         races::no_change_is_lost_under_another,
-        availability::switched_off_while_being_booked;
+        availability::switched_off_while_being_booked,
+        settings::the_last_place_has_one_winner,
+        settings::changed_while_being_booked;
     events_outside_transaction: EventsOutsideTransaction fails
         published::events_exist_exactly_for_changes,
         atomicity::what_is_returned_was_applied;
@@ -251,7 +256,9 @@ fails! {
         current::what_is_out_of_date_is_not_applied,
         current::a_version_is_replaced_once,
         current::one_hour_has_one_winner,
-        current::it_answers_for_what_was_named_alone;
+        current::it_answers_for_what_was_named_alone,
+        settings::the_last_place_has_one_winner,
+        settings::changed_while_being_booked;
     half_counted: HalfCounted fails
         current::what_is_out_of_date_is_not_applied;
     diary_by_diary: DiaryByDiary fails

@@ -18,6 +18,8 @@ mod model;
 mod oracle;
 mod ranges;
 mod relay;
+mod settings;
+mod settings_table;
 mod slot_cache;
 mod slots;
 mod strategies;

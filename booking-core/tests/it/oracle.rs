@@ -172,3 +172,16 @@ impl Day {
         usize::try_from(minute - self.first).expect("not before the date")
     }
 }
+
+impl Day {
+    /// Whether the therapist is available for every minute of a session that starts on the date.
+    pub(crate) fn is_open_for(&self, start: Minute, duration: SessionDuration) -> bool {
+        let mut session = start..start + Minute::from(duration.minutes());
+        session.all(|minute| self.open[self.index(minute)])
+    }
+
+    /// Whether a start of the date is on a grid of so many minutes.
+    pub(crate) fn has_on_grid(&self, start: Minute, interval: Minute) -> bool {
+        self.origins[self.index(start)].is_some_and(|from| (start - from) % interval == 0)
+    }
+}

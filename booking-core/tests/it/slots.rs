@@ -1,6 +1,6 @@
 //! What is offered books, and nothing else does: listing and booking against the oracle.
 
-use booking_core::{Calendar, Refusal, SessionDuration, Span, SpanSet, Window};
+use booking_core::{Calendar, Overrides, Refusal, SessionDuration, Span, SpanSet, Terms, Window};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc, Weekday};
 use chrono_tz::Tz;
 use proptest::collection::vec;
@@ -37,7 +37,9 @@ pub(crate) fn calendar(zone: Tz, windows: &[(Weekday, Window)], taken: &[Span]) 
     Calendar {
         zone,
         hours: windows.iter().copied().collect(),
+        overrides: Overrides::default(),
         taken: taken.iter().copied().collect(),
+        terms: Terms::default(),
     }
 }
 
@@ -48,7 +50,7 @@ fn offers(
     now: DateTime<Utc>,
 ) -> Vec<(DateTime<Utc>, Vec<SessionDuration>)> {
     let slots = calendar.slots(date, now);
-    slots.into_iter().map(|slot| (slot.start.instant(), slot.durations().collect())).collect()
+    slots.into_iter().map(|slot| (slot.start.instant(), slot.durations.iter().collect())).collect()
 }
 
 proptest! {
@@ -294,7 +296,9 @@ fn the_reason_is_the_first_in_the_contracts_order() {
     let calendar = Calendar {
         zone: Tz::UTC,
         hours: [(Weekday::Mon, hours("09:00", "12:00"))].into_iter().collect(),
+        overrides: Overrides::default(),
         taken: SpanSet::from_iter(Span::new(at("2026-01-12T10:00Z"), at("2026-01-12T11:00Z"))),
+        terms: Terms::default(),
     };
     #[rustfmt::skip]
     let table = [

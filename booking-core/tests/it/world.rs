@@ -227,7 +227,7 @@ impl World {
     pub(crate) fn offers(&self, by: &Actor, therapist: &Actor) -> Outcome<Vec<(String, u32)>> {
         let slots = self.ask(self.booking.slots(by, &therapist.id, the_monday()))?;
         let line = |slot: &booking_core::Slot| {
-            (slot.start.instant().format("%H:%M").to_string(), slot.longest.minutes())
+            (slot.start.instant().format("%H:%M").to_string(), slot.durations.longest().minutes())
         };
         Ok(slots.iter().map(line).collect())
     }

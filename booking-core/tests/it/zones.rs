@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use booking_core::{Calendar, SpanSet, WeeklyHours};
+use booking_core::{Calendar, Overrides, SpanSet, Terms, WeeklyHours};
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use chrono_tz::{TZ_VARIANTS, Tz};
 use proptest::prelude::*;
@@ -68,7 +68,13 @@ fn changes(
 
 fn always_open(zone: Tz) -> Calendar {
     let hours: WeeklyHours = all_week(&[hours("00:00", "24:00")]).into_iter().collect();
-    Calendar { zone, hours, taken: SpanSet::default() }
+    Calendar {
+        zone,
+        hours,
+        overrides: Overrides::default(),
+        taken: SpanSet::default(),
+        terms: Terms::default(),
+    }
 }
 
 /// The dates that somebody's calendar lacks, since 1975.

@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 
 use booking_core::{
-    Audited, AvailabilitySlot, Calendars, Change, Event, Meeting, Record, Text, Write,
+    Audited, AvailabilitySlot, Calendars, Change, Event, Meeting, Record, Text, UserId, Write,
 };
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::audit::Entries;
+use super::terms;
 use crate::error::Failure;
 use crate::rows;
 
@@ -52,8 +53,10 @@ pub(super) async fn apply(connection: &mut PgConnection, change: &Change) -> Res
     let mut batches = batches(&change.writes)?;
     let mut last = batches.pop().unwrap_or_default();
     for batch in &batches {
+        terms::put(connection, &batch.terms).await?;
         write(connection, batch, None, &Known::default()).await?;
     }
+    terms::put(connection, &last.terms).await?;
     for event in &change.events {
         last.events.push(event)?;
     }
@@ -70,6 +73,9 @@ pub(super) async fn apply_if_current(
 ) -> Result<bool, Failure> {
     let mut batches = batches(&change.writes)?;
     let (Some(mut batch), true) = (batches.pop(), batches.is_empty()) else { return Ok(false) };
+    if !batch.terms.is_empty() {
+        return Ok(false);
+    }
     for event in &change.events {
         batch.events.push(event)?;
     }
@@ -82,20 +88,16 @@ pub(super) async fn apply_if_current(
 }
 
 /// Writes in their order, cut where a row comes a second time.
-fn batches(writes: &[Audited]) -> Result<Vec<Batch>, Failure> {
+fn batches(writes: &[Audited]) -> Result<Vec<Batch<'_>>, Failure> {
     let mut batches = Vec::new();
     let mut batch = Batch::default();
     let mut seen = HashSet::new();
     for audited in writes {
         let write = audited.write();
-        let id = match write {
-            Write::InsertMeeting(meeting) | Write::UpdateMeeting(meeting) => meeting.id.uuid(),
-            Write::InsertAvailability(slot) | Write::UpdateAvailability(slot) => slot.id.uuid(),
-            Write::DeleteAvailability(id) => id.uuid(),
-        };
-        if !seen.insert(id) {
+        let row = row_of(write);
+        if !seen.insert(row) {
             batches.push(std::mem::take(&mut batch));
-            seen = HashSet::from([id]);
+            seen = HashSet::from([row]);
         }
         match write {
             Write::InsertMeeting(meeting) => batch.meetings.push(New(true), meeting)?,
@@ -103,6 +105,10 @@ fn batches(writes: &[Audited]) -> Result<Vec<Batch>, Failure> {
             Write::InsertAvailability(slot) => batch.slots.push(New(true), slot),
             Write::UpdateAvailability(slot) => batch.slots.push(New(false), slot),
             Write::DeleteAvailability(id) => batch.deleted_slots.push(id.uuid()),
+            Write::PutSettings(_)
+            | Write::InsertOverride(_)
+            | Write::UpdateOverride(_)
+            | Write::DeleteOverride(_) => batch.terms.push(write),
         }
         batch.audited.push(audited.entry())?;
     }
@@ -110,14 +116,36 @@ fn batches(writes: &[Audited]) -> Result<Vec<Batch>, Failure> {
     Ok(batches)
 }
 
+/// Which row a write is of.
+#[derive(PartialEq, Eq, Hash, Clone, Copy)]
+enum RowOf<'a> {
+    Id(Uuid),
+    Settings(&'a UserId),
+}
+
+fn row_of(write: &Write) -> RowOf<'_> {
+    match write {
+        Write::InsertMeeting(meeting) | Write::UpdateMeeting(meeting) => {
+            RowOf::Id(meeting.id.uuid())
+        }
+        Write::InsertAvailability(slot) | Write::UpdateAvailability(slot) => {
+            RowOf::Id(slot.id.uuid())
+        }
+        Write::DeleteAvailability(id) => RowOf::Id(id.uuid()),
+        Write::InsertOverride(one) | Write::UpdateOverride(one) => RowOf::Id(one.id.uuid()),
+        Write::DeleteOverride(id) => RowOf::Id(id.uuid()),
+        Write::PutSettings(settings) => RowOf::Settings(&settings.therapist),
+    }
+}
+
 /// Tells whether the calendars had the known revisions, and all was written therefore.
 async fn write(
     connection: &mut PgConnection,
-    batch: &Batch,
+    batch: &Batch<'_>,
     record: Option<&Record>,
     known: &Known,
 ) -> Result<bool, Failure> {
-    let Batch { meetings, slots, deleted_slots, audited, events } = batch;
+    let Batch { meetings, slots, deleted_slots, audited, events, terms: _ } = batch;
     let [person_1, person_2, person_3] = &audited.people;
     let answer = record.map(|record| rows::json(&record.answer)).transpose()?;
     let expires_at = record.map(Record::expires_at);
@@ -172,6 +200,8 @@ async fn write(
         &audited.fields,
         &known.people,
         &known.revisions,
+        &meetings.buffer_before_minutes,
+        &meetings.buffer_after_minutes,
     );
     let applied = apply.fetch_one(connection).await?;
     // An update was decided by looking at the row: it is there.
@@ -194,12 +224,14 @@ struct New(bool);
 
 /// Writes of different rows, as columns.
 #[derive(Default)]
-struct Batch {
+struct Batch<'a> {
     meetings: Meetings,
     slots: Slots,
     deleted_slots: Vec<Uuid>,
     audited: Entries,
     events: Events,
+    /// Of these statements are their own: few ever write them, and only under the locks.
+    terms: Vec<&'a Write>,
 }
 
 #[derive(Default)]
@@ -211,6 +243,8 @@ struct Meetings {
     therapist_id: Vec<String>,
     start_at: Vec<DateTime<Utc>>,
     duration_minutes: Vec<i64>,
+    buffer_before_minutes: Vec<i64>,
+    buffer_after_minutes: Vec<i64>,
     status: Vec<String>,
     meeting_type: Vec<String>,
     title: Vec<String>,
@@ -243,7 +277,7 @@ struct Events {
     payload: Vec<String>,
 }
 
-impl Batch {
+impl Batch<'_> {
     fn updates(&self) -> i64 {
         let all = self.meetings.is_new.iter().chain(&self.slots.is_new);
         all.map(|&is_new| i64::from(!is_new)).sum()
@@ -259,6 +293,8 @@ impl Meetings {
         self.therapist_id.push(meeting.therapist.as_str().to_owned());
         self.start_at.push(meeting.start);
         self.duration_minutes.push(meeting.duration.minutes().into());
+        self.buffer_before_minutes.push(meeting.buffers.before.get().into());
+        self.buffer_after_minutes.push(meeting.buffers.after.get().into());
         self.status.push(meeting.status.as_str().to_owned());
         self.meeting_type.push(meeting.meeting_type.as_str().to_owned());
         self.title.push(meeting.title.as_str().to_owned());

@@ -10,13 +10,14 @@ use super::read::{bound, names};
 use crate::diary_rows::DiaryRow;
 use crate::error::Failure;
 use crate::rows;
+use crate::terms_rows;
 
 /// All of it, as of one moment.
 pub(super) async fn diaries(
     connection: &mut PgConnection,
     query: &DiariesQuery,
 ) -> Result<Diaries, Failure> {
-    let within = query.within;
+    let (within, dates) = (query.within, query.dates());
     let found = sqlx::query_file_as!(
         Row,
         "queries/diaries.sql",
@@ -24,6 +25,10 @@ pub(super) async fn diaries(
         &names(&query.therapists),
         within.map(|span| bound(span.start()) - SessionDuration::MAX.to_delta()),
         within.map(|span| bound(span.end())),
+        query.held_within.map(|span| bound(span.start())),
+        query.held_within.map(|span| bound(span.end())),
+        dates.map(|(first, _)| terms_rows::date_bound(first)),
+        dates.map(|(_, last)| terms_rows::date_bound(last)),
     );
     let mut draft = DiariesDraft::new(query);
     for row in found.fetch_all(connection).await? {
@@ -54,12 +59,13 @@ struct Row {
     begin: Option<i64>,
     end: Option<i64>,
     at: Option<DateTime<Utc>>,
+    json: Option<String>,
 }
 
 impl From<Row> for DiaryRow {
     fn from(row: Row) -> Self {
-        let Row { kind, person, role, zone, number, begin, end, at } = row;
+        let Row { kind, person, role, zone, number, begin, end, at, json } = row;
         let at_ms = at.map(|at| at.timestamp_millis());
-        Self { kind, person, role, zone, number, begin, end, at_ms }
+        Self { kind, person, role, zone, number, begin, end, at_ms, json }
     }
 }

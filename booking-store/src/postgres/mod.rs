@@ -18,6 +18,7 @@ mod pool;
 mod read;
 mod signals;
 mod subscribers;
+mod terms;
 mod turns;
 mod user_news;
 

@@ -1,8 +1,9 @@
 //! What a scope names, and lists of meetings.
 
 use booking_core::{
-    AvailabilityId, AvailabilitySlot, Busy, Calendars, Meeting, MeetingId, MeetingQuery,
-    MeetingStatus, Record, Scope, SessionDuration, User, UserId,
+    AvailabilityId, AvailabilityOverride, AvailabilitySlot, Busy, Calendars, Held, Meeting,
+    MeetingId, MeetingQuery, MeetingStatus, OverrideId, Record, Scope, SessionDuration, User,
+    UserId,
 };
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -10,6 +11,7 @@ use uuid::Uuid;
 
 use crate::error::Failure;
 use crate::rows::{self, BusyRow, MeetingRow, SlotRow, UserRow, there};
+use crate::terms_rows::{self, OverrideRow, SettingsRow};
 
 /// Everything that the scope names, as of one moment.
 pub(super) async fn calendars(
@@ -38,11 +40,18 @@ pub(super) async fn calendars(
         &names(&scope.users),
         related.map(|(client, _)| client.as_str()),
         related.map(|(_, therapist)| therapist.as_str()),
+        &names(&scope.settings_of),
+        scope.held_within.map(|span| bound(span.start())),
+        scope.held_within.map(|span| bound(span.end())),
+        scope.overrides_on.map(|(first, _)| terms_rows::date_bound(first)),
+        scope.overrides_on.map(|(_, last)| terms_rows::date_bound(last)),
+        scope.override_with.map(OverrideId::uuid),
     );
     let mut calendars = Calendars { scope: scope.clone(), ..Calendars::default() };
     for row in found.fetch_all(connection).await? {
         row.add_to(&mut calendars)?;
     }
+    calendars.overrides.sort_by_key(|one| (one.dates.first(), one.id));
     calendars.hours.sort_by_key(|slot| (rows::weekday_of(slot), slot.window, slot.id));
     Ok(calendars)
 }
@@ -73,6 +82,17 @@ impl Row {
                 let (person, revision) = (rows::user(&there(self.one)?)?, there(self.number)?);
                 calendars.revisions.insert(person, rows::count(revision)?);
             }
+            b'p' => {
+                let settings = rows::from_json::<SettingsRow>("settings", &there(self.json)?)?;
+                let settings = settings.updated_at(there(self.at)?)?;
+                calendars.settings.insert(settings.therapist.clone(), settings);
+            }
+            b'd' => calendars.held.push(Held {
+                meeting: MeetingId::from_uuid(there(self.id)?),
+                start: there(self.at)?,
+            }),
+            b'o' => calendars.overrides.push(self.override_row()?),
+            b'x' => calendars.override_with = Some(self.override_row()?),
             b'm' => {
                 let meeting = rows::from_json::<MeetingRow>("meeting", &there(self.json)?)?;
                 calendars.meeting = Some(meeting.try_into()?);
@@ -105,6 +125,20 @@ impl Row {
         Ok(row.try_into()?)
     }
 
+    fn override_row(self) -> Result<AvailabilityOverride, Failure> {
+        let row = OverrideRow {
+            id: there(self.id)?,
+            therapist_id: there(self.one)?,
+            first_day: there(self.number)?,
+            last_day: there(self.begin)?,
+            windows: there(self.json)?,
+            notes: self.other,
+            created_ms: there(self.at)?.timestamp_millis(),
+            updated_ms: there(self.later)?.timestamp_millis(),
+        };
+        Ok(row.try_into()?)
+    }
+
     fn busy(self) -> Result<Busy, Failure> {
         let row = BusyRow {
             id: there(self.id)?,
@@ -112,6 +146,8 @@ impl Row {
             therapist_id: there(self.other)?,
             start_ms: there(self.at)?.timestamp_millis(),
             duration_minutes: there(self.number)?,
+            buffer_before_minutes: there(self.begin)?,
+            buffer_after_minutes: there(self.end)?,
         };
         Ok(row.try_into()?)
     }

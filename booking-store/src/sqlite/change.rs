@@ -6,21 +6,23 @@ use booking_core::{
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteQueryResult;
 
-use super::audit;
+use super::{audit, terms};
 use crate::error::Failure;
 use crate::rows;
 
 const INSERT_MEETING: &str = "
     INSERT INTO meeting (
         id, version, client_id, therapist_id, start_ms, duration_minutes, status, meeting_type,
-        title, description, meeting_url, session_notes, created_ms, updated_ms
-    ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+        title, description, meeting_url, session_notes, created_ms, updated_ms,
+        buffer_before_minutes, buffer_after_minutes
+    ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
 
 pub(super) const UPDATE_MEETING: &str = "
     UPDATE meeting SET
         version = ?2, client_id = ?3, therapist_id = ?4, start_ms = ?5, duration_minutes = ?6,
         status = ?7, meeting_type = ?8, title = ?9, description = ?10, meeting_url = ?11,
-        session_notes = ?12, created_ms = ?13, updated_ms = ?14
+        session_notes = ?12, created_ms = ?13, updated_ms = ?14, buffer_before_minutes = ?15,
+        buffer_after_minutes = ?16
     WHERE id = ?1";
 
 const INSERT_AVAILABILITY: &str = "
@@ -73,6 +75,12 @@ pub(super) async fn apply(
                 one_row(&put_availability(connection, UPDATE_AVAILABILITY, slot).await?)?;
             }
             Write::DeleteAvailability(id) => delete_availability(connection, *id).await?,
+            Write::PutSettings(settings) => terms::put_settings(connection, settings).await?,
+            Write::InsertOverride(one) => terms::insert_override(connection, one).await?,
+            Write::UpdateOverride(one) => {
+                one_row(&terms::update_override(connection, one).await?)?;
+            }
+            Write::DeleteOverride(id) => terms::delete_override(connection, *id).await?,
         }
         audit::note(connection, Some(audited.entry())).await?;
     }
@@ -114,7 +122,9 @@ async fn put_meeting(
         .bind(meeting.meeting_url.as_ref().map(MeetingUrl::as_str))
         .bind(meeting.session_notes.as_ref().map(Text::as_str))
         .bind(meeting.created_at.timestamp_millis())
-        .bind(meeting.updated_at.timestamp_millis());
+        .bind(meeting.updated_at.timestamp_millis())
+        .bind(meeting.buffers.before.get())
+        .bind(meeting.buffers.after.get());
     Ok(put.execute(connection).await?)
 }
 

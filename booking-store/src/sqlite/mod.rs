@@ -21,6 +21,7 @@ mod pace;
 mod plans;
 mod read;
 mod subscribers;
+mod terms;
 mod user_news;
 mod writer;
 

@@ -3,7 +3,7 @@
 
 use sqlx::Row;
 
-use super::{SqliteStore, audit, change, diaries, directory, feeds, read, user_news};
+use super::{SqliteStore, audit, change, diaries, directory, feeds, read, terms, user_news};
 
 pub(super) async fn new_store() -> (tempfile::TempDir, SqliteStore) {
     let folder = tempfile::tempdir().unwrap();
@@ -30,6 +30,12 @@ async fn no_statement_scans_a_table() {
         read::EARLIER,
         read::RECORD,
         read::MEETINGS,
+        terms::SETTINGS,
+        terms::HELD,
+        terms::OVERRIDES,
+        terms::OVERRIDE,
+        terms::UPDATE_OVERRIDE,
+        terms::DELETE_OVERRIDE,
         change::UPDATE_MEETING,
         change::UPDATE_AVAILABILITY,
         change::DELETE_AVAILABILITY,
@@ -130,7 +136,7 @@ async fn triggers_scan_no_table() {
         WHERE type = 'trigger' AND name LIKE '%overlap' ORDER BY name";
     let triggers: Vec<String> =
         sqlx::query_scalar(triggers).fetch_all(&store.writer.pool).await.unwrap();
-    assert_eq!(triggers.len(), 4);
+    assert_eq!(triggers.len(), 6);
     for trigger in triggers {
         let begin = trigger.find("WHERE EXISTS").unwrap();
         let checks = trigger[begin..].trim_end_matches("END").trim_end().trim_end_matches(';');

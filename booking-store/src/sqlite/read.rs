@@ -6,20 +6,24 @@ use booking_core::{
 };
 use sqlx::{Row, SqliteConnection, SqlitePool};
 
-use super::directory;
+use super::{directory, terms};
 use crate::error::Failure;
 use crate::rows::{self, BusyRow, MeetingRow, SlotRow};
 
 /// Live meetings of some people (`?1`) that overlap a span (`?2` to `?3`). One that overlaps starts
 /// less than the longest session (`?4`) before it: that makes both bounds bounds of the index.
 pub(super) const BUSY: &str = "
-    SELECT id, client_id, therapist_id, start_ms, duration_minutes FROM meeting
+    SELECT id, client_id, therapist_id, start_ms, duration_minutes, buffer_before_minutes,
+        buffer_after_minutes
+    FROM meeting
     WHERE client_id IN (SELECT value FROM json_each(?1))
         AND status IN ('SCHEDULED', 'CONFIRMED')
         AND start_ms > ?2 - ?4 AND start_ms < ?3
         AND start_ms + duration_minutes * 60000 > ?2
     UNION
-    SELECT id, client_id, therapist_id, start_ms, duration_minutes FROM meeting
+    SELECT id, client_id, therapist_id, start_ms, duration_minutes, buffer_before_minutes,
+        buffer_after_minutes
+    FROM meeting
     WHERE therapist_id IN (SELECT value FROM json_each(?1))
         AND status IN ('SCHEDULED', 'CONFIRMED')
         AND start_ms > ?2 - ?4 AND start_ms < ?3
@@ -75,6 +79,18 @@ pub(super) async fn calendars(
     }
     if let Some(within) = scope.busy_within {
         found.busy = busy(connection, scope, within).await?;
+    }
+    if let Some((therapist, within)) = scope.hours_of.as_ref().zip(scope.held_within) {
+        found.held = terms::held(connection, therapist, within).await?;
+    }
+    if let Some((therapist, dates)) = scope.hours_of.as_ref().zip(scope.overrides_on) {
+        found.overrides = terms::overrides(connection, therapist, dates).await?;
+    }
+    if let Some(id) = scope.override_with {
+        found.override_with = terms::override_with(connection, id).await?;
+    }
+    if !scope.settings_of.is_empty() {
+        found.settings = terms::settings_of(connection, &scope.settings_of).await?;
     }
     if let Some(earlier) = &scope.earlier {
         found.has_earlier = has_earlier(connection, earlier).await?;

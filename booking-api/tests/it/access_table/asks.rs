@@ -38,6 +38,8 @@ pub(super) const RELATIONS: &[(&str, &[&str])] = &[
     ("listAvailability", &["own"]),
     ("updateAvailability", &["own", "other's", "unknown"]),
     ("deleteAvailability", &["own", "other's", "unknown"]),
+    ("getSettings", &["own"]),
+    ("putSettings", &["own"]),
     ("listSlots", &["related", "unrelated", "unknown therapist"]),
     ("streamSlots", &["related", "unrelated", "unknown therapist"]),
     ("streamEvents", &["own"]),
@@ -77,6 +79,7 @@ impl Practice {
                 self.of_slot(relation).await.body(json!({"isAvailable": false}))
             }
             "deleteAvailability" => self.of_slot(relation).await,
+            "putSettings" => ask().body(json!({"rescheduleDeadline": 1})),
             "listSlots" | "streamSlots" => {
                 let therapist = therapist(relation);
                 ask().query(format!("?therapistId={therapist}&date=2024-01-15"))

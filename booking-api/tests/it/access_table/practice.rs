@@ -96,8 +96,12 @@ impl Practice {
 
     /// All that anybody can see, and with it the last change on record.
     pub(super) async fn everything(&self) -> Vec<Value> {
-        const OF_THERAPISTS: [&str; 3] =
-            ["/booking/meetings", "/booking/availability", "/booking/calendar/feeds"];
+        const OF_THERAPISTS: [&str; 4] = [
+            "/booking/meetings",
+            "/booking/availability",
+            "/booking/settings",
+            "/booking/calendar/feeds",
+        ];
         const OF_CLIENTS: [&str; 2] = ["/booking/meetings", "/booking/calendar/feeds"];
         const OF_ADMINS: [&str; 6] = [
             "/booking/audit?limit=1",

@@ -59,7 +59,7 @@ impl Example {
     /// Somebody who may do this.
     fn caller(&self, server: &Server) -> Caller {
         match self.path.split('/').nth(2).unwrap_or_default().split('?').next() {
-            Some("availability") => server.therapist(),
+            Some("availability" | "settings" | "overrides") => server.therapist(),
             Some("directory" | "webhooks" | "audit") => server.admin(),
             _ => server.client(),
         }

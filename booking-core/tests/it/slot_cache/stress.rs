@@ -156,7 +156,7 @@ fn shows(may_be: &[Truth], zone: usize, viewer: usize, slots: &[Slot]) -> bool {
 fn in_both(one: &[Slot], other: &[Slot]) -> Vec<Slot> {
     let shorter = |slot: &Slot| {
         let same = other.iter().find(|also| also.start == slot.start)?;
-        Some(Slot { longest: slot.longest.min(same.longest), ..*slot })
+        Some(Slot { durations: slot.durations.and(same.durations)?, ..*slot })
     };
     one.iter().filter_map(shorter).collect()
 }

@@ -31,38 +31,49 @@ const CALENDARS: &str = "record of $1 under the key";
 const DIARIES: &str = "What lists of slots are made of";
 
 /// Hot statements by a phrase that is in no other, and what they are asked.
-const HOT: [(&str, &str); 20] = [
+const HOT: [(&str, &str); 21] = [
     ("SELECT person_id FROM calendar", "ARRAY['client_123', 'therapist_456']"),
     (
         CALENDARS,
         "'client_123', 'key-90123', '01890000-0000-7000-8000-0000000e7ef0', NULL, 'therapist_456',
          ARRAY['client_123', 'therapist_456'], '2024-01-15T10:30Z', '2024-01-15T11:30Z',
          '2024-01-15T08:30Z', 'client_123', 'therapist_456', '2024-01-15T10:30Z',
-         ARRAY['client_123', 'therapist_456'], 'client_123', 'therapist_456'",
+         ARRAY['client_123', 'therapist_456'], 'client_123', 'therapist_456',
+         ARRAY['therapist_456'], NULL, NULL, '2023-12-26', '2024-01-19', NULL",
     ),
     // The two have met, but only after that.
     (
         CALENDARS,
         "NULL, NULL, NULL, NULL, 'therapist_123', ARRAY['client_123', 'therapist_123'],
          '2023-01-01', '2023-01-02', '2022-12-31', 'client_123', 'therapist_123', '2023-01-01',
-         '{}', NULL, NULL",
+         '{}', NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL",
     ),
     // A thousand meetings were cancelled at this very time.
     (
         CALENDARS,
         "NULL, NULL, NULL, NULL, 'therapist_457', ARRAY['client_124', 'therapist_457'],
          '2024-01-15T10:30Z', '2024-01-15T11:30Z', '2024-01-15T08:30Z', 'client_124',
-         'therapist_457', '2024-01-15T10:30Z', '{}', NULL, NULL",
+         'therapist_457', '2024-01-15T10:30Z', '{}', NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL",
+    ),
+    // All that counts for the limit of a day, of somebody who has held meetings for months.
+    (
+        CALENDARS,
+        "NULL, NULL, NULL, NULL, 'therapist_457', ARRAY['client_124', 'therapist_457'],
+         '2024-01-09T08:00Z', '2024-01-11T16:00Z', '2024-01-09T06:00Z', 'client_124',
+         'therapist_457', '2024-01-15T10:30Z', '{}', NULL, NULL, ARRAY['therapist_457'],
+         '2024-01-09T08:00Z', '2024-01-11T16:00Z', '0001-01-01', '9999-12-31',
+         gen_random_uuid()",
     ),
     // A list of slots, for a client and for nobody.
     (
         DIARIES,
         "ARRAY['client_123', 'therapist_456'], ARRAY['therapist_456'], '2024-01-14T06:00Z',
-         '2024-01-16T18:00Z'",
+         '2024-01-16T18:00Z', NULL, NULL, '2023-12-25', '2024-01-20'",
     ),
     (
         DIARIES,
-        "ARRAY['therapist_457'], ARRAY['therapist_457'], '2024-01-14T06:00Z', '2024-01-16T18:00Z'",
+        "ARRAY['therapist_457'], ARRAY['therapist_457'], '2024-01-09T08:00Z', '2024-01-11T16:00Z',
+         '2024-01-09T08:00Z', '2024-01-11T16:00Z', '2023-12-25', '2024-01-20'",
     ),
     ("revision FROM calendar WHERE person_id = ANY($1)", "ARRAY['client_123', 'therapist_456']"),
     ("updated_meetings", BOOKS),
@@ -123,7 +134,7 @@ const BOOKS: &str = "
     ARRAY['meeting.created', 'meeting.updated'], ARRAY['meeting', 'meeting'],
     ARRAY['meeting_1', 'meeting_2'], ARRAY['client_123', 'client_124'],
     ARRAY['therapist_456', 'therapist_457'], ARRAY[NULL, 'therapist_458'], ARRAY['{}', '{}'],
-    '{}', '{}'";
+    '{}', '{}', ARRAY[0, 0], ARRAY[0, 0]";
 
 #[tokio::test]
 async fn a_million_meetings_are_as_quick_as_a_few() {

@@ -101,6 +101,22 @@ FROM calendar;
 INSERT INTO relationship (client_id, therapist_id)
 SELECT DISTINCT client_id, therapist_id FROM meeting;
 
+-- Everybody has set something, and has days off: a month of them.
+INSERT INTO scheduling_settings (
+    therapist_id, version, interval_minutes, durations, buffer_before_minutes, buffer_after_minutes,
+    widest_before_minutes, widest_after_minutes, notice_minutes, cancellation_minutes,
+    reschedule_minutes, updated_at
+)
+SELECT 'therapist_' || n, 1, 30, 15, 0, 0, 0, 0, 0, 0, 0, now() FROM generate_series(0, 499) AS n;
+
+INSERT INTO availability_override (
+    id, therapist_id, first_date, last_date, windows, created_at, updated_at
+)
+SELECT
+    gen_random_uuid(), 'therapist_' || n, date '2023-01-01' + 30 * day, date '2023-01-01' + 30 * day,
+    '[]', now(), now()
+FROM generate_series(0, 499) AS n CROSS JOIN generate_series(0, 29) AS day;
+
 INSERT INTO availability (
     id, therapist_id, weekday, start_minute, end_minute, is_available, notes, created_at, updated_at
 )

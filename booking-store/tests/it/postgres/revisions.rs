@@ -2,9 +2,11 @@
 
 use booking_core::testing::World;
 use booking_core::testing::fixtures::{
-    audited, client, hour, meeting, other_client, other_therapist, therapist,
+    as_therapist, audited, client, hour, meeting, other_client, other_therapist, therapist,
 };
-use booking_core::{Calendars, Change, MeetingId, Scope, Write};
+use booking_core::{
+    Calendars, Change, DailyLimit, ExpectedVersion, MeetingId, Scope, Settings, Write,
+};
 
 use super::server::{Database, sql};
 use super::{open, world};
@@ -47,12 +49,22 @@ async fn the_tables_count_for_everybody() {
     let world = world(open(&database).await).await;
     world.open(&therapist()).await;
     world.insert(&[meeting(&client(), &therapist(), hour(0))]).await;
+    let jane = as_therapist(&therapist());
+    let settings = Settings { most_a_day: DailyLimit::new(9).ok(), ..Settings::DEFAULT };
+    let put = world.booking.put_settings(&jane, &settings, &ExpectedVersion::Any).await;
+    assert_eq!(put.expect("settings").version, 1);
     let others = [
         "UPDATE meeting SET status = 'CANCELLED'",
         "UPDATE meeting SET session_notes = 'long'",
         "UPDATE meeting SET client_id = 'client_124'",
         "UPDATE meeting SET client_id = 'client_123'",
         "UPDATE availability SET is_available = FALSE WHERE weekday = 1",
+        "UPDATE scheduling_settings SET notice_minutes = 5",
+        "DELETE FROM scheduling_settings",
+        "INSERT INTO availability_override SELECT gen_random_uuid(), 'therapist_456',
+         '2024-01-01', '2024-01-02', '[]', NULL, now(), now()",
+        "UPDATE availability_override SET last_date = '2024-01-03'",
+        "DELETE FROM availability_override",
         "DELETE FROM availability WHERE weekday = 2",
         "DELETE FROM meeting",
     ];

@@ -96,7 +96,7 @@ async fn the_walls_stand_for_everybody() {
     world.write([Write::InsertAvailability(slot(&therapist(), Weekday::Mon, window(0, 60)))]).await;
     let mut connection = connect(&path).await;
     let copy = "INSERT INTO meeting SELECT randomblob(16), version, client_id, 'somebody',
-        start_ms + 1800000, duration_minutes, status, meeting_type, title, NULL, NULL, NULL, 0, 0
+        start_ms + 1800000, duration_minutes, status, meeting_type, title, NULL, NULL, NULL, 0, 0, 0, 0
         FROM meeting";
     let refused = sql(&mut connection, copy).await.unwrap_err();
     assert!(refused.contains("live meetings of one person overlap"), "{refused}");

@@ -1,0 +1,159 @@
+//! How far a booking, or a list of slots, has to look: what a therapist's settings make of the span
+//! that it is about.
+//!
+//! With no settings that is the span itself. What is kept free between meetings takes it further, and
+//! limits of a day or a week take in all of it.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+
+use crate::diary::{Diaries, DiariesQuery, Diary};
+use crate::id::{MeetingId, UserId};
+use crate::settings::{Buffers, Settings, TherapistSettings};
+use crate::span::Span;
+use crate::store::{Calendars, Scope};
+use crate::terms::{FullDates, Terms, monday_of};
+
+/// A local date lies within so many hours of the date of UTC with the same name.
+const DATE_OFF_BY: TimeDelta = TimeDelta::hours(16);
+
+/// What is to be loaded of a therapist's meetings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Look {
+    /// For [`Scope::busy_within`].
+    busy: Span,
+    /// For [`Scope::held_within`].
+    held: Option<Span>,
+}
+
+impl Look {
+    /// What has to be seen to tell what can begin, or take place, within `span`.
+    pub(crate) fn of(therapist: &TherapistSettings, zone: Tz, span: Span) -> Self {
+        let TherapistSettings { settings, widest, .. } = therapist;
+        let Buffers { before, after } = settings.buffers;
+        let near = hull(
+            span.start() - (widest.after.minutes() + before.minutes()),
+            span.end() + (widest.before.minutes() + after.minutes()),
+            span,
+        );
+        let held = counted(settings, zone, span);
+        Self { busy: held.map_or(near, |held| hull(held.start(), held.end(), near)), held }
+    }
+
+    /// Whether all of it was loaded: live meetings and those that are over, each within a span.
+    pub(crate) fn is_within(&self, busy: Option<Span>, held: Option<Span>) -> bool {
+        let covers = |loaded: Option<Span>, wanted| loaded.is_some_and(|l| l.encloses(wanted));
+        covers(busy, self.busy) && self.held.is_none_or(|wanted| covers(held, wanted))
+    }
+
+    /// What has to be seen for this and for another.
+    fn and(self, other: Self) -> Self {
+        let both = |one: Span, other: Span| hull(one.start(), one.end(), other);
+        let held = match (self.held, other.held) {
+            (Some(one), Some(other)) => Some(both(one, other)),
+            (one, other) => one.or(other),
+        };
+        Self { busy: both(self.busy, other.busy), held }
+    }
+}
+
+/// What holds at least `from` to `to`, and another span.
+fn hull(from: DateTime<Utc>, to: DateTime<Utc>, span: Span) -> Span {
+    Span::new(from.min(span.start()), to.max(span.end())).unwrap_or(span)
+}
+
+/// In which all meetings begin that count for limits of the dates on which something begins in `span`.
+fn counted(settings: &Settings, zone: Tz, span: Span) -> Option<Span> {
+    let dates = [span.start(), span.end()].map(|at| at.with_timezone(&zone).date_naive());
+    let [first, last] = match (settings.most_a_day, settings.most_a_week) {
+        (None, None) => return None,
+        (_, Some(_)) => [monday_of(dates[0]), monday_of(dates[1]) + Days::new(6)],
+        (Some(_), None) => dates,
+    };
+    let midnight = |date: NaiveDate| date.and_time(NaiveTime::MIN).and_utc();
+    Span::new(midnight(first) - DATE_OFF_BY, midnight(last) + TimeDelta::days(1) + DATE_OFF_BY)
+}
+
+/// When a meeting, and whatever a therapist keeps free around it, is in the way of one that would be
+/// booked with these buffers.
+pub(crate) fn kept_free(span: Span, buffers: Buffers, new: Buffers) -> Span {
+    let start = span.start() - (new.after.minutes() + buffers.before.minutes());
+    let end = span.end() + (buffers.after.minutes() + new.before.minutes());
+    hull(start, end, span)
+}
+
+impl Terms {
+    /// What a therapist's settings come to, in their zone, when their meetings begin at these times.
+    pub(crate) fn counting(
+        settings: &Settings,
+        zone: Tz,
+        starts: impl Iterator<Item = DateTime<Utc>>,
+    ) -> Self {
+        let mut terms = Self::of(settings);
+        let Settings { most_a_day, most_a_week, .. } = settings;
+        if most_a_day.is_none() && most_a_week.is_none() {
+            return terms;
+        }
+        let mut a_day: BTreeMap<NaiveDate, u32> = BTreeMap::new();
+        let mut a_week: BTreeMap<NaiveDate, u32> = BTreeMap::new();
+        for start in starts {
+            let date = start.with_timezone(&zone).date_naive();
+            *a_day.entry(date).or_default() += 1;
+            *a_week.entry(monday_of(date)).or_default() += 1;
+        }
+        let full = |counts: BTreeMap<NaiveDate, u32>, most: Option<u32>| {
+            let is_full = move |count: u32| most.is_some_and(|most| count >= most);
+            counts.into_iter().filter(move |(_, count)| is_full(*count)).map(|(date, _)| date)
+        };
+        terms.full = FullDates {
+            days: full(a_day, most_a_day.map(Into::into)).collect(),
+            weeks: full(a_week, most_a_week.map(Into::into)).collect(),
+        };
+        terms
+    }
+}
+
+impl Calendars {
+    /// The same, as far as the meetings are loaded.
+    pub(crate) fn terms(
+        &self,
+        therapist: &UserId,
+        settings: &Settings,
+        zone: Tz,
+        except: Option<MeetingId>,
+    ) -> Terms {
+        let live = self.busy.iter().filter(|busy| busy.therapist == *therapist);
+        let live = live.map(|busy| (busy.meeting, busy.span.start()));
+        let held = self.held.iter().map(|held| (held.meeting, held.start));
+        let all = live.chain(held).filter(|(meeting, _)| Some(*meeting) != except);
+        Terms::counting(settings, zone, all.map(|(_, start)| start))
+    }
+
+    /// The scope that has all that bears on what begins, or takes place, in `span`, where this one has
+    /// not: the therapist's settings ask for more than is known before they are read. `zone` is that
+    /// of the directory.
+    pub(crate) fn wider(&self, therapist: &UserId, zone: Tz, span: Span) -> Option<Scope> {
+        let settings = self.settings_of(therapist).ok()?;
+        let Look { busy, held } = Look::of(&settings, settings.settings.zone.unwrap_or(zone), span);
+        let Scope { busy_within, held_within, .. } = self.scope;
+        let wider = || Scope { busy_within: Some(busy), held_within: held, ..self.scope.clone() };
+        (!Look { busy, held }.is_within(busy_within, held_within)).then(wider)
+    }
+}
+
+impl Diaries {
+    /// The query that finds all that bears on what begins, or takes place, in `span`, where this one
+    /// has not.
+    pub(crate) fn wider(&self, query: &DiariesQuery, span: Span) -> Option<DiariesQuery> {
+        let look = |diary: &Diary| {
+            let settings = diary.settings.as_ref()?;
+            Some(Look::of(settings, diary.zone()?, span))
+        };
+        let looks = self.therapists.values().filter_map(look);
+        let Look { busy, held } = looks.reduce(Look::and)?;
+        let wider = || DiariesQuery { within: Some(busy), held_within: held, ..query.clone() };
+        (!Look { busy, held }.is_within(query.within, query.held_within)).then(wider)
+    }
+}
