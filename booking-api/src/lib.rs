@@ -67,7 +67,9 @@ use tokio_util::sync::CancellationToken;
 
 #[cfg(feature = "webhooks")]
 use crate::api::WebhooksApi;
-use crate::api::{AuditApi, AvailabilityApi, DirectoryApi, MeetingsApi, SlotsApi, StreamsApi};
+use crate::api::{
+    AuditApi, AvailabilityApi, DirectoryApi, MeetingsApi, SearchApi, SlotsApi, StreamsApi,
+};
 use crate::http::{Cors, Limiter, Metrics, Observe, Probe, Problems, Routes, Unread, page_policy};
 use crate::pages::{Page, PageEndpoint};
 use crate::spec::Spec;
@@ -319,6 +321,7 @@ impl Api {
             MeetingsApi(booking.clone()),
             AvailabilityApi(booking.clone()),
             SlotsApi(booking.clone()),
+            SearchApi(booking.clone()),
         );
         match &self.directory {
             Some(directory) => {

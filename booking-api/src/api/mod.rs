@@ -4,6 +4,7 @@ mod audit;
 mod availability;
 mod directory;
 mod meetings;
+mod search;
 mod slots;
 mod streams;
 #[cfg(feature = "webhooks")]
@@ -15,6 +16,7 @@ pub(crate) use audit::AuditApi;
 pub(crate) use availability::AvailabilityApi;
 pub(crate) use directory::DirectoryApi;
 pub(crate) use meetings::MeetingsApi;
+pub(crate) use search::SearchApi;
 pub(crate) use slots::SlotsApi;
 pub(crate) use streams::StreamsApi;
 #[cfg(feature = "webhooks")]

@@ -6,6 +6,7 @@ mod audit;
 mod availability;
 mod directory;
 mod meeting;
+mod search;
 mod slot;
 #[cfg(feature = "webhooks")]
 mod webhook;
@@ -16,6 +17,7 @@ pub(crate) use availability::{
 };
 pub(crate) use directory::{UserDto, UserPutDto};
 pub(crate) use meeting::{MeetingCancelDto, MeetingCreateDto, MeetingDto, MeetingUpdateDto};
+pub(crate) use search::{SlotsFoundDto, found_json};
 pub(crate) use slot::SlotDto;
 pub use slot::slots_json;
 #[cfg(feature = "webhooks")]

@@ -7,6 +7,7 @@
 mod meetings;
 mod people;
 mod schedule;
+mod search;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -15,6 +15,7 @@ mod model;
 mod oracle;
 mod ranges;
 mod relay;
+mod search;
 mod slot_cache;
 mod slots;
 mod strategies;

@@ -39,6 +39,7 @@ pub(super) const RELATIONS: &[(&str, &[&str])] = &[
     ("updateAvailability", &["own", "other's", "unknown"]),
     ("deleteAvailability", &["own", "other's", "unknown"]),
     ("listSlots", &["related", "unrelated", "unknown therapist"]),
+    ("searchSlots", &["related", "unrelated", "unknown therapist"]),
     ("streamSlots", &["related", "unrelated", "unknown therapist"]),
     ("streamEvents", &["own"]),
     ("putUser", &["oneself", "somebody else", "new"]),
@@ -76,6 +77,10 @@ impl Practice {
             "listSlots" | "streamSlots" => {
                 let therapist = therapist(relation);
                 ask().query(format!("?therapistId={therapist}&date=2024-01-15"))
+            }
+            "searchSlots" => {
+                let (therapist, days) = (therapist(relation), "from=2024-01-15&to=2024-01-21");
+                ask().query(format!("?therapistIds={therapist}&{days}&timeZone=UTC"))
             }
             "putUser" => ask().path("id", somebody(relation, who)).body(user(who)),
             "getUser" => ask().path("id", somebody(relation, who)),
