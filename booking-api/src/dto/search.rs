@@ -76,7 +76,7 @@ pub(crate) fn found_json(zone: Tz, found: &SlotsFound) -> String {
         json.push('}');
     });
     json.push_str("],\"unknownTherapistIds\":[");
-    each(&mut json, &found.unknown, |json, id| write_id(json, id));
+    each(&mut json, &found.unknown, write_id);
     json.push_str("],\"days\":[");
     each(&mut json, &found.days, |json, day| {
         json.push_str("{\"date\":\"");

@@ -132,7 +132,7 @@ proptest! {
             let start = midnight + TimeDelta::minutes(*start);
             let status =
                 if *is_live { MeetingStatus::Scheduled } else { MeetingStatus::Cancelled };
-            let meeting = booking_core::Meeting { status, ..meeting(client, therapist, start) };
+            let meeting = Meeting { status, ..meeting(client, therapist, start) };
             (client != therapist).then_some(Write::InsertMeeting(meeting))
         }));
         world.set_clock(midnight + TimeDelta::minutes(now));
@@ -213,7 +213,12 @@ fn dates_are_those_of_the_viewer() {
         let end = booking_core::WallTime::from_minutes(begin.minutes() + 60).expect("a time");
         let window = Window::new(begin, end).expect("an hour");
         settle(&world, &therapist, *zone, &all_week(&[window]));
-        let week = for_all(date - Days::new(3), date + Days::new(3), *viewer, &[therapist.clone()]);
+        let week = for_all(
+            date - Days::new(3),
+            date + Days::new(3),
+            *viewer,
+            std::slice::from_ref(&therapist),
+        );
         let found = days_of(&search(&world, &john(), &week));
         let seen = |slot: &Slot| {
             let is_it = |of: &BTreeMap<UserId, Vec<Slot>>| of[&therapist.id].contains(slot);
