@@ -68,8 +68,8 @@ use tokio_util::sync::CancellationToken;
 #[cfg(feature = "webhooks")]
 use crate::api::WebhooksApi;
 use crate::api::{
-    AuditApi, AvailabilityApi, CalendarApi, DirectoryApi, MeetingsApi, SettingsApi, SlotsApi,
-    StreamsApi,
+    AuditApi, AvailabilityApi, CalendarApi, DirectoryApi, MeetingsApi, SearchApi, SettingsApi,
+    SlotsApi, StreamsApi,
 };
 use crate::http::{Cors, Limiter, Metrics, Observe, Probe, Problems, Routes, Unread, page_policy};
 use crate::pages::{Page, PageEndpoint};
@@ -326,6 +326,7 @@ impl Api {
             SettingsApi(booking.clone()),
             SlotsApi(booking.clone()),
             CalendarApi::of(self),
+            SearchApi(booking.clone()),
         );
         match &self.directory {
             Some(directory) => {

@@ -182,6 +182,12 @@ impl OnWire for SessionDuration {
         Self::try_from(minutes).map_err(said)
     }
 
+    fn read_text(text: &str) -> Result<Self, String> {
+        let digits = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let minutes = digits.and_then(|digits| digits.parse().ok()).unwrap_or(0);
+        Self::try_from(minutes).map_err(said)
+    }
+
     fn write(&self) -> Value {
         self.minutes().into()
     }

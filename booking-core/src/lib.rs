@@ -102,6 +102,7 @@ mod meeting;
 mod overrides;
 mod refusal;
 mod request;
+mod search;
 mod settings;
 mod slot;
 mod span;
@@ -183,6 +184,7 @@ pub use overrides::{
 pub use refusal::Refusal;
 pub use relay::{EventStore, Passed, Relay, Sinks};
 pub use request::{BookRequest, MeetingFilter, MeetingView, Page};
+pub use search::{DayFound, FirstFree, SlotSearch, SlotsFound, SlotsOf};
 pub use settings::{
     Bounded, Buffer, Buffers, DailyLimit, Horizon, InvalidTemplate, MeetingUrlTemplate, Notice,
     OutOfBounds, Settings, SlotInterval, TherapistSettings, WeeklyLimit,

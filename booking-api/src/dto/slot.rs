@@ -97,7 +97,18 @@ const DATE: usize = 11;
 /// ```
 #[must_use]
 pub fn slots_json(slots: &[Slot]) -> String {
-    let mut json = String::with_capacity("[]".len() + slots.len() * LONGEST);
+    let mut json = String::with_capacity(longest(slots.len()));
+    write_slots(&mut json, slots);
+    json
+}
+
+/// How long the JSON of so many slots may be.
+pub(crate) const fn longest(slots: usize) -> usize {
+    "[]".len() + slots * LONGEST
+}
+
+/// The same, at the end of a text.
+pub(crate) fn write_slots(json: &mut String, slots: &[Slot]) {
     json.push('[');
     let mut day = None;
     let mut date = String::new();
@@ -122,7 +133,6 @@ pub fn slots_json(slots: &[Slot]) -> String {
         json.push_str(behind(slot.durations));
     }
     json.push(']');
-    json
 }
 
 /// A number below 60.

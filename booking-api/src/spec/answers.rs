@@ -160,6 +160,7 @@ fn own(operation_id: &str) -> Vec<Code> {
         }
         "deleteAvailability" => window.into(),
         "listSlots" => vec![Code::TherapistNotFound],
+        "searchSlots" => vec![],
         "streamSlots" => vec![Code::TherapistNotFound, Code::TooManyStreams],
         "streamEvents" => vec![Code::RoleRequired, Code::TooManyStreams],
         "getUser" | "deleteRelationship" => vec![Code::RoleRequired, Code::UserNotFound],

@@ -35,6 +35,7 @@ mod races;
 mod raw;
 mod same_answers;
 mod scheduling;
+mod search;
 mod server;
 mod serving;
 mod session_tokens;

@@ -9,6 +9,7 @@ mod meetings;
 mod overrides;
 mod people;
 mod schedule;
+mod search;
 mod settings;
 
 use std::collections::BTreeSet;

@@ -239,21 +239,17 @@ impl Slow {
         let fails = self
             .failures
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-        match fails {
-            Ok(_) => Err(StoreError::Unavailable("on purpose".into())),
-            Err(_) => Ok(()),
-        }
+        fails.map_or(Ok(()), |_| Err(StoreError::Unavailable("on purpose".into())))
     }
 }
 
 #[async_trait]
 impl Store for Slow {
     async fn read(&self, scope: &Scope) -> Result<Calendars, StoreError> {
-        // A booking's: this is about those who watch.
-        if scope.earlier.is_some() {
-            return self.inner.read(scope).await;
+        // Not a booking's: this is about those who watch.
+        if scope.earlier.is_none() {
+            self.wait().await?;
         }
-        self.wait().await?;
         self.inner.read(scope).await
     }
 

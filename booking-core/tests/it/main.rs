@@ -18,6 +18,7 @@ mod model;
 mod oracle;
 mod ranges;
 mod relay;
+mod search;
 mod settings;
 mod settings_table;
 mod slot_cache;

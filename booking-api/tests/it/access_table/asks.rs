@@ -41,6 +41,7 @@ pub(super) const RELATIONS: &[(&str, &[&str])] = &[
     ("getSettings", &["own"]),
     ("putSettings", &["own"]),
     ("listSlots", &["related", "unrelated", "unknown therapist"]),
+    ("searchSlots", &["related", "unrelated", "unknown therapist"]),
     ("streamSlots", &["related", "unrelated", "unknown therapist"]),
     ("streamEvents", &["own"]),
     ("createCalendarFeed", &["times", "availability"]),
@@ -83,6 +84,10 @@ impl Practice {
             "listSlots" | "streamSlots" => {
                 let therapist = therapist(relation);
                 ask().query(format!("?therapistId={therapist}&date=2024-01-15"))
+            }
+            "searchSlots" => {
+                let (therapist, days) = (therapist(relation), "from=2024-01-15&to=2024-01-21");
+                ask().query(format!("?therapistIds={therapist}&{days}&timeZone=UTC"))
             }
             "putUser" => ask().path("id", somebody(relation, who)).body(user(who)),
             "getUser" => ask().path("id", somebody(relation, who)),

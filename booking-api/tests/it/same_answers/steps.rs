@@ -155,6 +155,16 @@ impl Script<'_> {
             }
         }
         self.get(&self.server.anonymous(), "/booking/slots").await;
+        for query in [
+            "therapistIds=therapist_900,therapist_456,nobody&from=2024-01-08&to=2024-01-21",
+            "therapistIds=therapist_456&from=2024-01-08&to=2024-03-08&duration=120&limit=20",
+            "therapistIds=therapist_456&from=2024-01-08&to=2024-03-09",
+        ] {
+            for zone in ["UTC", "Pacific/Auckland", "Mars/Base"] {
+                let path = format!("/booking/slots/search?{query}&timeZone={zone}");
+                self.get(&self.server.client(), &path).await;
+            }
+        }
     }
 
     /// Four meetings; the last is with the therapist in New York.
