@@ -68,7 +68,8 @@ use tokio_util::sync::CancellationToken;
 #[cfg(feature = "webhooks")]
 use crate::api::WebhooksApi;
 use crate::api::{
-    AuditApi, AvailabilityApi, DirectoryApi, MeetingsApi, SettingsApi, SlotsApi, StreamsApi,
+    AuditApi, AvailabilityApi, DirectoryApi, MeetingsApi, OverridesApi, SettingsApi, SlotsApi,
+    StreamsApi,
 };
 use crate::http::{Cors, Limiter, Metrics, Observe, Probe, Problems, Routes, Unread, page_policy};
 use crate::pages::{Page, PageEndpoint};
@@ -321,6 +322,7 @@ impl Api {
             MeetingsApi(booking.clone()),
             AvailabilityApi(booking.clone()),
             SettingsApi(booking.clone()),
+            OverridesApi(booking.clone()),
             SlotsApi(booking.clone()),
         );
         match &self.directory {

@@ -6,9 +6,9 @@ use std::borrow::Cow;
 use std::fmt;
 
 use booking_core::{
-    AuditAction, Bounded, Durations, Email, EventType, MeetingStatus, MeetingType, MeetingUrl,
-    MeetingUrlTemplate, Role, SessionDuration, StartTime, SubjectKind, Text, UserId, WEEKDAYS,
-    WallTime, format_instant,
+    AuditAction, Bounded, DayWindows, Durations, Email, EventType, InvalidWindows, MeetingStatus,
+    MeetingType, MeetingUrl, MeetingUrlTemplate, Role, SessionDuration, StartTime, SubjectKind,
+    Text, UserId, WEEKDAYS, WallTime, Window, format_instant,
 };
 use chrono::{DateTime, NaiveDate, Utc, Weekday};
 use chrono_tz::Tz;
@@ -368,6 +368,44 @@ impl OnWire for Durations {
     fn write(&self) -> Value {
         Vec::<u32>::from(*self).into()
     }
+}
+
+/// `[{"startTime": "09:00", "endTime": "12:00"}]`.
+impl OnWire for DayWindows {
+    const NAME: &'static str = "DayWindows";
+
+    fn schema() -> MetaSchema {
+        // As part of an answer it is described under its name.
+        let window = MetaSchemaRef::Reference("DayWindow".to_owned());
+        MetaSchema {
+            items: Some(Box::new(window)),
+            max_items: Some(Self::MOST),
+            ..MetaSchema::new("array")
+        }
+    }
+
+    fn read(value: &Value) -> Result<Self, String> {
+        let windows = value.as_array().ok_or_else(|| "must be a list of windows".to_owned())?;
+        if windows.len() > Self::MOST {
+            return Err(said(InvalidWindows::TooMany));
+        }
+        let windows: Vec<Window> = windows.iter().map(read_window).collect::<Result<_, _>>()?;
+        Self::new(windows).map_err(said)
+    }
+
+    fn write(&self) -> Value {
+        let window = |window: &Window| json!({"startTime": window.start().write(), "endTime": window.end().write()});
+        self.as_slice().iter().map(window).collect()
+    }
+}
+
+fn read_window(value: &Value) -> Result<Window, String> {
+    let time = |field: &str| {
+        let time = value.get(field).ok_or_else(|| format!("each window must have a {field}"))?;
+        WallTime::read(time).map_err(|why| format!("the {field} of each window {why}"))
+    };
+    let window = Window::new(time("startTime")?, time("endTime")?);
+    window.ok_or_else(|| "the startTime of each window must be before its endTime".to_owned())
 }
 
 impl OnWire for MeetingUrlTemplate {

@@ -13,7 +13,7 @@ use crate::duration::{Durations, SessionDuration};
 use crate::instant::{StartTime, UtcDate};
 use crate::refusal::Refusal;
 use crate::span::Span;
-use crate::terms::TermsOfDate;
+use crate::terms::{OnDate, TermsOfDate};
 use crate::zone::{Clocks, DAYS, Seconds, instant};
 
 /// A start that can be booked, and for how long.
@@ -138,9 +138,9 @@ impl<'a> Day<'a> {
     }
 
     /// What else has to hold of the date's starts at `now`.
-    pub(crate) fn terms(&self, now: DateTime<Utc>) -> TermsOfDate {
+    pub(crate) fn terms(&self, now: DateTime<Utc>) -> TermsOfDate<'a> {
         let Calendar { terms, zone, .. } = self.calendar;
-        terms.at(now, *zone).on(self.number, || self.utc.date())
+        terms.on(OnDate { zone: *zone, number: self.number, utc: self.utc }, now)
     }
 
     /// The room at a start of this date.
@@ -255,7 +255,7 @@ impl<'a> Taken<'a> {
 
 impl Room {
     /// The sessions that can be booked: what is listed, and nothing else is admitted.
-    fn durations(self, terms: &TermsOfDate) -> Option<Durations> {
+    fn durations(self, terms: &TermsOfDate<'_>) -> Option<Durations> {
         if !self.on_grid || !terms.allow(self.start) {
             return None;
         }
@@ -268,7 +268,7 @@ impl Room {
     pub(crate) fn admit(
         self,
         duration: SessionDuration,
-        terms: &TermsOfDate,
+        terms: &TermsOfDate<'_>,
     ) -> Result<(), Refusal> {
         if self.durations(terms).is_some_and(|durations| durations.contains(duration)) {
             return Ok(());

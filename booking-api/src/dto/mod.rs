@@ -6,6 +6,7 @@ mod audit;
 mod availability;
 mod directory;
 mod meeting;
+mod overrides;
 mod settings;
 mod slot;
 #[cfg(feature = "webhooks")]
@@ -17,6 +18,7 @@ pub(crate) use availability::{
 };
 pub(crate) use directory::{UserDto, UserPutDto};
 pub(crate) use meeting::{MeetingCancelDto, MeetingCreateDto, MeetingDto, MeetingUpdateDto};
+pub(crate) use overrides::{OverrideCreateDto, OverrideDto, OverrideUpdateDto};
 pub(crate) use settings::{SettingsDto, SettingsPutDto};
 pub(crate) use slot::SlotDto;
 pub use slot::slots_json;

@@ -13,6 +13,7 @@ mod listing;
 mod live;
 mod model;
 mod oracle;
+mod overrides;
 mod ranges;
 mod relay;
 mod settings;

@@ -97,6 +97,7 @@ async fn examples_succeed_as_they_stand() {
         "cancelMeetingWithReason",
         "cancelMeeting",
         "deleteAvailability",
+        "deleteOverride",
         "deleteRelationship",
         "deleteWebhook",
     ];
