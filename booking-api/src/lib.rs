@@ -48,6 +48,7 @@ mod told;
 #[cfg(feature = "webhooks")]
 mod webhooks;
 mod wire;
+mod wire_terms;
 
 #[cfg(feature = "command")]
 pub mod command;

@@ -82,17 +82,24 @@ impl Terms {
         Self { interval, durations, minimum_notice, horizon, full: FullDates::default() }
     }
 
-    /// What they come to at one time, for starts on one date.
-    pub(crate) fn on(&self, date: OnDate, now: DateTime<Utc>) -> TermsOfDate<'_> {
-        let mut from = now.timestamp() + 1;
-        if self.minimum_notice != Notice::MIN {
-            from = seconds_up(now) + self.minimum_notice.minutes_in_seconds();
+    /// What can begin on a date at one time.
+    #[inline]
+    pub(crate) fn opening(&self, date: OnDate, now: DateTime<Utc>) -> Opening {
+        let is_plain =
+            self.minimum_notice == Notice::MIN && self.horizon.is_none() && self.full.is_empty();
+        let from = if is_plain { now.timestamp() + 1 } else { self.from(date, now) };
+        Opening { from, offered: self.durations }
+    }
+
+    #[cold]
+    fn from(&self, date: OnDate, now: DateTime<Utc>) -> i64 {
+        if self.standing(date, now) != Standing::Open {
+            return i64::MAX;
         }
-        let may_be_closed = self.horizon.is_some() || !self.full.is_empty();
-        if may_be_closed && self.standing(date, now) != Standing::Open {
-            from = i64::MAX;
+        match self.minimum_notice.minutes_in_seconds() {
+            0 => now.timestamp() + 1,
+            notice => seconds_up(now) + notice,
         }
-        TermsOfDate { from, offered: self.durations, terms: self, date, now }
     }
 
     /// Whether sessions may begin on a date at all.
@@ -120,27 +127,32 @@ pub(crate) struct OnDate {
     pub(crate) utc: UtcDate,
 }
 
-/// Terms at one time, for starts on one date.
+/// What can begin on a date.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct TermsOfDate<'a> {
-    /// The first second at which a session may begin on this date: never, if none may.
-    from: i64,
+pub(crate) struct Opening {
+    /// The first second at which a session may begin: never, if none may.
+    pub(crate) from: i64,
     /// How long sessions may be.
     pub(crate) offered: Durations,
-    terms: &'a Terms,
-    date: OnDate,
-    now: DateTime<Utc>,
+}
+
+/// Terms at one time, for starts on one date: why something cannot begin.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TermsOfDate<'a> {
+    pub(crate) terms: &'a Terms,
+    pub(crate) date: OnDate,
+    pub(crate) now: DateTime<Utc>,
 }
 
 impl TermsOfDate<'_> {
-    /// Whether anything can begin then.
-    pub(crate) fn allow(&self, start: i64) -> bool {
-        self.from <= start
+    /// What can begin.
+    pub(crate) fn opening(&self) -> Opening {
+        self.terms.opening(self.date, self.now)
     }
 
     /// What comes before availability: when, at the earliest and at the latest.
     pub(crate) fn check_time(&self, start: i64) -> Result<(), Refusal> {
-        let Self { terms, date, now, .. } = self;
+        let Self { terms, date, now } = self;
         if start <= now.timestamp() {
             Err(Refusal::InThePast)
         } else if start < seconds_up(*now) + terms.minimum_notice.minutes_in_seconds() {

@@ -1,7 +1,6 @@
 //! `/booking/overrides`.
 
 use booking_core::{Booking, OverrideId, Refusal};
-use chrono::NaiveDate;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
@@ -13,6 +12,7 @@ use crate::dto::{DeletedDto, OverrideCreateDto, OverrideDto, OverrideUpdateDto};
 use crate::params::IdempotencyHeader;
 use crate::problem::Problem;
 use crate::wire::Wire;
+use crate::wire_terms::DateBound;
 
 pub(crate) struct OverridesApi(pub(crate) Booking);
 
@@ -56,11 +56,12 @@ impl OverridesApi {
         &self,
         caller: SignedIn<ManageAvailability>,
         /// Only those with this date or a later one.
-        from: Query<Option<Wire<NaiveDate>>>,
+        from: Query<Option<Wire<DateBound>>>,
         /// Only those with this date or an earlier one.
-        to: Query<Option<Wire<NaiveDate>>>,
+        to: Query<Option<Wire<DateBound>>>,
     ) -> Result<Json<Vec<OverrideDto>>, Problem> {
-        let found = self.0.overrides(&caller.actor, plain(from.0), plain(to.0)).await?;
+        let bound = |date: Query<Option<Wire<DateBound>>>| plain(date.0).map(|date| date.0);
+        let found = self.0.overrides(&caller.actor, bound(from), bound(to)).await?;
         Ok(Json(found.into_iter().map(OverrideDto::from).collect()))
     }
 
