@@ -48,6 +48,7 @@ mod told;
 #[cfg(feature = "webhooks")]
 mod webhooks;
 mod wire;
+mod wire_terms;
 
 #[cfg(feature = "command")]
 pub mod command;
@@ -68,8 +69,8 @@ use tokio_util::sync::CancellationToken;
 #[cfg(feature = "webhooks")]
 use crate::api::WebhooksApi;
 use crate::api::{
-    AuditApi, AvailabilityApi, CalendarApi, DirectoryApi, MeetingsApi, SearchApi, SettingsApi,
-    SlotsApi, StreamsApi,
+    AuditApi, AvailabilityApi, CalendarApi, DirectoryApi, MeetingsApi, OverridesApi, SearchApi,
+    SettingsApi, SlotsApi, StreamsApi,
 };
 use crate::http::{Cors, Limiter, Metrics, Observe, Probe, Problems, Routes, Unread, page_policy};
 use crate::pages::{Page, PageEndpoint};
@@ -324,6 +325,7 @@ impl Api {
             MeetingsApi(booking.clone()),
             AvailabilityApi(booking.clone()),
             SettingsApi(booking.clone()),
+            OverridesApi(booking.clone()),
             SlotsApi(booking.clone()),
             CalendarApi::of(self),
             SearchApi(booking.clone()),

@@ -58,7 +58,7 @@ codes! {
     SlotConflict = "slot_conflict", BAD_REQUEST, "Time taken",
         "The session would overlap another live meeting of the therapist or of the client, or come closer to one of the therapist's than they want. Ask for the slots again.";
     OutsideAvailability = "outside_availability", BAD_REQUEST, "Outside availability",
-        "Part of the session lies outside the therapist's weekly availability.";
+        "Part of the session lies outside the therapist's availability: their weekly windows, or those of an override.";
     NotOnGrid = "not_on_grid", BAD_REQUEST, "Not a slot",
         "Sessions start every 30 minutes, or as often as the therapist has set, counted from the start of the therapist's availability window.";
     InThePast = "in_the_past", BAD_REQUEST, "In the past",
@@ -81,6 +81,10 @@ codes! {
         "Two availability slots of one weekday would overlap; switched-off slots count too.";
     AvailabilityLimit = "availability_limit", BAD_REQUEST, "Too many windows",
         "A weekday can have at most 48 availability slots.";
+    OverrideOverlap = "override_overlap", BAD_REQUEST, "Overrides overlap",
+        "Another override has one of these dates; no date has two. Change that one, or delete it.";
+    OverrideLimit = "override_limit", BAD_REQUEST, "Too many overrides",
+        "There can be at most 400 overrides. Delete some that are past.";
     MeetingClosed = "meeting_closed", BAD_REQUEST, "Meeting closed",
         "The meeting is completed, cancelled or a no-show, and can no longer change.";
     InvalidTransition = "invalid_transition", BAD_REQUEST, "Status not reachable",
@@ -99,6 +103,8 @@ codes! {
         "There is no meeting with this id.";
     AvailabilityNotFound = "availability_not_found", NOT_FOUND, "No such availability slot",
         "There is no availability slot with this id.";
+    OverrideNotFound = "override_not_found", NOT_FOUND, "No such override",
+        "There is no override with this id.";
     UserNotFound = "user_not_found", NOT_FOUND, "No such user",
         "The directory has no user with this id.";
     FeedNotFound = "feed_not_found", NOT_FOUND, "No such calendar feed",
@@ -339,6 +345,9 @@ impl From<Refusal> for Problem {
             Refusal::UserNotFound => Code::UserNotFound,
             Refusal::FeedNotFound => Code::FeedNotFound,
             Refusal::TooManyFeeds => Code::FeedLimit,
+            Refusal::OverrideNotFound => Code::OverrideNotFound,
+            Refusal::OverrideOverlap => Code::OverrideOverlap,
+            Refusal::TooManyOverrides => Code::OverrideLimit,
             Refusal::VersionMismatch => Code::VersionMismatch,
             Refusal::InThePast => Code::InThePast,
             Refusal::OutsideAvailability => Code::OutsideAvailability,

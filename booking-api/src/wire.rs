@@ -6,9 +6,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use booking_core::{
-    AuditAction, Bounded, Durations, Email, EventType, FeedContent, MeetingStatus, MeetingType,
-    MeetingUrl, MeetingUrlTemplate, Role, SessionDuration, StartTime, SubjectKind, Text, UserId,
-    WEEKDAYS, WallTime, format_instant,
+    AuditAction, Email, EventType, FeedContent, MeetingStatus, MeetingType, MeetingUrl, Role,
+    SessionDuration, StartTime, SubjectKind, Text, UserId, WEEKDAYS, WallTime, format_instant,
 };
 use chrono::{DateTime, NaiveDate, Utc, Weekday};
 use chrono_tz::Tz;
@@ -93,15 +92,15 @@ impl<T: OnWire> ToJSON for Wire<T> {
     }
 }
 
-fn string(format: Option<&'static str>) -> MetaSchema {
+pub(crate) fn string(format: Option<&'static str>) -> MetaSchema {
     MetaSchema { format, ..MetaSchema::new("string") }
 }
 
-fn text(value: &Value) -> Result<&str, String> {
+pub(crate) fn text(value: &Value) -> Result<&str, String> {
     value.as_str().ok_or_else(|| "must be a string".to_owned())
 }
 
-fn said<E: fmt::Display>(error: E) -> String {
+pub(crate) fn said<E: fmt::Display>(error: E) -> String {
     error.to_string()
 }
 
@@ -324,71 +323,6 @@ impl OnWire for Tz {
 
     fn write(&self) -> Value {
         self.name().into()
-    }
-}
-
-impl<const MIN: u32, const MAX: u32> OnWire for Bounded<MIN, MAX> {
-    const NAME: &'static str = "Number";
-
-    fn schema() -> MetaSchema {
-        MetaSchema {
-            minimum: Some(f64::from(MIN)),
-            maximum: Some(f64::from(MAX)),
-            ..MetaSchema::new_with_format("integer", "int32")
-        }
-    }
-
-    fn read(value: &Value) -> Result<Self, String> {
-        // No number: the message for a wrong one says it all.
-        let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
-        Self::new(number.unwrap_or(u32::MAX)).map_err(said)
-    }
-
-    fn write(&self) -> Value {
-        self.get().into()
-    }
-}
-
-impl OnWire for Durations {
-    const NAME: &'static str = "Durations";
-
-    fn schema() -> MetaSchema {
-        MetaSchema {
-            items: Some(Box::new(Wire::<SessionDuration>::schema_ref())),
-            min_items: Some(1),
-            max_items: Some(SessionDuration::ALL.len()),
-            unique_items: Some(true),
-            ..MetaSchema::new("array")
-        }
-    }
-
-    fn read(value: &Value) -> Result<Self, String> {
-        let minutes = value.as_array().map(Vec::as_slice).unwrap_or_default().iter();
-        let minutes = minutes.map(|minutes| {
-            let number = minutes.as_u64().and_then(|number| u32::try_from(number).ok());
-            number.unwrap_or_default()
-        });
-        Self::try_from(minutes.collect::<Vec<u32>>()).map_err(said)
-    }
-
-    fn write(&self) -> Value {
-        Vec::<u32>::from(*self).into()
-    }
-}
-
-impl OnWire for MeetingUrlTemplate {
-    const NAME: &'static str = "MeetingUrlTemplate";
-
-    fn schema() -> MetaSchema {
-        MetaSchema { max_length: Some(MeetingUrl::MAX_CHARS), ..string(None) }
-    }
-
-    fn read(value: &Value) -> Result<Self, String> {
-        Self::new(text(value)?).map_err(said)
-    }
-
-    fn write(&self) -> Value {
-        self.as_str().into()
     }
 }
 

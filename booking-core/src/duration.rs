@@ -137,12 +137,21 @@ impl Durations {
         Self::of_bits(self.0 & others.0)
     }
 
-    /// Those that are no longer than so many seconds; `None` where there are none. Each length is half
-    /// an hour more than the one before it.
-    pub(crate) fn within(self, seconds: i64) -> Option<Self> {
-        let half_hours = (seconds.unsigned_abs() / 1_800).min(4);
-        let bits = self.0 & ((1_u8 << half_hours) - 1);
-        (bits != 0).then_some(Self(bits))
+    /// Those that are no longer than so many seconds; `None` where there are none.
+    pub(crate) const fn within(self, seconds: i64) -> Option<Self> {
+        // Asked for every start of the grid, most of which are taken: one comparison tells.
+        let fitting = if seconds < SessionDuration::HalfHour.seconds() {
+            0
+        } else if seconds < SessionDuration::Hour.seconds() {
+            0b1
+        } else if seconds < SessionDuration::HourAndHalf.seconds() {
+            0b11
+        } else if seconds < SessionDuration::TwoHours.seconds() {
+            0b111
+        } else {
+            0b1111
+        };
+        if self.0 & fitting == 0 { None } else { Some(Self(self.0 & fitting)) }
     }
 
     /// A bit for each: the lowest for the shortest.

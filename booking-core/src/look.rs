@@ -1,19 +1,23 @@
-//! How far a booking, or a list of slots, has to look: what a therapist's settings make of the span
-//! that it is about.
+//! How far a booking, or a list of slots, has to look, and what becomes of what it sees: the calendar
+//! that a therapist's hours, overrides, settings and meetings make together.
 //!
-//! With no settings that is the span itself. What is kept free between meetings takes it further, and
+//! A therapist's settings say how far: with none that is the span itself. What is kept free between meetings takes it further, and
 //! limits of a day or a week take in all of it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
+use crate::availability::WeeklyHours;
+use crate::calendar::Calendar;
 use crate::diary::{Diaries, DiariesQuery, Diary};
 use crate::id::{MeetingId, UserId};
+use crate::overrides::{AvailabilityOverride, Overrides};
 use crate::settings::{Buffers, Settings, TherapistSettings};
-use crate::span::Span;
-use crate::store::{Calendars, Scope};
+use crate::span::{Span, SpanSet};
+use crate::store::{Busy, Calendars, Scope, ScopeTooNarrow};
 use crate::terms::{FullDates, Terms, monday_of};
 
 /// A local date lies within so many hours of the date of UTC with the same name.
@@ -116,6 +120,81 @@ impl Terms {
 }
 
 impl Calendars {
+    /// What a booking with `therapist` has to fit into: their hours, meant in their zone, minus what
+    /// keeps any of `people` busy within `span`, and the terms of their settings. The zone is `zone`,
+    /// the directory's, unless the settings name another. `except` is a meeting that does not count:
+    /// the one that moves.
+    ///
+    /// # Errors
+    /// [`ScopeTooNarrow`] when the scope does not cover the question.
+    pub fn calendar(
+        &self,
+        therapist: &UserId,
+        zone: Tz,
+        people: &[&UserId],
+        span: Span,
+        except: Option<MeetingId>,
+    ) -> Result<Calendar, ScopeTooNarrow> {
+        let of_therapist = self.settings_of(therapist)?;
+        let settings = &of_therapist.settings;
+        let zone = settings.zone.unwrap_or(zone);
+        let covered = self.scope.hours_of.as_ref() == Some(therapist)
+            && people.iter().all(|person| self.scope.people.contains(*person))
+            && self.names_overrides(Overrides::dates_around(span))
+            && Look::of(&of_therapist, zone, span)
+                .is_within(self.scope.busy_within, self.scope.held_within);
+        if !covered {
+            return Err(ScopeTooNarrow);
+        }
+        let is_taken = |busy: &Busy| {
+            if Some(busy.meeting) == except {
+                None
+            } else if busy.therapist == *therapist && people.contains(&therapist) {
+                Some(kept_free(busy.span, busy.buffers, settings.buffers))
+            } else {
+                busy.concerns(people).then_some(busy.span)
+            }
+        };
+        let taken: SpanSet = self.busy.iter().filter_map(is_taken).collect();
+        let terms = self.terms(therapist, settings, zone, except);
+        let hours = WeeklyHours::from_iter(&self.hours);
+        Ok(Calendar { zone, hours, overrides: Overrides::from_iter(&self.overrides), taken, terms })
+    }
+
+    fn names_overrides(&self, (first, last): (NaiveDate, NaiveDate)) -> bool {
+        let loaded = self.scope.overrides_on;
+        loaded.is_some_and(|(from, to)| from <= first && last <= to)
+    }
+
+    /// All overrides of a therapist, whose calendar must be locked.
+    ///
+    /// # Errors
+    /// [`ScopeTooNarrow`] when the scope does not cover the question.
+    pub fn overrides_of(
+        &self,
+        therapist: &UserId,
+    ) -> Result<&[AvailabilityOverride], ScopeTooNarrow> {
+        let loaded = self.scope.hours_of.as_ref() == Some(therapist)
+            && self.names_overrides((NaiveDate::MIN, NaiveDate::MAX));
+        let locked = self.scope.people.contains(therapist);
+        if loaded && locked { Ok(&self.overrides) } else { Err(ScopeTooNarrow) }
+    }
+
+    /// The settings of a therapist: those that hold for everybody, if they have set nothing.
+    ///
+    /// # Errors
+    /// [`ScopeTooNarrow`] when the scope does not cover the question.
+    pub fn settings_of(
+        &self,
+        therapist: &UserId,
+    ) -> Result<Cow<'_, TherapistSettings>, ScopeTooNarrow> {
+        if !self.scope.settings_of.contains(therapist) {
+            return Err(ScopeTooNarrow);
+        }
+        let unset = || Cow::Owned(TherapistSettings::unset(therapist.clone()));
+        Ok(self.settings.get(therapist).map_or_else(unset, Cow::Borrowed))
+    }
+
     /// The same, as far as the meetings are loaded.
     pub(crate) fn terms(
         &self,

@@ -236,7 +236,7 @@ impl Overrides {
     /// Whether starts of a date, in days from 1970-01-01, may have to do with any of them.
     pub(crate) fn bear_on(&self, day: i64) -> bool {
         let is_near = |one: &Override| one.first <= day + 2 && day - GRID_DAYS - 2 <= one.last;
-        self.dates.iter().any(is_near)
+        !self.dates.is_empty() && self.dates.iter().any(is_near)
     }
 
     /// What counts on a date instead of weekly windows, if anything does.

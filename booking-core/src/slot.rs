@@ -13,7 +13,7 @@ use crate::duration::{Durations, SessionDuration};
 use crate::instant::{StartTime, UtcDate};
 use crate::refusal::Refusal;
 use crate::span::Span;
-use crate::terms::TermsOfDate;
+use crate::terms::{OnDate, Opening, TermsOfDate};
 use crate::zone::{Clocks, DAYS, Seconds, instant};
 
 /// A start that can be booked, and for how long.
@@ -122,12 +122,12 @@ impl<'a> Day<'a> {
 
     /// Puts those starts at the end of a list.
     pub fn add_slots(&self, now: DateTime<Utc>, slots: &mut Vec<Slot>) {
-        let terms = self.terms(now);
+        let opening = self.terms(now).opening();
         let mut taken = Taken::new(self.taken, self.utc);
         self.each_run(|run| {
             for start in run.grid() {
                 let room = run.room(start, taken.free_until(start));
-                let durations = room.durations(&terms);
+                let durations = room.durations(opening);
                 if let Some((durations, start)) =
                     durations.and_then(|d| Some((d, self.utc.start_at(start)?)))
                 {
@@ -138,9 +138,10 @@ impl<'a> Day<'a> {
     }
 
     /// What else has to hold of the date's starts at `now`.
-    pub(crate) fn terms(&self, now: DateTime<Utc>) -> TermsOfDate {
+    pub(crate) fn terms(&self, now: DateTime<Utc>) -> TermsOfDate<'a> {
         let Calendar { terms, zone, .. } = self.calendar;
-        terms.at(now, *zone).on(self.number, || self.utc.date())
+        let date = OnDate { zone: *zone, number: self.number, utc: self.utc };
+        TermsOfDate { terms, date, now }
     }
 
     /// The room at a start of this date.
@@ -159,7 +160,7 @@ impl<'a> Day<'a> {
     }
 
     /// The same where overrides are near.
-    fn each_dated_run(&self, mut show: impl FnMut(Run)) {
+    fn each_dated_run(&self, show: &mut dyn FnMut(Run)) {
         let Calendar { hours, overrides, terms, .. } = self.calendar;
         let interval = terms.interval.minutes_in_seconds();
         let dated = DatedHours { hours, overrides };
@@ -184,7 +185,7 @@ impl<'a> Day<'a> {
         let Calendar { hours, overrides, terms, .. } = self.calendar;
         let interval = terms.interval.minutes_in_seconds();
         if overrides.bear_on(self.number) {
-            return self.each_dated_run(show);
+            return self.each_dated_run(&mut show);
         }
         for part in self.parts.into_iter().flatten() {
             hours.each_run(&self.clocks, part, |open| {
@@ -209,7 +210,8 @@ impl Run {
     fn grid(self) -> impl Iterator<Item = i64> {
         let Self { anchor, interval, .. } = self;
         let Seconds { start, end } = self.starts;
-        let lead = (anchor - start).rem_euclid(interval);
+        // Most grids begin with their run.
+        let lead = if anchor == start { 0 } else { (anchor - start).rem_euclid(interval) };
         let end = if anchor % 60 == 0 { end } else { start };
         std::iter::successors(Some(start + lead), move |start| Some(start + interval))
             .take_while(move |start| *start < end)
@@ -255,12 +257,11 @@ impl<'a> Taken<'a> {
 
 impl Room {
     /// The sessions that can be booked: what is listed, and nothing else is admitted.
-    fn durations(self, terms: &TermsOfDate) -> Option<Durations> {
-        if !self.on_grid || !terms.allow(self.start) {
+    fn durations(self, opening: Opening) -> Option<Durations> {
+        if !self.on_grid || self.start < opening.from {
             return None;
         }
-        // Neither is before the start.
-        terms.offered.within(self.open_until.min(self.free_until) - self.start)
+        opening.offered.within(self.open_until.min(self.free_until) - self.start)
     }
 
     /// Whether a session of `duration` can be booked; else the first reason in the contract's order,
@@ -268,13 +269,13 @@ impl Room {
     pub(crate) fn admit(
         self,
         duration: SessionDuration,
-        terms: &TermsOfDate,
+        terms: &TermsOfDate<'_>,
     ) -> Result<(), Refusal> {
-        if self.durations(terms).is_some_and(|durations| durations.contains(duration)) {
+        if self.durations(terms.opening()).is_some_and(|durations| durations.contains(duration)) {
             return Ok(());
         }
         terms.check_time(self.start)?;
-        if !terms.offered.contains(duration) {
+        if !terms.terms.durations.contains(duration) {
             Err(Refusal::DurationNotOffered)
         } else if self.open_until < self.start + duration.seconds() {
             Err(Refusal::OutsideAvailability)

@@ -8,27 +8,23 @@
 //! A store that counts how often each calendar changes can do without the locks as long as nobody
 //! is faster: [`Store::apply_if_current`].
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
-use chrono_tz::Tz;
 
 use crate::audited::Audited;
-use crate::availability::{AvailabilitySlot, WeeklyHours};
-use crate::calendar::Calendar;
+use crate::availability::AvailabilitySlot;
 use crate::diary::{Diaries, DiariesQuery};
 use crate::directory::{DirectoryId, User};
 use crate::event::Event;
 use crate::id::{AvailabilityId, MeetingId, OverrideId, UserId};
 use crate::idempotency::{IdempotencyKey, Record};
-use crate::look::{Look, kept_free};
 use crate::meeting::{Meeting, MeetingStatus};
-use crate::overrides::{AvailabilityOverride, Overrides};
+use crate::overrides::AvailabilityOverride;
 use crate::refusal::Refusal;
 use crate::settings::{Buffers, TherapistSettings};
-use crate::span::{Span, SpanSet};
+use crate::span::Span;
 
 /// Where bookings are kept.
 ///
@@ -195,7 +191,7 @@ pub struct Busy {
 
 impl Busy {
     /// Whether it keeps one of these people busy.
-    fn concerns(&self, people: &[&UserId]) -> bool {
+    pub(crate) fn concerns(&self, people: &[&UserId]) -> bool {
         people.contains(&&self.client) || people.contains(&&self.therapist)
     }
 }
@@ -214,93 +210,6 @@ pub struct Held {
 pub struct ScopeTooNarrow;
 
 impl Calendars {
-    /// What a booking with `therapist` has to fit into: their hours, meant in their zone, minus what
-    /// keeps any of `people` busy within `span`, and the terms of their settings. The zone is `zone`,
-    /// the directory's, unless the settings name another. `except` is a meeting that does not count:
-    /// the one that moves.
-    ///
-    /// # Errors
-    /// [`ScopeTooNarrow`] when the scope does not cover the question.
-    pub fn calendar(
-        &self,
-        therapist: &UserId,
-        zone: Tz,
-        people: &[&UserId],
-        span: Span,
-        except: Option<MeetingId>,
-    ) -> Result<Calendar, ScopeTooNarrow> {
-        let of_therapist = self.settings_of(therapist)?;
-        let settings = &of_therapist.settings;
-        let zone = settings.zone.unwrap_or(zone);
-        let covered = self.scope.hours_of.as_ref() == Some(therapist)
-            && people.iter().all(|person| self.scope.people.contains(*person))
-            && self.names_overrides(Overrides::dates_around(span))
-            && Look::of(&of_therapist, zone, span)
-                .is_within(self.scope.busy_within, self.scope.held_within);
-        if !covered {
-            return Err(ScopeTooNarrow);
-        }
-        let is_taken = |busy: &Busy| {
-            if Some(busy.meeting) == except {
-                None
-            } else if busy.therapist == *therapist && people.contains(&therapist) {
-                Some(kept_free(busy.span, busy.buffers, settings.buffers))
-            } else {
-                busy.concerns(people).then_some(busy.span)
-            }
-        };
-        let taken: SpanSet = self.busy.iter().filter_map(is_taken).collect();
-        let terms = self.terms(therapist, settings, zone, except);
-        let hours = WeeklyHours::from_iter(&self.hours);
-        Ok(Calendar { zone, hours, overrides: Overrides::from_iter(&self.overrides), taken, terms })
-    }
-
-    fn names_overrides(&self, (first, last): (NaiveDate, NaiveDate)) -> bool {
-        let loaded = self.scope.overrides_on;
-        loaded.is_some_and(|(from, to)| from <= first && last <= to)
-    }
-
-    /// All overrides of a therapist, whose calendar must be locked.
-    ///
-    /// # Errors
-    /// [`ScopeTooNarrow`] when the scope does not cover the question.
-    pub fn overrides_of(
-        &self,
-        therapist: &UserId,
-    ) -> Result<&[AvailabilityOverride], ScopeTooNarrow> {
-        let loaded = self.scope.hours_of.as_ref() == Some(therapist)
-            && self.names_overrides((NaiveDate::MIN, NaiveDate::MAX));
-        let locked = self.scope.people.contains(therapist);
-        if loaded && locked { Ok(&self.overrides) } else { Err(ScopeTooNarrow) }
-    }
-
-    /// When a person is busy within `span`, in whatever role, with nothing kept free around it: for
-    /// somebody who wants to be a client.
-    ///
-    /// # Errors
-    /// [`ScopeTooNarrow`] when the scope does not cover the question.
-    pub fn busy_of(&self, person: &UserId, span: Span) -> Result<SpanSet, ScopeTooNarrow> {
-        let covered = self.scope.people.contains(person)
-            && self.scope.busy_within.is_some_and(|within| within.encloses(span));
-        let mine = self.busy.iter().filter(|busy| busy.concerns(&[person]));
-        if covered { Ok(mine.map(|busy| busy.span).collect()) } else { Err(ScopeTooNarrow) }
-    }
-
-    /// The settings of a therapist: those that hold for everybody, if they have set nothing.
-    ///
-    /// # Errors
-    /// [`ScopeTooNarrow`] when the scope does not cover the question.
-    pub fn settings_of(
-        &self,
-        therapist: &UserId,
-    ) -> Result<Cow<'_, TherapistSettings>, ScopeTooNarrow> {
-        if !self.scope.settings_of.contains(therapist) {
-            return Err(ScopeTooNarrow);
-        }
-        let unset = || Cow::Owned(TherapistSettings::unset(therapist.clone()));
-        Ok(self.settings.get(therapist).map_or_else(unset, Cow::Borrowed))
-    }
-
     /// All availability slots of a therapist, whose calendar must be locked.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc, Weekday};
 use chrono_tz::Tz;
 
 use crate::duration::Durations;
+use crate::instant::UtcDate;
 use crate::refusal::Refusal;
 use crate::settings::{Horizon, Notice, Settings, SlotInterval};
 use crate::zone::{Clocks, seconds_up};
@@ -81,72 +82,82 @@ impl Terms {
         Self { interval, durations, minimum_notice, horizon, full: FullDates::default() }
     }
 
-    /// What they come to at one time.
-    pub(crate) fn at(&self, now: DateTime<Utc>, zone: Tz) -> TermsNow<'_> {
-        let passed = now.timestamp();
-        let earliest = match self.minimum_notice.minutes_in_seconds() {
-            0 => passed + 1,
+    /// What can begin on a date at one time.
+    #[inline]
+    pub(crate) fn opening(&self, date: OnDate, now: DateTime<Utc>) -> Opening {
+        let is_plain =
+            self.minimum_notice == Notice::MIN && self.horizon.is_none() && self.full.is_empty();
+        let from = if is_plain { now.timestamp() + 1 } else { self.from(date, now) };
+        Opening { from, offered: self.durations }
+    }
+
+    #[cold]
+    fn from(&self, date: OnDate, now: DateTime<Utc>) -> i64 {
+        if self.standing(date, now) != Standing::Open {
+            return i64::MAX;
+        }
+        match self.minimum_notice.minutes_in_seconds() {
+            0 => now.timestamp() + 1,
             notice => seconds_up(now) + notice,
-        };
-        let last_day = self.horizon.map_or(i64::MAX, |days| {
-            let today = Clocks::near(zone, passed).day_at(passed);
-            today + i64::from(days.get())
-        });
-        TermsNow { terms: self, passed, earliest, last_day }
+        }
     }
-}
 
-/// Terms at one time.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct TermsNow<'a> {
-    terms: &'a Terms,
-    /// The last second that is not in the future.
-    passed: i64,
-    /// The first second at which a session may begin.
-    earliest: i64,
-    /// The last date on which one may, from 1970-01-01.
-    last_day: i64,
-}
-
-impl TermsNow<'_> {
-    /// What they come to on a date, in days from 1970-01-01.
-    pub(crate) fn on(&self, number: i64, date: impl FnOnce() -> NaiveDate) -> TermsOfDate {
-        let Self { terms, passed, earliest, last_day } = *self;
-        let standing = if number > last_day {
+    /// Whether sessions may begin on a date at all.
+    fn standing(&self, date: OnDate, now: DateTime<Utc>) -> Standing {
+        let is_beyond = |days: Horizon| {
+            let second = now.timestamp();
+            let today = Clocks::near(date.zone, second).day_at(second);
+            today + i64::from(days.get()) < date.number
+        };
+        if self.horizon.is_some_and(is_beyond) {
             Standing::BeyondHorizon
-        } else if terms.full.is_empty() {
-            Standing::Open
         } else {
-            terms.full.standing(date())
-        };
-        let from = if standing == Standing::Open { earliest } else { i64::MAX };
-        TermsOfDate { passed, earliest, from, standing, offered: terms.durations }
+            self.full.standing(date.utc.date())
+        }
     }
 }
 
-/// Terms at one time, for starts on one date.
+/// A date of a therapist's zone.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct TermsOfDate {
-    passed: i64,
-    earliest: i64,
-    /// The first second at which a session may begin on this date: never, if none may.
-    from: i64,
-    standing: Standing,
+pub(crate) struct OnDate {
+    pub(crate) zone: Tz,
+    /// From 1970-01-01.
+    pub(crate) number: i64,
+    /// The date of UTC with the same name.
+    pub(crate) utc: UtcDate,
+}
+
+/// What can begin on a date.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Opening {
+    /// The first second at which a session may begin: never, if none may.
+    pub(crate) from: i64,
     /// How long sessions may be.
     pub(crate) offered: Durations,
 }
 
-impl TermsOfDate {
-    /// Whether anything can begin then.
-    pub(crate) fn allow(&self, start: i64) -> bool {
-        self.from <= start
+/// Terms at one time, for starts on one date: why something cannot begin.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TermsOfDate<'a> {
+    pub(crate) terms: &'a Terms,
+    pub(crate) date: OnDate,
+    pub(crate) now: DateTime<Utc>,
+}
+
+impl TermsOfDate<'_> {
+    /// What can begin.
+    pub(crate) fn opening(&self) -> Opening {
+        self.terms.opening(self.date, self.now)
     }
 
     /// What comes before availability: when, at the earliest and at the latest.
     pub(crate) fn check_time(&self, start: i64) -> Result<(), Refusal> {
-        if start < self.earliest {
-            Err(if start <= self.passed { Refusal::InThePast } else { Refusal::TooSoon })
-        } else if self.standing == Standing::BeyondHorizon {
+        let Self { terms, date, now } = self;
+        if start <= now.timestamp() {
+            Err(Refusal::InThePast)
+        } else if start < seconds_up(*now) + terms.minimum_notice.minutes_in_seconds() {
+            Err(Refusal::TooSoon)
+        } else if terms.standing(*date, *now) == Standing::BeyondHorizon {
             Err(Refusal::BeyondHorizon)
         } else {
             Ok(())
@@ -155,7 +166,7 @@ impl TermsOfDate {
 
     /// What comes after the grid: whether there is a place left.
     pub(crate) fn check_place(&self) -> Result<(), Refusal> {
-        match self.standing {
+        match self.terms.standing(self.date, self.now) {
             Standing::DayFull => Err(Refusal::DayFull),
             Standing::WeekFull => Err(Refusal::WeekFull),
             Standing::Open | Standing::BeyondHorizon => Ok(()),

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use booking_core::{
-    Actor, AvailabilityId, BookRequest, Booking, BookingError, By, CalendarFeed, Clock,
-    FeedContent, FeedKey, IdSource, MeetingId, NewAvailability, RandomIds, Role, SessionDuration,
-    StartTime, Subscriber, Text, UserId, WebhookId, Window,
+    Actor, AvailabilityId, BookRequest, Booking, BookingError, By, CalendarFeed, Clock, Dates,
+    DayWindows, FeedContent, FeedKey, IdSource, MeetingId, NewAvailability, NewOverride,
+    OverrideId, RandomIds, Role, SessionDuration, StartTime, Subscriber, Text, UserId, WebhookId,
+    Window,
 };
 use chrono::{DateTime, NaiveDate, NaiveTime, SubsecRound, Utc, Weekday};
 use uuid::Uuid;
@@ -20,6 +21,7 @@ use crate::webhooks::{Endpoint, Secret, WebhookUrl};
 
 /// The ids of the examples.
 const WINDOW: &str = "avail_01hk2eaae9evgvyhzqt4s2cek0";
+const OVERRIDE: &str = "override_01hk2eaae9evgvyhzqt4s2cek0";
 const MEETING: &str = "meeting_01hk2eaafaed38w90cefa02m3n";
 const WEBHOOK: &str = "webhook_01hk2eaafaed38w90cefa02m3n";
 /// Opens a demo user's feed, as the examples say to everybody: whose tokens `dev` gives away, too.
@@ -31,11 +33,14 @@ const OPEN: (&str, &str) = ("18:00", "21:00");
 const DAYS: [Weekday; 5] = [Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri];
 /// The meeting: on the day after the one that the examples book.
 const DAY: NaiveDate = NaiveDate::from_ymd_opt(2024, 1, 16).expect("a date");
+/// The override: long after all of them.
+const SHORT_DAY: NaiveDate = NaiveDate::from_ymd_opt(2024, 1, 31).expect("a date");
 const TIME: NaiveTime = NaiveTime::from_hms_opt(18, 0, 0).expect("a time");
 /// Where nobody listens; it is switched off, too.
 const RECEIVER: &str = "http://127.0.0.1:9/hooks/booking";
 
-/// Puts it there: five evenings a week of `therapist_456`, one meeting, one calendar feed, one webhook.
+/// Puts it there: five evenings a week of `therapist_456` but for a short one, one meeting, one
+/// calendar feed, one webhook.
 pub(super) async fn fill(backend: &Backend, clock: Arc<dyn Clock>) -> Result<(), Failure> {
     let now = clock.now();
     let booking = |first: Uuid| {
@@ -56,6 +61,15 @@ pub(super) async fn fill(backend: &Backend, clock: Arc<dyn Clock>) -> Result<(),
             added => drop(added?),
         }
     }
+    let short = Window::new(OPEN.0.parse()?, "19:30".parse()?).ok_or("no such window")?;
+    let short_day = as_of(SHORT_DAY, now).ok_or("there is no such day")?;
+    let new = NewOverride {
+        dates: Dates::new(short_day, short_day)?,
+        windows: DayWindows::new([short])?,
+        notes: Some(Text::new("A concert")?),
+    };
+    let id = OVERRIDE.parse::<OverrideId>()?.uuid();
+    booking(id).add_override(&therapist, &new, None).await?;
     let client = Actor { id: UserId::new("client_123")?, role: Role::Client };
     let start = as_of(DAY, now).ok_or("there is no such day")?.and_time(TIME).and_utc();
     let request = BookRequest::new(therapist.id, StartTime::new(start)?, SessionDuration::Hour);

@@ -7,6 +7,7 @@ mod availability;
 mod calendar;
 mod directory;
 mod meeting;
+mod overrides;
 mod search;
 mod settings;
 mod slot;
@@ -20,6 +21,7 @@ pub(crate) use availability::{
 pub(crate) use calendar::{CalendarFeedCreateDto, CalendarFeedDto, CalendarFeedWithPathDto};
 pub(crate) use directory::{UserDto, UserPutDto};
 pub(crate) use meeting::{MeetingCancelDto, MeetingCreateDto, MeetingDto, MeetingUpdateDto};
+pub(crate) use overrides::{OverrideCreateDto, OverrideDto, OverrideUpdateDto};
 pub(crate) use search::{SlotsFoundDto, found_json};
 pub(crate) use settings::{SettingsDto, SettingsPutDto};
 pub(crate) use slot::SlotDto;

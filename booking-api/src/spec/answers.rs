@@ -159,6 +159,13 @@ fn own(operation_id: &str) -> Vec<Code> {
             [&window[..], &[Code::AvailabilityOverlap, Code::AvailabilityLimit]].concat()
         }
         "deleteAvailability" => window.into(),
+        "createOverride" => {
+            vec![Code::RoleRequired, Code::OverrideOverlap, Code::OverrideLimit]
+        }
+        "updateOverride" => {
+            vec![Code::RoleRequired, Code::Forbidden, Code::OverrideNotFound, Code::OverrideOverlap]
+        }
+        "deleteOverride" => vec![Code::RoleRequired, Code::Forbidden, Code::OverrideNotFound],
         "listSlots" => vec![Code::TherapistNotFound],
         "searchSlots" => vec![],
         "streamSlots" => vec![Code::TherapistNotFound, Code::TooManyStreams],

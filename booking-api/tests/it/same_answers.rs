@@ -2,6 +2,7 @@
 //! ids and for the seconds at which something was written.
 
 mod steps;
+mod terms;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -124,7 +125,7 @@ impl<'a> Script<'a> {
         const CURSOR: usize = 32;
         let mut rest = step;
         let mut normal = String::new();
-        let marks = ["meeting_", "avail_", "cursor=", "edAt\":\""];
+        let marks = ["meeting_", "avail_", "override_", "cursor=", "edAt\":\""];
         while let Some((at, mark)) =
             marks.iter().filter_map(|mark| Some((rest.find(mark)?, *mark))).min()
         {
@@ -133,7 +134,7 @@ impl<'a> Script<'a> {
             let is_end = |c: char| !c.is_ascii_alphanumeric() && !"-_".contains(c);
             let word = after.find(is_end).unwrap_or(after.len());
             rest = match mark {
-                "meeting_" | "avail_" if word == ID => {
+                "meeting_" | "avail_" | "override_" if word == ID => {
                     let known = self.ids.iter().position(|id| *id == after[..ID]);
                     let number = known.unwrap_or_else(|| {
                         self.ids.push(after[..ID].to_owned());

@@ -180,3 +180,107 @@ async fn the_zone_of_the_settings_counts() {
     })
     .await;
 }
+
+const OVERRIDES: &str = "/booking/overrides";
+
+#[tokio::test]
+async fn overrides_replace_the_weekly_windows_of_their_dates() {
+    on_every_store(async |server| {
+        let (jane, john) = (server.therapist(), server.client());
+        open(&jane, 1, "14:00", "15:00").await;
+        let day = json!({
+            "firstDate": "2024-01-15",
+            "windows": [
+                {"startTime": "23:00", "endTime": "24:00"},
+                {"startTime": "09:00", "endTime": "10:00"},
+            ],
+            "notes": "The dentist",
+        });
+        let once = jane.with("idempotency-key", "once");
+        let added = once.post(OVERRIDES, &day).await.expect(201);
+        assert!(added.id().starts_with("override_"));
+        assert_eq!(added.str("lastDate"), "2024-01-15");
+        assert_eq!(added.body["windows"][0]["startTime"], "09:00");
+        let again = once.post(OVERRIDES, &day).await.expect(201);
+        assert_eq!((again.header("idempotency-replayed"), &again.body), ("true", &added.body));
+        jane.post(OVERRIDES, &day).await.refused(400, "override_overlap");
+        assert_eq!(offers(&john).await, ["09:00 30 60", "09:30 30", "23:00 30 60", "23:30 30"]);
+        john.book(&session(MONDAY_14, 30)).await.refused(400, "outside_availability");
+        let booked = john.book(&session(&at("09:30"), 30)).await.expect(201);
+
+        // The weeks around it are as they were.
+        john.book(&session("2024-01-22T14:00:00Z", 60)).await.expect(201);
+        john.book(&session("2024-01-08T14:00:00Z", 60)).await.expect(201);
+
+        let path = format!("{OVERRIDES}/{}", added.id());
+        let off = json!({"firstDate": "2024-01-14", "lastDate": "2024-01-20"});
+        let replaced = jane.put(&path, &off).await.expect(200);
+        assert_eq!(
+            (&replaced.body["windows"], &replaced.body["notes"]),
+            (&json!([]), &json!(null))
+        );
+        assert!(offers(&john).await.is_empty());
+        assert_eq!(john.get("/booking/meetings").await.expect(200).items().len(), 3);
+        let listed = async |query: &str| jane.get(&format!("{OVERRIDES}{query}")).await.expect(200);
+        assert_eq!(listed("").await.items(), [replaced.body.clone()]);
+        assert_eq!(listed("?from=2024-01-20").await.items().len(), 1);
+        assert_eq!(listed("?from=2024-01-21").await.items().len(), 0);
+        assert_eq!(listed("?from=2024-01-01&to=2024-01-13").await.items().len(), 0);
+        assert_eq!(listed("?to=2024-01-14").await.items().len(), 1);
+        server.other_therapist().put(&path, &off).await.refused(403, "forbidden");
+        server.other_therapist().delete(&path).await.refused(403, "forbidden");
+        john.get(OVERRIDES).await.refused(401, "role_required");
+
+        jane.delete(&path).await.expect(200).check_text("{\"success\": true}");
+        jane.delete(&path).await.refused(404, "override_not_found");
+        jane.put(&path, &off).await.refused(404, "override_not_found");
+        john.cancel(&booked.id()).await.expect(200);
+        assert_eq!(offers(&john).await, ["14:00 30 60", "14:30 30"]);
+
+        let audit = format!("/booking/audit?subject={}", added.id());
+        let entries = server.admin().get(&audit).await.expect(200);
+        let actions = ["override.deleted", "override.updated", "override.created"];
+        assert_eq!(entries.column("action"), actions);
+        assert!(!entries.text.contains("dentist"));
+        let windows =
+            json!({"field": "windows", "before": "09:00-10:00,23:00-24:00", "after": null});
+        assert!(entries.body[1]["changes"].as_array().expect("a list").contains(&windows));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_an_override_is_named() {
+    let server = Server::memory().await;
+    let jane = server.therapist();
+    let window = |from: &str, to: &str| json!({"startTime": from, "endTime": to});
+    for (body, pointer) in [
+        (json!({}), "/firstDate"),
+        (json!({"firstDate": "2024-02-30"}), "/firstDate"),
+        (json!({"firstDate": "2024-01-15T00:00:00Z"}), "/firstDate"),
+        (json!({"firstDate": "2024-01-15", "lastDate": "2024-01-14"}), "/lastDate"),
+        (json!({"firstDate": "2024-01-15", "lastDate": "2025-01-15"}), "/lastDate"),
+        (json!({"firstDate": "2024-01-15", "lastDate": null}), "/lastDate"),
+        (json!({"firstDate": "2024-01-15", "windows": {}}), "/windows"),
+        (json!({"firstDate": "2024-01-15", "windows": ["09:00"]}), "/windows"),
+        (json!({"firstDate": "2024-01-15", "windows": [{"startTime": "09:00"}]}), "/windows"),
+        (json!({"firstDate": "2024-01-15", "windows": [window("9:00", "12:00")]}), "/windows"),
+        (json!({"firstDate": "2024-01-15", "windows": [window("12:00", "12:00")]}), "/windows"),
+        (json!({"firstDate": "2024-01-15", "windows": [window("23:00", "25:00")]}), "/windows"),
+        (
+            json!({"firstDate": "2024-01-15",
+                "windows": [window("09:00", "12:00"), window("11:00", "13:00")]}),
+            "/windows",
+        ),
+        (
+            json!({"firstDate": "2024-01-15", "windows": vec![window("09:00", "12:00"); 49]}),
+            "/windows",
+        ),
+        (json!({"firstDate": "2024-01-15", "notes": "\u{0}"}), "/notes"),
+    ] {
+        let told = jane.post(OVERRIDES, &body).await.refused(400, "invalid_request");
+        assert_eq!(told.pointers(), [pointer], "{body}");
+    }
+    jane.get(&format!("{OVERRIDES}?from=monday")).await.refused(400, "invalid_request");
+    jane.get(OVERRIDES).await.expect(200).check_text("[]");
+}

@@ -34,6 +34,7 @@ pub mod fixtures;
 pub mod lists;
 pub mod log;
 pub mod news;
+pub mod overrides;
 pub mod people;
 pub mod published;
 pub mod races;
@@ -117,6 +118,7 @@ macro_rules! conformance {
         $crate::conformance_dropped!($make);
         $crate::conformance_rows!($make);
         $crate::conformance_settings!($make);
+        $crate::conformance_overrides!($make);
         $crate::conformance_records!($make);
         $crate::conformance_reads!($make);
         $crate::conformance_diaries!($make);

@@ -21,7 +21,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use booking_core::testing::{
-    Harness, World, atomicity, availability, current, diaries, dropped, published, races, settings,
+    Harness, World, atomicity, availability, current, diaries, dropped, overrides, published,
+    races, settings,
 };
 use booking_core::{
     Calendars, Change, ChangeError, Decide, Diaries, DiariesQuery, Meeting, MeetingQuery,
@@ -240,7 +241,8 @@ fails! {
         availability::deleted_while_being_booked,
         settings::the_last_place_has_one_winner,
         settings::what_is_kept_free_has_one_winner,
-        settings::a_version_of_settings_is_replaced_once;
+        settings::a_version_of_settings_is_replaced_once,
+        overrides::overlapping_overrides_are_added_once;
     snapshot_older_than_lock: SnapshotOlderThanLock fails
         races::one_start_has_one_winner,
         races::a_version_is_changed_once,
@@ -248,7 +250,8 @@ fails! {
         races::no_change_is_lost_under_another,
         availability::switched_off_while_being_booked,
         settings::the_last_place_has_one_winner,
-        settings::changed_while_being_booked;
+        settings::changed_while_being_booked,
+        overrides::taken_off_while_being_booked;
     events_outside_transaction: EventsOutsideTransaction fails
         published::events_exist_exactly_for_changes,
         atomicity::what_is_returned_was_applied;

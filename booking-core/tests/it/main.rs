@@ -16,6 +16,7 @@ mod listing;
 mod live;
 mod model;
 mod oracle;
+mod overrides;
 mod ranges;
 mod relay;
 mod search;

@@ -3,7 +3,7 @@
 //! Nothing here is clever, so that it can be believed: every minute of UTC is asked what the wall
 //! clock shows. Whole minutes only, which is all there is since 1972.
 
-use booking_core::{Refusal, SessionDuration, Span, Window};
+use booking_core::{Dates, DayWindows, Refusal, SessionDuration, Span, Window};
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Utc, Weekday};
 use chrono_tz::Tz;
 
@@ -31,6 +31,8 @@ pub(crate) fn minutes(start: Minute, end: Minute) -> Span {
 pub(crate) struct Oracle<'a> {
     zone: Tz,
     windows: &'a [(Weekday, Window)],
+    /// Dates on which other windows count.
+    overrides: &'a [(Dates, DayWindows)],
     whole_week: bool,
 }
 
@@ -42,7 +44,13 @@ impl<'a> Oracle<'a> {
             whole_week &= (0..1440).all(|time| covers(windows, week, time));
             week = week.succ();
         }
-        Self { zone, windows, whole_week }
+        Self { zone, windows, overrides: &[], whole_week }
+    }
+
+    /// The same with these overrides, of which no two have a date in common.
+    pub(crate) fn with(self, overrides: &'a [(Dates, DayWindows)]) -> Self {
+        let whole_week = self.whole_week && overrides.is_empty();
+        Self { overrides, whole_week, ..self }
     }
 
     /// What the therapist's wall clock shows.
@@ -53,7 +61,11 @@ impl<'a> Oracle<'a> {
     /// Whether the wall clock shows a time inside a window of its weekday.
     pub(crate) fn is_open(&self, minute: Minute) -> bool {
         let wall = self.wall(minute);
-        covers(self.windows, wall.weekday(), wall.hour() * 60 + wall.minute())
+        let time = wall.hour() * 60 + wall.minute();
+        match self.overrides.iter().find(|(dates, _)| dates.contain(wall.date())) {
+            Some((_, instead)) => instead.as_slice().iter().any(|window| holds(*window, time)),
+            None => covers(self.windows, wall.weekday(), time),
+        }
     }
 
     /// The longest spans of open minutes between two minutes.
@@ -91,10 +103,18 @@ impl<'a> Oracle<'a> {
         Some(Day { first, last, of_date, open, origins })
     }
 
-    /// The first minute of the run of availability that `now` belongs to.
+    /// The first minute of the run of availability that `now` belongs to; where there are overrides
+    /// and it began more than 16 days before the date, the first of the date.
     fn walk_back(&self, mut now: Minute) -> Minute {
+        let mut midnight = now;
+        while self.wall(midnight - 1).date() == self.wall(now).date() {
+            midnight -= 1;
+        }
         while self.goes_on(now) {
             now -= 1;
+            if !self.overrides.is_empty() && midnight - now > 16 * DAY {
+                return midnight;
+            }
         }
         now
     }
@@ -108,10 +128,12 @@ impl<'a> Oracle<'a> {
 }
 
 fn covers(windows: &[(Weekday, Window)], weekday: Weekday, time: u32) -> bool {
-    windows.iter().any(|(of, window)| {
-        let (start, end) = (u32::from(window.start().minutes()), u32::from(window.end().minutes()));
-        *of == weekday && start <= time && time < end
-    })
+    windows.iter().any(|(of, window)| *of == weekday && holds(*window, time))
+}
+
+fn holds(window: Window, time: u32) -> bool {
+    let (start, end) = (u32::from(window.start().minutes()), u32::from(window.end().minutes()));
+    start <= time && time < end
 }
 
 /// One civil date of a therapist.

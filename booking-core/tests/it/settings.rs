@@ -210,7 +210,7 @@ fn listed(world: &World, date: NaiveDate) -> Vec<(DateTime<Utc>, Vec<SessionDura
 }
 
 proptest! {
-    #![proptest_config(cases(160))]
+    #![proptest_config(cases(56))]
 
     /// Listing and booking say what the rules say, and say the same.
     #[test]

@@ -38,6 +38,10 @@ pub(super) const RELATIONS: &[(&str, &[&str])] = &[
     ("listAvailability", &["own"]),
     ("updateAvailability", &["own", "other's", "unknown"]),
     ("deleteAvailability", &["own", "other's", "unknown"]),
+    ("createOverride", &["own"]),
+    ("listOverrides", &["own"]),
+    ("updateOverride", &["own", "other's", "unknown"]),
+    ("deleteOverride", &["own", "other's", "unknown"]),
     ("getSettings", &["own"]),
     ("putSettings", &["own"]),
     ("listSlots", &["related", "unrelated", "unknown therapist"]),
@@ -80,6 +84,9 @@ impl Practice {
                 self.of_slot(relation).await.body(json!({"isAvailable": false}))
             }
             "deleteAvailability" => self.of_slot(relation).await,
+            "createOverride" => ask().body(self.day_off()),
+            "updateOverride" => self.of_override(relation).await.body(self.day_off()),
+            "deleteOverride" => self.of_override(relation).await,
             "putSettings" => ask().body(json!({"rescheduleDeadline": 1})),
             "listSlots" | "streamSlots" => {
                 let therapist = therapist(relation);
@@ -164,6 +171,15 @@ impl Practice {
             ("own", _) => self.feed("client", "client_123").await.id(),
             ("other's", _) => self.feed("client", "client_124").await.id(),
             _ => "feed_01h455vb4pex5vsknk084sn02q".to_owned(),
+        };
+        ask().path("id", id)
+    }
+
+    async fn of_override(&self, relation: &str) -> Ask {
+        let id = match relation {
+            "own" => self.override_of("therapist_456").await,
+            "other's" => self.override_of("therapist_457").await,
+            _ => "override_01h455vb4pex5vsknk084sn02q".to_owned(),
         };
         ask().path("id", id)
     }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use crate::caller::{Answer, Caller};
@@ -66,6 +66,18 @@ impl Practice {
         therapist.post("/booking/availability", &self.window()).await.expect(201).id()
     }
 
+    /// A date that nobody has taken off yet, long after all meetings.
+    pub(super) fn day_off(&self) -> Value {
+        let n = self.windows.fetch_add(1, Ordering::Relaxed);
+        let first: NaiveDate = "2030-01-01".parse().expect("a date");
+        json!({"firstDate": first + TimeDelta::days(n)})
+    }
+
+    pub(super) async fn override_of(&self, therapist: &str) -> String {
+        let therapist = self.server.caller("therapist", therapist);
+        therapist.post("/booking/overrides", &self.day_off()).await.expect(201).id()
+    }
+
     pub(super) async fn webhook(&self) -> String {
         let admin = self.server.admin();
         // There is room for 64.
@@ -100,6 +112,7 @@ impl Practice {
             "/booking/meetings",
             "/booking/availability",
             "/booking/settings",
+            "/booking/overrides",
             "/booking/calendar/feeds",
         ];
         const OF_CLIENTS: [&str; 2] = ["/booking/meetings", "/booking/calendar/feeds"];

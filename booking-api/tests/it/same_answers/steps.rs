@@ -22,6 +22,7 @@ impl Script<'_> {
     pub(super) async fn play(&mut self) {
         self.directory().await;
         self.availability().await;
+        self.terms().await;
         self.slots().await;
         let meetings = self.bookings().await;
         self.listing().await;
