@@ -126,7 +126,7 @@ fn write_one(json: &mut String, slot: booking_core::Slot) {
 
 #[cfg(test)]
 mod tests {
-    use booking_core::{DayFound, FirstFree, SessionDuration, Slot, SlotsOf, StartTime};
+    use booking_core::{DayFound, Durations, FirstFree, SessionDuration, Slot, SlotsOf, StartTime};
     use poem_openapi::types::ToJSON;
 
     use super::*;
@@ -157,7 +157,7 @@ mod tests {
         let id = |text: &str| UserId::new(text).expect("a user id");
         let slot = |text: &str, longest| {
             let start = text.parse().ok().and_then(|start| StartTime::new(start).ok());
-            Slot { start: start.expect("a whole minute"), longest }
+            Slot { start: start.expect("a whole minute"), durations: Durations::up_to(longest) }
         };
         let slots = vec![
             slot("2024-01-15T09:00:00Z", SessionDuration::TwoHours),

@@ -108,7 +108,7 @@ impl Practice {
 
     /// All that anybody can see, and with it the last change on record.
     pub(super) async fn everything(&self) -> Vec<Value> {
-        const OF_THERAPISTS: [&str; 4] = [
+        const OF_THERAPISTS: [&str; 5] = [
             "/booking/meetings",
             "/booking/availability",
             "/booking/settings",
