@@ -81,6 +81,8 @@ words! {
     SubjectKind {
         /// A meeting.
         Meeting = "meeting",
+        /// Sessions that were booked together.
+        Series = "series",
         /// A weekly availability slot.
         Availability = "availability",
         /// A user of the directory.
@@ -92,7 +94,7 @@ words! {
         /// Somebody else who gets events, such as a message bus.
         Subscriber = "subscriber",
     }
-    expected "meeting, availability, user, relationship, webhook, subscriber"
+    expected "meeting, series, availability, user, relationship, webhook, subscriber"
 }
 
 words! {
@@ -110,6 +112,8 @@ words! {
         MeetingStatusChanged = "meeting.status_changed",
         /// Something else about it changed, such as the therapist's notes.
         MeetingUpdated = "meeting.updated",
+        /// Sessions were booked together; each of them has an entry too.
+        SeriesCreated = "series.created",
         /// A weekly window was added.
         AvailabilityCreated = "availability.created",
         /// A weekly window changed.

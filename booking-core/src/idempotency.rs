@@ -10,6 +10,7 @@ use crate::availability::AvailabilitySlot;
 use crate::id::UserId;
 use crate::meeting::Meeting;
 use crate::refusal::Refusal;
+use crate::series::BookedSeries;
 
 /// What a caller names one intended change by: 1–255 visible ASCII characters or spaces.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,6 +71,8 @@ pub enum Answer {
     Meeting(Box<Meeting>),
     /// The availability slot, as it was when it was made.
     Availability(Box<AvailabilitySlot>),
+    /// The series, with its meetings as they were when they were booked.
+    Series(Box<BookedSeries>),
 }
 
 /// The memory of one request, written in the same transaction as its change.
@@ -120,14 +123,21 @@ impl Answer {
     pub(crate) fn into_meeting(self) -> Option<Meeting> {
         match self {
             Self::Meeting(meeting) => Some(*meeting),
-            Self::Availability(_) => None,
+            Self::Availability(_) | Self::Series(_) => None,
         }
     }
 
     pub(crate) fn into_availability(self) -> Option<AvailabilitySlot> {
         match self {
             Self::Availability(slot) => Some(*slot),
-            Self::Meeting(_) => None,
+            Self::Meeting(_) | Self::Series(_) => None,
+        }
+    }
+
+    pub(crate) fn into_series(self) -> Option<BookedSeries> {
+        match self {
+            Self::Series(booked) => Some(*booked),
+            Self::Meeting(_) | Self::Availability(_) => None,
         }
     }
 }

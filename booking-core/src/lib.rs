@@ -93,8 +93,10 @@ mod id;
 mod idempotency;
 mod instant;
 mod meeting;
+mod recurrence;
 mod refusal;
 mod request;
+mod series;
 mod slot;
 mod span;
 mod text;
@@ -156,7 +158,7 @@ pub use event::{
 pub use hub::{Hearing, Hub, Watching};
 pub use id::{
     AuditId, AvailabilityId, CountedIds, EventId, IdSource, InvalidId, MeetingId, RandomIds,
-    UserId, WebhookId,
+    SeriesId, UserId, WebhookId,
 };
 pub use idempotency::{Answer, Fingerprint, IdempotencyKey, InvalidIdempotencyKey, Record};
 pub use instant::{InvalidStart, StartTime, format_instant};
@@ -164,9 +166,14 @@ pub use live::{EventStream, Live, SlotStream};
 pub use meeting::{Meeting, MeetingStatus, MeetingType, Party, UnknownWord};
 pub use memory::MemoryStore;
 pub use outbox::{EventQuery, Outbox, Recorded};
+pub use recurrence::{InvalidRecurrence, Occurrences, Recurrence};
 pub use refusal::Refusal;
 pub use relay::{EventStore, Passed, Relay, Sinks};
 pub use request::{BookRequest, MeetingFilter, MeetingView, Page};
+pub use series::{
+    BookedSeries, LeftOut, Occurrence, Series, SeriesMeeting, SeriesMeetings, SeriesMode,
+    SeriesPreview, SeriesRequest, SeriesView,
+};
 pub use signal::{Listening, Signal, Signals};
 pub use sink::{EventSink, SinkError, Then, sink_fn};
 pub use slot::{Day, Slot};

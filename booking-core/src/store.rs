@@ -19,10 +19,11 @@ use crate::availability::{AvailabilitySlot, WeeklyHours};
 use crate::calendar::Calendar;
 use crate::directory::{DirectoryId, User};
 use crate::event::Event;
-use crate::id::{AvailabilityId, MeetingId, UserId};
+use crate::id::{AvailabilityId, MeetingId, SeriesId, UserId};
 use crate::idempotency::{IdempotencyKey, Record};
 use crate::meeting::{Meeting, MeetingStatus};
 use crate::refusal::Refusal;
+use crate::series::{Series, SeriesMeetings};
 use crate::span::{Span, SpanSet};
 
 /// Where bookings are kept.
@@ -82,12 +83,14 @@ pub type Decide<'a> = &'a (dyn Fn(&Calendars) -> Result<Change, Decline> + Send 
 pub struct Scope {
     /// Whose calendars are locked, in this order, and whose live meetings are loaded.
     pub people: BTreeSet<UserId>,
-    /// Load the live meetings of `people` that overlap this span.
-    pub busy_within: Option<Span>,
+    /// Load the live meetings of `people` that overlap any of these spans.
+    pub busy_within: SpanSet,
     /// Load all weekly availability of this therapist.
     pub hours_of: Option<UserId>,
     /// Load this meeting, whatever its status.
     pub meeting: Option<MeetingId>,
+    /// Load this series and all of its meetings, whatever their status.
+    pub series: Option<SeriesId>,
     /// Load this availability slot, whoever's it is.
     pub availability: Option<AvailabilityId>,
     /// Look for earlier meetings of two people.
@@ -119,12 +122,14 @@ pub struct Earlier {
 pub struct Calendars {
     /// What was asked for.
     pub scope: Scope,
-    /// Live meetings, for [`Scope::busy_within`].
+    /// Live meetings, for [`Scope::busy_within`], each once.
     pub busy: Vec<Busy>,
     /// Weekly availability, for [`Scope::hours_of`], by weekday from Sunday and start.
     pub hours: Vec<AvailabilitySlot>,
     /// For [`Scope::meeting`].
     pub meeting: Option<Meeting>,
+    /// For [`Scope::series`].
+    pub series: Option<SeriesMeetings>,
     /// For [`Scope::availability`].
     pub availability: Option<AvailabilitySlot>,
     /// For [`Scope::earlier`].
@@ -175,7 +180,7 @@ impl Calendars {
     ) -> Result<Calendar, ScopeTooNarrow> {
         let covered = self.scope.hours_of.as_ref() == Some(therapist)
             && people.iter().all(|person| self.scope.people.contains(*person))
-            && self.scope.busy_within.is_some_and(|within| within.encloses(span));
+            && self.scope.busy_within.encloses(span);
         if !covered {
             return Err(ScopeTooNarrow);
         }
@@ -212,6 +217,7 @@ impl Calendars {
             availability,
             earlier,
             record,
+            series,
             busy_within: _,
             users: _,
             related: _,
@@ -235,6 +241,8 @@ impl Calendars {
             Write::InsertMeeting(meeting) => {
                 counted(&meeting.client) && counted(&meeting.therapist)
             }
+            // What series are made of comes and goes together: it takes the locks.
+            Write::InsertSeries(_) => false,
             Write::UpdateMeeting(after) => {
                 self.meeting.as_ref().is_some_and(|found| found.id == after.id)
                     && counted(&after.client)
@@ -251,6 +259,7 @@ impl Calendars {
             && earlier.iter().all(|earlier| counted(&earlier.client) && counted(&earlier.therapist))
             && record.iter().all(|(user, _)| counted(user))
             && meeting_is_counted
+            && series.is_none()
             && slot_is_counted
             && record_is_counted
             && matches!(&change.writes[..], [one] if is_known(one.write()))
@@ -296,6 +305,8 @@ pub enum Write {
     InsertMeeting(Meeting),
     /// The meeting with this id, as it is from now on.
     UpdateMeeting(Meeting),
+    /// A new series, after its meetings.
+    InsertSeries(Series),
     /// A new availability slot.
     InsertAvailability(AvailabilitySlot),
     /// The availability slot with this id, as it is from now on.

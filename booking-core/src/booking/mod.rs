@@ -7,6 +7,7 @@
 mod meetings;
 mod people;
 mod schedule;
+mod series;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -95,7 +96,10 @@ impl Booking {
     }
 
     fn fresh(&self, actor: &Actor) -> Fresh {
-        let now = self.now();
+        self.fresh_at(self.now(), actor)
+    }
+
+    fn fresh_at(&self, now: DateTime<Utc>, actor: &Actor) -> Fresh {
         let event = || EventId::from_uuid(self.ids.fresh(now));
         Fresh {
             now,

@@ -54,7 +54,7 @@ impl Booking {
         let within = Calendar::reach_in_any_zone(date);
         let scope = Scope {
             people: [therapist].into_iter().chain(client).cloned().collect(),
-            busy_within: within,
+            busy_within: within.into(),
             hours_of: Some(therapist.clone()),
             users: [therapist.clone()].into(),
             ..Scope::default()

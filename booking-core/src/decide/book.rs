@@ -48,7 +48,7 @@ pub(crate) fn scope_of_book(
     let two = || (client.clone(), therapist.clone());
     Scope {
         people: <[UserId; 2]>::from(two()).into(),
-        busy_within: Some(session),
+        busy_within: session.into(),
         hours_of: Some(therapist.clone()),
         earlier: Some(Earlier {
             client: client.clone(),
@@ -105,7 +105,7 @@ pub(super) fn admit(
     Ok(calendar.admit(meeting.start, meeting.duration, fresh.now)?)
 }
 
-fn check_first_status(new: &NewMeeting) -> Result<(), Refusal> {
+pub(super) fn check_first_status(new: &NewMeeting) -> Result<(), Refusal> {
     match (new.status, new.by) {
         (MeetingStatus::Scheduled, _) | (MeetingStatus::Confirmed, Party::Therapist) => Ok(()),
         (to, _) => Err(Refusal::InvalidTransition { from: None, to }),
@@ -113,7 +113,7 @@ fn check_first_status(new: &NewMeeting) -> Result<(), Refusal> {
 }
 
 impl NewMeeting {
-    fn meeting(&self, fresh: &Fresh) -> Meeting {
+    pub(super) fn meeting(&self, fresh: &Fresh) -> Meeting {
         Meeting {
             id: MeetingId::from_uuid(fresh.id),
             version: 1,

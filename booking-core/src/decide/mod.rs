@@ -7,6 +7,7 @@
 mod availability;
 mod book;
 mod idempotent;
+mod series;
 mod update;
 
 use chrono::{DateTime, Utc};
@@ -24,6 +25,10 @@ pub use update::{ExpectedVersion, MeetingPatch, Patch};
 pub(crate) use availability::{create, delete, revise, scope_of_create, scope_of_one};
 pub(crate) use book::{book, scope_of_book};
 pub(crate) use idempotent::Intent;
+pub(crate) use series::{
+    NewSeries, SeriesTarget, admit_all, book_series, cancel_series, scope_of_cancel_series,
+    scope_of_series,
+};
 pub(crate) use update::{Target, cancel, moves, scope_of_update, update};
 
 /// The present and new ids, drawn before the change so that deciding again decides the same.
@@ -34,7 +39,7 @@ pub(crate) struct Fresh {
     pub(crate) id: Uuid,
     /// No change publishes more.
     pub(crate) events: [EventId; 2],
-    /// Who decides, for the audit log; no change writes more than one row.
+    /// Who decides, for the audit log: for one row.
     pub(crate) by: By,
 }
 

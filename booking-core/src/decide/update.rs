@@ -104,7 +104,7 @@ pub(crate) fn scope_of_update(before: &Meeting, after: &Meeting) -> Scope {
         ..Scope::default()
     };
     if moves(before, after) {
-        scope.busy_within = after.span();
+        scope.busy_within = after.span().into_iter().collect();
         scope.hours_of = Some(after.therapist.clone());
         scope.related = Some((after.client.clone(), after.therapist.clone()));
     }
@@ -202,7 +202,8 @@ fn check_still_open(before: &Meeting, after: &Meeting) -> Result<(), Refusal> {
     if before.status.is_live() || only_notes() { Ok(()) } else { Err(Refusal::MeetingClosed) }
 }
 
-fn commit(
+/// A meeting that changes, with the events of what about it changes.
+pub(super) fn commit(
     calendars: &Calendars,
     before: &Meeting,
     mut after: Meeting,

@@ -19,11 +19,12 @@ use self::people::People;
 use crate::audit::AuditEntry;
 use crate::availability::AvailabilitySlot;
 use crate::directory::DirectoryId;
-use crate::id::{AvailabilityId, MeetingId, UserId};
+use crate::id::{AvailabilityId, MeetingId, SeriesId, UserId};
 use crate::idempotency::{IdempotencyKey, Record};
 use crate::meeting::{Meeting, MeetingStatus};
+use crate::series::{Series, SeriesMeetings};
 use crate::signal::Signals;
-use crate::span::Span;
+use crate::span::{Span, SpanSet};
 use crate::store::{
     Busy, Calendars, Change, ChangeError, Decide, Earlier, MeetingQuery, Place, Scope, Store,
     StoreError, Write,
@@ -47,6 +48,7 @@ struct State {
     meetings: HashMap<MeetingId, Meeting>,
     /// Every meeting of a person, in either role, in the order of listing.
     diaries: HashMap<UserId, BTreeSet<(DateTime<Utc>, MeetingId)>>,
+    series: HashMap<SeriesId, Series>,
     availability: BTreeMap<AvailabilityId, AvailabilitySlot>,
     /// The last change of each calendar, and of whose it is, by number; none for those that never did.
     revisions: HashMap<UserId, u64>,
@@ -147,9 +149,10 @@ impl Store for MemoryStore {
 impl State {
     fn calendars(&self, scope: &Scope) -> Calendars {
         Calendars {
-            busy: scope.busy_within.map_or_else(Vec::new, |span| self.busy(&scope.people, span)),
+            busy: self.busy(&scope.people, &scope.busy_within),
             hours: scope.hours_of.as_ref().map_or_else(Vec::new, |of| self.hours(of)),
             meeting: scope.meeting.and_then(|id| self.meetings.get(&id).cloned()),
+            series: scope.series.and_then(|id| self.series_with_meetings(id)),
             availability: scope.availability.and_then(|id| self.availability.get(&id).cloned()),
             has_earlier: scope.earlier.as_ref().is_some_and(|earlier| self.has_earlier(earlier)),
             record: scope.record.as_ref().and_then(|key| self.records.get(key).cloned()),
@@ -165,7 +168,19 @@ impl State {
         people.iter().map(|person| (person.clone(), revision(person))).collect()
     }
 
-    fn busy(&self, people: &BTreeSet<UserId>, within: Span) -> Vec<Busy> {
+    fn series_with_meetings(&self, id: SeriesId) -> Option<SeriesMeetings> {
+        let series = self.series.get(&id)?.clone();
+        let meetings = series.meetings.iter().filter_map(|id| self.meetings.get(id).cloned());
+        Some(SeriesMeetings { meetings: meetings.collect(), series })
+    }
+
+    fn busy(&self, people: &BTreeSet<UserId>, within: &SpanSet) -> Vec<Busy> {
+        let found = within.iter().flat_map(|span| self.busy_within(people, span));
+        let each_once: BTreeMap<MeetingId, Busy> = found.map(|busy| (busy.meeting, busy)).collect();
+        each_once.into_values().collect()
+    }
+
+    fn busy_within(&self, people: &BTreeSet<UserId>, within: Span) -> Vec<Busy> {
         let longest = crate::duration::SessionDuration::MAX.to_delta();
         let earliest = (within.start() - longest, MeetingId::from_uuid(uuid::Uuid::nil()));
         let diaries = people.iter().filter_map(|person| self.diaries.get(person));
@@ -208,6 +223,9 @@ impl State {
             self.audit.append(audited.entry().clone());
             match audited.write() {
                 Write::InsertMeeting(meeting) | Write::UpdateMeeting(meeting) => self.put(meeting),
+                Write::InsertSeries(series) => {
+                    self.series.insert(series.id, series.clone());
+                }
                 Write::InsertAvailability(slot) | Write::UpdateAvailability(slot) => {
                     self.count(&slot.therapist);
                     if let Some(before) = self.availability.insert(slot.id, slot.clone()) {

@@ -38,6 +38,7 @@ pub mod races;
 pub mod reads;
 pub mod records;
 pub mod rows;
+pub mod series;
 pub mod subscribers;
 
 mod events;
@@ -111,6 +112,7 @@ macro_rules! conformance {
         $crate::conformance_dropped!($make);
         $crate::conformance_rows!($make);
         $crate::conformance_records!($make);
+        $crate::conformance_series!($make);
         $crate::conformance_reads!($make);
         $crate::conformance_lists!($make);
         $crate::conformance_published!($make);

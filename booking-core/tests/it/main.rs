@@ -14,6 +14,7 @@ mod live;
 mod model;
 mod oracle;
 mod ranges;
+mod recurrence;
 mod relay;
 mod slot_cache;
 mod slots;

@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 
 use booking_core::{
-    Audited, AvailabilitySlot, Calendars, Change, Event, Meeting, Record, Text, Write,
+    Audited, AvailabilitySlot, Calendars, Change, Event, Meeting, Record, Series, Text, Write,
 };
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::audit::Entries;
+use super::series;
 use crate::error::Failure;
 use crate::rows;
 
@@ -58,6 +59,9 @@ pub(super) async fn apply(connection: &mut PgConnection, change: &Change) -> Res
         last.events.push(event)?;
     }
     write(connection, &last, change.record.as_ref(), &Known::default()).await?;
+    for series in series_of(change) {
+        series::insert(connection, series).await?;
+    }
     Ok(())
 }
 
@@ -69,7 +73,8 @@ pub(super) async fn apply_if_current(
     change: &Change,
 ) -> Result<bool, Failure> {
     let mut batches = batches(&change.writes)?;
-    let (Some(mut batch), true) = (batches.pop(), batches.is_empty()) else { return Ok(false) };
+    let is_one = series_of(change).next().is_none() && batches.len() == 1;
+    let Some(mut batch) = batches.pop().filter(|_| is_one) else { return Ok(false) };
     for event in &change.events {
         batch.events.push(event)?;
     }
@@ -81,6 +86,14 @@ pub(super) async fn apply_if_current(
     write(connection, &batch, change.record.as_ref(), &known).await
 }
 
+/// They take a statement of their own: no booking of a single meeting pays for them.
+fn series_of(change: &Change) -> impl Iterator<Item = &Series> {
+    change.writes.iter().filter_map(|audited| match audited.write() {
+        Write::InsertSeries(series) => Some(series),
+        _ => None,
+    })
+}
+
 /// Writes in their order, cut where a row comes a second time.
 fn batches(writes: &[Audited]) -> Result<Vec<Batch>, Failure> {
     let mut batches = Vec::new();
@@ -90,6 +103,7 @@ fn batches(writes: &[Audited]) -> Result<Vec<Batch>, Failure> {
         let write = audited.write();
         let id = match write {
             Write::InsertMeeting(meeting) | Write::UpdateMeeting(meeting) => meeting.id.uuid(),
+            Write::InsertSeries(series) => series.id.uuid(),
             Write::InsertAvailability(slot) | Write::UpdateAvailability(slot) => slot.id.uuid(),
             Write::DeleteAvailability(id) => id.uuid(),
         };
@@ -100,6 +114,7 @@ fn batches(writes: &[Audited]) -> Result<Vec<Batch>, Failure> {
         match write {
             Write::InsertMeeting(meeting) => batch.meetings.push(New(true), meeting)?,
             Write::UpdateMeeting(meeting) => batch.meetings.push(New(false), meeting)?,
+            Write::InsertSeries(_) => {}
             Write::InsertAvailability(slot) => batch.slots.push(New(true), slot),
             Write::UpdateAvailability(slot) => batch.slots.push(New(false), slot),
             Write::DeleteAvailability(id) => batch.deleted_slots.push(id.uuid()),

@@ -14,6 +14,7 @@ mod directory;
 mod outbox;
 mod pool;
 mod read;
+mod series;
 mod signals;
 mod subscribers;
 mod turns;

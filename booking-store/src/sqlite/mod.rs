@@ -18,6 +18,7 @@ mod pace;
 #[cfg(test)]
 mod plans;
 mod read;
+mod series;
 mod subscribers;
 mod user_news;
 mod writer;

@@ -3,7 +3,7 @@
 
 use sqlx::Row;
 
-use super::{SqliteStore, audit, change, directory, read, user_news};
+use super::{SqliteStore, audit, change, directory, read, series, user_news};
 
 pub(super) async fn new_store() -> (tempfile::TempDir, SqliteStore) {
     let folder = tempfile::tempdir().unwrap();
@@ -28,6 +28,8 @@ async fn no_statement_scans_a_table() {
         read::SLOT,
         read::EARLIER,
         read::RECORD,
+        series::SERIES,
+        series::MEETINGS,
         read::MEETINGS,
         change::UPDATE_MEETING,
         change::UPDATE_AVAILABILITY,

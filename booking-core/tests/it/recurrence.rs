@@ -1,0 +1,544 @@
+//! Rules by which sessions recur, against a walk through every day; and a table of what clocks do to
+//! them.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use booking_core::{Occurrences, Recurrence, Refusal, StartTime};
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc, Weekday};
+use chrono_tz::Tz;
+use proptest::collection::{btree_set, vec};
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::strategies::{cases, zoned_date};
+
+fn at(text: &str) -> DateTime<Utc> {
+    text.parse().expect("an instant")
+}
+
+fn date(text: &str) -> NaiveDate {
+    text.parse().expect("a date")
+}
+
+fn expand(rule: &str, first: DateTime<Utc>, zone: Tz) -> Result<Occurrences, Refusal> {
+    let rule: Recurrence = rule.parse().unwrap_or_else(|wrong| panic!("{rule}: {wrong}"));
+    rule.occurrences(StartTime::new(first).expect("a whole minute"), zone, &BTreeSet::new())
+}
+
+/// The parts of a rule, as the oracle takes them.
+#[derive(Debug, Clone)]
+struct Rule {
+    every: &'static str,
+    interval: u32,
+    /// Either so many, or up to so many days from the first.
+    end: Result<u32, i64>,
+    days: Vec<(i8, Weekday)>,
+    month_days: Vec<i8>,
+    week_start: Weekday,
+}
+
+const WEEK: [(&str, Weekday); 7] = [
+    ("MO", Weekday::Mon),
+    ("TU", Weekday::Tue),
+    ("WE", Weekday::Wed),
+    ("TH", Weekday::Thu),
+    ("FR", Weekday::Fri),
+    ("SA", Weekday::Sat),
+    ("SU", Weekday::Sun),
+];
+
+fn name(day: Weekday) -> &'static str {
+    WEEK[day.num_days_from_monday() as usize].0
+}
+
+impl Rule {
+    fn text(&self, first: NaiveDate) -> String {
+        let mut text = format!("FREQ={};INTERVAL={}", self.every, self.interval);
+        text += &match self.end {
+            Ok(count) => format!(";COUNT={count}"),
+            Err(days) => format!(";UNTIL={}", (first + TimeDelta::days(days)).format("%Y%m%d")),
+        };
+        if !self.days.is_empty() {
+            let day = |(n, day): &(i8, Weekday)| match n {
+                0 => name(*day).to_owned(),
+                n => format!("{n}{}", name(*day)),
+            };
+            text += &format!(";BYDAY={}", self.days.iter().map(day).collect::<Vec<_>>().join(","));
+        }
+        if !self.month_days.is_empty() {
+            let days: Vec<String> = self.month_days.iter().map(ToString::to_string).collect();
+            text += &format!(";BYMONTHDAY={}", days.join(","));
+        }
+        text + &format!(";WKST={}", name(self.week_start))
+    }
+
+    /// Whether a date is one of the rule's, by the words of RFC 5545 and nothing else.
+    fn has(&self, first: NaiveDate, day: NaiveDate) -> bool {
+        let between = (day - first).num_days();
+        let week_of = |day: NaiveDate| {
+            day - TimeDelta::days(day.weekday().days_since(self.week_start).into())
+        };
+        let month_of = |day: NaiveDate| i64::from(day.year()) * 12 + i64::from(day.month());
+        let (units, is_usual_day) = match self.every {
+            "DAILY" => (between, true),
+            "WEEKLY" => {
+                ((week_of(day) - week_of(first)).num_days() / 7, day.weekday() == first.weekday())
+            }
+            _ => (month_of(day) - month_of(first), day.day() == first.day()),
+        };
+        units % i64::from(self.interval) == 0
+            && if self.days.is_empty() && self.month_days.is_empty() {
+                is_usual_day
+            } else {
+                self.names(day)
+            }
+    }
+
+    fn names(&self, day: NaiveDate) -> bool {
+        let in_month = |day: &NaiveDate, other: NaiveDate| day.month() == other.month();
+        let weeks = |from: NaiveDate, step: i64| {
+            let mut n = 0;
+            let mut other = from;
+            while in_month(&other, from) {
+                n += 1;
+                other += TimeDelta::days(7 * step);
+            }
+            n
+        };
+        let is_nth = |n: i8| match n {
+            0 => true,
+            // So many of that weekday up to it, or from it on.
+            n if n > 0 => weeks(day, -1) == n,
+            n => weeks(day, 1) == -n,
+        };
+        let is_day = |n: &i8| {
+            let last =
+                (0..31).map(|n| day + Days::new(n)).take_while(|other| in_month(other, day)).last();
+            let left = i64::from(last.expect("this day").day()) - i64::from(day.day());
+            i64::from(*n) == i64::from(day.day()) || i64::from(*n) == -left - 1
+        };
+        (self.days.is_empty() || self.days.iter().any(|(n, of)| *of == day.weekday() && is_nth(*n)))
+            && (self.month_days.is_empty() || self.month_days.iter().any(is_day))
+    }
+
+    /// Day by day.
+    fn walk(
+        &self,
+        first: DateTime<Utc>,
+        zone: Tz,
+        except: &BTreeSet<NaiveDate>,
+    ) -> Result<Occurrences, &'static str> {
+        let local = zone.from_utc_datetime(&first.naive_utc());
+        let (begins, time) = (local.date_naive(), local.time());
+        if !self.names(begins) {
+            return Err("startTime");
+        }
+        let mut found = Occurrences { starts: vec![], skipped: vec![] };
+        let mut count = 0;
+        for n in 0..=731 {
+            let day = begins + TimeDelta::days(n);
+            if matches!(self.end, Err(last) if n > last) {
+                return if found.starts.is_empty() { Err("exDates") } else { Ok(found) };
+            }
+            if !self.has(begins, day) {
+                continue;
+            }
+            let shown = if n == 0 { Some(first) } else { first_shown(zone, day, time) };
+            let Some(start) = shown else {
+                found.skipped.push(day);
+                continue;
+            };
+            count += 1;
+            if count > 104 {
+                return Err("rule");
+            }
+            if !except.contains(&day) {
+                found.starts.push(StartTime::new(start).expect("a whole minute"));
+            }
+            if self.end == Ok(count) {
+                return if found.starts.is_empty() { Err("exDates") } else { Ok(found) };
+            }
+        }
+        Err("rule")
+    }
+}
+
+/// The first instant at which the clocks of a zone show a time of a date, by chrono's own word.
+fn first_shown(zone: Tz, day: NaiveDate, time: NaiveTime) -> Option<DateTime<Utc>> {
+    zone.from_local_datetime(&day.and_time(time)).earliest().map(|shown| shown.to_utc())
+}
+
+fn rule() -> impl Strategy<Value = Rule> {
+    let day = || select(WEEK.map(|(_, day)| day).to_vec());
+    let numbered = (prop_oneof![2 => Just(0_i8), 1 => 1..=5_i8, 1 => -5..=-1_i8], day());
+    let month_day = prop_oneof![1..=31_i8, -31..=-1_i8];
+    let end = prop_oneof![(1..=104_u32).prop_map(Ok), (0..=731_i64).prop_map(Err)];
+    let common = || (prop_oneof![3 => 1..=3_u32, 1 => 1..=24_u32], end.clone(), day());
+    let daily = (common(), vec(day(), 0..4))
+        .prop_map(|(c, days)| ("DAILY", c, days.into_iter().map(|d| (0, d)).collect(), vec![]));
+    let weekly = (common(), vec(day(), 0..4))
+        .prop_map(|(c, days)| ("WEEKLY", c, days.into_iter().map(|d| (0, d)).collect(), vec![]));
+    let monthly = (common(), vec(numbered, 0..4), vec(month_day, 0..3))
+        .prop_map(|(c, days, month_days)| ("MONTHLY", c, days, month_days));
+    prop_oneof![daily, weekly, monthly].prop_map(
+        |(every, (interval, end, week_start), days, month_days)| Rule {
+            every,
+            interval,
+            end,
+            days,
+            month_days,
+            week_start,
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(cases(600))]
+
+    /// What the library says is what one finds who looks at every day; in zones of all kinds, and
+    /// mostly around the days on which their clocks change.
+    #[test]
+    fn rules_come_to_what_a_walk_comes_to(
+        rule in rule(),
+        (zone, near) in zoned_date(),
+        ago in 0..400_u64,
+        minute in prop_oneof![0..1_440_i64, 0..240_i64],
+        is_on_the_rule in prop::bool::weighted(0.95),
+        except in option::of(btree_set(0..60_i64, 0..8)),
+    ) {
+        let near = near.max(date("1980-01-01") + Days::new(1_000)) - Days::new(ago);
+        // Mostly a day of the rule.
+        let mut begins = (0..400).map(|n| near + Days::new(n)).find(|day| rule.names(*day)).unwrap_or(near);
+        if !is_on_the_rule {
+            begins = near;
+        }
+        let Some(first) = first_shown(zone, begins, NaiveTime::MIN + TimeDelta::minutes(minute)) else {
+            return Ok(());
+        };
+        let except: BTreeSet<NaiveDate> =
+            except.into_iter().flatten().map(|days| begins + TimeDelta::days(days)).collect();
+        let text = rule.text(begins);
+        let parsed: Recurrence = text.parse().expect("a rule");
+        prop_assert_eq!(parsed.to_string().parse::<Recurrence>().expect("its own form"), parsed.clone());
+        let found = parsed.occurrences(StartTime::new(first).expect("a minute"), zone, &except);
+        let found = found.map_err(|refusal| match refusal {
+            Refusal::Invalid { field, .. } => field,
+            other => panic!("{other}"),
+        });
+        prop_assert_eq!(found, rule.walk(first, zone, &except), "{} from {} in {}", text, first, zone);
+    }
+
+    /// Whatever is sent as a rule, it is read or refused; what is read is worked out in no time, from
+    /// any instant in any zone.
+    #[test]
+    fn no_text_is_too_much(
+        text in prop_oneof![
+            "(RRULE:)?(FREQ|COUNT|UNTIL|INTERVAL|BYDAY|BYMONTHDAY|WKST|BYSETPOS)=[A-Z0-9,+-]{0,12}(;(FREQ|COUNT|UNTIL|INTERVAL|BYDAY|BYMONTHDAY|WKST)=[A-Z0-9,+-]{0,20}){0,6}",
+            "FREQ=(DAILY|WEEKLY|MONTHLY);(COUNT=[0-9]{1,10}|UNTIL=[0-9]{4}12(31|31T235959Z));INTERVAL=[0-9]{1,5}(;BYMONTHDAY=-?[0-9]{1,2})?(;BYDAY=[+-]?[1-5]?(MO|FR|SU))?",
+            any::<String>(),
+        ],
+        second in prop_oneof![-62_167_219_200_i64..253_402_300_800, 0..4_000_000_000_i64],
+        zone in select(chrono_tz::TZ_VARIANTS.to_vec()),
+    ) {
+        let Ok(rule) = text.parse::<Recurrence>() else { return Ok(()) };
+        let first = DateTime::from_timestamp(second - second.rem_euclid(60), 0).expect("in range");
+        let first = StartTime::new(first).expect("a whole minute");
+        let began = Instant::now();
+        if let Ok(found) = rule.occurrences(first, zone, &BTreeSet::new()) {
+            prop_assert!((1..=104).contains(&found.starts.len()));
+            prop_assert!(found.skipped.len() <= 731);
+            prop_assert_eq!(found.starts[0], first);
+            prop_assert!(found.starts.is_sorted_by(|one, next| one < next));
+            let last = found.starts[found.starts.len() - 1].instant();
+            prop_assert!(last - first.instant() <= TimeDelta::days(Recurrence::LONGEST_DAYS + 2));
+        }
+        // Milliseconds, unoptimized; a rule that is walked to the end of time takes minutes.
+        prop_assert!(began.elapsed() < Duration::from_secs(5), "{text}");
+    }
+}
+
+/// What clocks do to a weekly or daily session: the same time on the wall, whatever that is in UTC.
+#[test]
+fn sessions_stay_where_they_are_on_the_wall() {
+    // The zone, the rule, the first session, and all of them; by minutes, as UTC shows them.
+    let table: &[(Tz, &str, &str, &[&str], &[&str])] = &[
+        // Forward on March 10th, back on November 3rd.
+        (
+            Tz::America__New_York,
+            "FREQ=WEEKLY;COUNT=3",
+            "2024-03-04T14:00",
+            &["03-04 14:00", "03-11 13:00", "03-18 13:00"],
+            &[],
+        ),
+        (
+            Tz::America__New_York,
+            "FREQ=WEEKLY;COUNT=2",
+            "2024-10-28T13:00",
+            &["10-28 13:00", "11-04 14:00"],
+            &[],
+        ),
+        // 02:30 does not come on March 10th, and does not count.
+        (
+            Tz::America__New_York,
+            "FREQ=DAILY;COUNT=3",
+            "2024-03-09T07:30",
+            &["03-09 07:30", "03-11 06:30", "03-12 06:30"],
+            &["2024-03-10"],
+        ),
+        // 01:30 comes twice on November 3rd: the first counts, unless the second was asked for.
+        (
+            Tz::America__New_York,
+            "FREQ=DAILY;COUNT=3",
+            "2024-11-02T05:30",
+            &["11-02 05:30", "11-03 05:30", "11-04 06:30"],
+            &[],
+        ),
+        (
+            Tz::America__New_York,
+            "FREQ=DAILY;COUNT=2",
+            "2024-11-03T06:30",
+            &["11-03 06:30", "11-04 06:30"],
+            &[],
+        ),
+        (
+            Tz::Europe__London,
+            "FREQ=WEEKLY;COUNT=2;BYDAY=SU",
+            "2024-03-24T01:30",
+            &["03-24 01:30", "04-07 00:30"],
+            &["2024-03-31"],
+        ),
+        (
+            Tz::Europe__Dublin,
+            "FREQ=MONTHLY;UNTIL=20241201;BYDAY=-1SU",
+            "2024-09-29T09:00",
+            &["09-29 09:00", "10-27 10:00", "11-24 10:00"],
+            &[],
+        ),
+        // By half an hour, and on the other side of the year.
+        (
+            Tz::Australia__Lord_Howe,
+            "FREQ=DAILY;COUNT=2",
+            "2024-04-05T22:00",
+            &["04-05 22:00", "04-06 22:30"],
+            &[],
+        ),
+        (
+            Tz::Australia__Lord_Howe,
+            "FREQ=DAILY;COUNT=2",
+            "2024-10-04T15:45",
+            &["10-04 15:45", "10-06 15:15"],
+            &["2024-10-06"],
+        ),
+        (
+            Tz::Pacific__Auckland,
+            "FREQ=WEEKLY;COUNT=2;BYDAY=MO",
+            "2024-09-22T21:00",
+            &["09-22 21:00", "09-29 20:00"],
+            &[],
+        ),
+        // At midnight.
+        (
+            Tz::Asia__Beirut,
+            "FREQ=DAILY;COUNT=2",
+            "2024-03-29T22:15",
+            &["03-29 22:15", "03-31 21:15"],
+            &["2024-03-31"],
+        ),
+        (
+            Tz::America__Havana,
+            "FREQ=WEEKLY;COUNT=2",
+            "2024-03-03T05:30",
+            &["03-03 05:30", "03-17 04:30"],
+            &["2024-03-10"],
+        ),
+        // Backward for Ramadan.
+        (
+            Tz::Africa__Casablanca,
+            "FREQ=WEEKLY;COUNT=7;BYDAY=WE",
+            "2024-03-06T09:00",
+            &[
+                "03-06 09:00",
+                "03-13 10:00",
+                "03-20 10:00",
+                "03-27 10:00",
+                "04-03 10:00",
+                "04-10 10:00",
+                "04-17 09:00",
+            ],
+            &[],
+        ),
+        // By two hours.
+        (
+            Tz::Antarctica__Troll,
+            "FREQ=DAILY;COUNT=2",
+            "2024-03-30T02:30",
+            &["03-30 02:30", "04-01 00:30"],
+            &["2024-03-31"],
+        ),
+        // A day that a whole country skipped.
+        (
+            Tz::Pacific__Apia,
+            "FREQ=DAILY;COUNT=3",
+            "2011-12-29T20:00",
+            &["12-29 20:00", "12-30 20:00", "12-31 20:00"],
+            &["2011-12-30"],
+        ),
+        // Never changes.
+        (
+            Tz::Asia__Kathmandu,
+            "FREQ=MONTHLY;COUNT=3;BYMONTHDAY=-1",
+            "2024-01-31T03:15",
+            &["01-31 03:15", "02-29 03:15", "03-31 03:15"],
+            &[],
+        ),
+        (
+            Tz::UTC,
+            "FREQ=MONTHLY;COUNT=3",
+            "2024-01-31T10:00",
+            &["01-31 10:00", "03-31 10:00", "05-31 10:00"],
+            &[],
+        ),
+    ];
+    for (zone, rule, first, starts, skipped) in table {
+        let found = expand(rule, at(&format!("{first}:00Z")), *zone).expect("a rule");
+        let shown: Vec<String> = found
+            .starts
+            .iter()
+            .map(|start| start.instant().format("%m-%d %H:%M").to_string())
+            .collect();
+        let skipped: Vec<NaiveDate> = skipped.iter().map(|day| date(day)).collect();
+        assert_eq!(
+            (shown, found.skipped),
+            (starts.iter().map(ToString::to_string).collect(), skipped),
+            "{rule} in {zone}"
+        );
+    }
+}
+
+/// An end is a date of the therapist's, or an instant; both still count.
+#[test]
+fn an_end_still_counts() {
+    let zone = Tz::America__New_York;
+    let first = at("2024-01-02T00:00:00Z");
+    for (until, sessions) in [
+        // On the first Monday it is Tuesday already in UTC.
+        ("20240108", 2),
+        ("20240107", 1),
+        ("20240109T000000Z", 2),
+        ("20240108T235959Z", 1),
+        ("20240101", 1),
+    ] {
+        let found = expand(&format!("FREQ=WEEKLY;UNTIL={until}"), first, zone).expect("a rule");
+        assert_eq!(found.starts.len(), sessions, "{until}");
+    }
+}
+
+/// Excepted dates count, and are not there.
+#[test]
+fn excepted_dates_count() {
+    let rule: Recurrence = "FREQ=DAILY;COUNT=4".parse().expect("a rule");
+    let first = StartTime::new(at("2024-01-01T09:00:00Z")).expect("a minute");
+    let except = [date("2024-01-01"), date("2024-01-03"), date("2024-01-05"), date("1999-01-01")];
+    let found = rule.occurrences(first, Tz::UTC, &except.into()).expect("two are left");
+    let days: Vec<u32> = found.starts.iter().map(|start| start.instant().day()).collect();
+    assert_eq!(days, [2, 4]);
+}
+
+/// What a rule may not be, and what is said of it.
+#[test]
+fn what_cannot_be_followed_is_refused_by_its_name() {
+    for (rule, told) in [
+        ("", "must be parts NAME=VALUE, with a ; between them"),
+        ("FREQ=DAILY;;COUNT=1", "must be parts NAME=VALUE, with a ; between them"),
+        ("COUNT=3", "FREQ is required"),
+        ("FREQ=YEARLY;COUNT=3", "FREQ must be DAILY, WEEKLY or MONTHLY"),
+        ("FREQ=SECONDLY;COUNT=3", "FREQ must be DAILY, WEEKLY or MONTHLY"),
+        ("FREQ=DAILY", "COUNT or UNTIL is required: a series has an end"),
+        ("FREQ=DAILY;COUNT=1;UNTIL=20240101", "COUNT and UNTIL exclude each other"),
+        ("FREQ=DAILY;COUNT=1;COUNT=2", "COUNT is there twice"),
+        ("FREQ=DAILY;COUNT=0", "COUNT must be 1 to 104"),
+        ("FREQ=DAILY;COUNT=105", "COUNT must be 1 to 104"),
+        ("FREQ=DAILY;COUNT=4294967295", "COUNT must be 1 to 104"),
+        ("FREQ=DAILY;COUNT=+5", "COUNT must be 1 to 104"),
+        ("FREQ=DAILY;COUNT=3;INTERVAL=0", "INTERVAL must be 1 to 731 with this FREQ"),
+        ("FREQ=WEEKLY;COUNT=3;INTERVAL=65535", "INTERVAL must be 1 to 104 with this FREQ"),
+        ("FREQ=MONTHLY;COUNT=3;INTERVAL=25", "INTERVAL must be 1 to 24 with this FREQ"),
+        ("FREQ=WEEKLY;COUNT=3;BYDAY=1MO", "BYDAY takes numbers with FREQ=MONTHLY alone"),
+        (
+            "FREQ=MONTHLY;COUNT=3;BYDAY=6MO",
+            "BYDAY takes numbers from 1 to 5, or from the month's end -1 to -5",
+        ),
+        ("FREQ=WEEKLY;COUNT=3;BYDAY=MO,", "BYDAY must be days such as MO,WE"),
+        ("FREQ=WEEKLY;COUNT=3;BYDAY=XX", "BYDAY must be days such as MO,WE"),
+        ("FREQ=WEEKLY;COUNT=3;BYMONTHDAY=1", "BYMONTHDAY comes with FREQ=MONTHLY alone"),
+        (
+            "FREQ=MONTHLY;COUNT=3;BYMONTHDAY=0",
+            "BYMONTHDAY must be days from 1 to 31, or from the month's end -1 to -31",
+        ),
+        ("FREQ=WEEKLY;COUNT=3;WKST=1", "WKST must be a day: MO, TU, WE, TH, FR, SA or SU"),
+        (
+            "FREQ=DAILY;UNTIL=20241301",
+            "UNTIL must be a date (20241231) or an instant of UTC (20241231T235959Z)",
+        ),
+        (
+            "FREQ=DAILY;UNTIL=20241231T235959",
+            "UNTIL must be a date (20241231) or an instant of UTC (20241231T235959Z)",
+        ),
+        (
+            "FREQ=DAILY;UNTIL=20241231T235960Z",
+            "UNTIL must be a date (20241231) or an instant of UTC (20241231T235959Z)",
+        ),
+        (
+            "FREQ=MONTHLY;COUNT=3;BYSETPOS=1",
+            "BYSETPOS is not supported: a rule is made of FREQ, INTERVAL, COUNT, UNTIL, BYDAY, BYMONTHDAY, WKST",
+        ),
+        (
+            "FREQ=DAILY;COUNT=3;BYHOUR=9",
+            "BYHOUR is not supported: a rule is made of FREQ, INTERVAL, COUNT, UNTIL, BYDAY, BYMONTHDAY, WKST",
+        ),
+        ("FREQ=DAILY;COUNT=\u{663}", "must have at most 255 ASCII characters"),
+    ] {
+        let refused = rule.parse::<Recurrence>().expect_err(rule);
+        assert_eq!(refused.to_string(), told, "{rule}");
+    }
+    let long = format!("FREQ=WEEKLY;COUNT=1;BYDAY={}MO", "MO,".repeat(90));
+    assert!(long.parse::<Recurrence>().is_err());
+}
+
+/// What a rule may not come to.
+#[test]
+fn what_comes_to_too_much_is_refused() {
+    let first = at("2024-01-01T09:00:00Z");
+    for (rule, field, told) in [
+        ("FREQ=DAILY;COUNT=2;BYDAY=TU", "startTime", "must be on a day of the rule"),
+        ("FREQ=DAILY;COUNT=2;INTERVAL=7;BYDAY=TU", "startTime", "must be on a day of the rule"),
+        ("FREQ=DAILY;UNTIL=99991231", "rule", "must come to at most 104 sessions"),
+        ("FREQ=WEEKLY;UNTIL=20251231;BYDAY=MO,WE", "rule", "must come to at most 104 sessions"),
+        ("FREQ=MONTHLY;UNTIL=99991231T235959Z", "rule", "must end within two years of startTime"),
+        ("FREQ=MONTHLY;COUNT=104", "rule", "must end within two years of startTime"),
+        (
+            "FREQ=MONTHLY;INTERVAL=24;COUNT=2;BYDAY=1MO;BYMONTHDAY=1",
+            "rule",
+            "must end within two years of startTime",
+        ),
+        ("FREQ=DAILY;UNTIL=20231231", "rule", "must not end before startTime"),
+    ] {
+        let refused = expand(rule, first, Tz::UTC).expect_err(rule);
+        assert_eq!(refused, Refusal::Invalid { field, detail: told }, "{rule}");
+    }
+    let only: Recurrence = "FREQ=DAILY;COUNT=1".parse().expect("a rule");
+    let first = StartTime::new(first).expect("a minute");
+    let told = only.occurrences(first, Tz::UTC, &[date("2024-01-01")].into());
+    assert_eq!(
+        told,
+        Err(Refusal::Invalid { field: "exDates", detail: "must leave at least one session" })
+    );
+    // A whole two years of weeks.
+    assert_eq!(
+        expand("FREQ=WEEKLY;COUNT=104", first.instant(), Tz::UTC).expect("a rule").starts.len(),
+        104
+    );
+    assert_eq!(Recurrence::MOST, 104, "as it is told");
+}
