@@ -67,7 +67,9 @@ use tokio_util::sync::CancellationToken;
 
 #[cfg(feature = "webhooks")]
 use crate::api::WebhooksApi;
-use crate::api::{AuditApi, AvailabilityApi, DirectoryApi, MeetingsApi, SlotsApi, StreamsApi};
+use crate::api::{
+    AuditApi, AvailabilityApi, DirectoryApi, MeetingsApi, SeriesApi, SlotsApi, StreamsApi,
+};
 use crate::http::{Cors, Limiter, Metrics, Observe, Probe, Problems, Routes, Unread, page_policy};
 use crate::pages::{Page, PageEndpoint};
 use crate::spec::Spec;
@@ -317,6 +319,7 @@ impl Api {
         let booking = &self.booking;
         let operations = (
             MeetingsApi(booking.clone()),
+            SeriesApi(booking.clone()),
             AvailabilityApi(booking.clone()),
             SlotsApi(booking.clone()),
         );

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use booking_core::{BookingError, Operation, Refusal, StoreError};
+use booking_core::{BookingError, Operation, Refusal, StoreError, format_instant};
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Response, error::ResponseError};
 use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
@@ -67,6 +67,8 @@ codes! {
         "Two availability slots of one weekday would overlap; switched-off slots count too.";
     AvailabilityLimit = "availability_limit", BAD_REQUEST, "Too many windows",
         "A weekday can have at most 48 availability slots.";
+    SeriesRefused = "series_refused", BAD_REQUEST, "Series not booked",
+        "Sessions of the series cannot be booked, so none was. `errors` names them by their places in the preview, which says why, too.";
     MeetingClosed = "meeting_closed", BAD_REQUEST, "Meeting closed",
         "The meeting is completed, cancelled or a no-show, and can no longer change.";
     InvalidTransition = "invalid_transition", BAD_REQUEST, "Status not reachable",
@@ -83,6 +85,8 @@ codes! {
         "There is no therapist with this id.";
     MeetingNotFound = "meeting_not_found", NOT_FOUND, "No such meeting",
         "There is no meeting with this id.";
+    SeriesNotFound = "series_not_found", NOT_FOUND, "No such series",
+        "There is no series with this id.";
     AvailabilityNotFound = "availability_not_found", NOT_FOUND, "No such availability slot",
         "There is no availability slot with this id.";
     UserNotFound = "user_not_found", NOT_FOUND, "No such user",
@@ -303,34 +307,56 @@ impl From<StoreError> for Problem {
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
-        let code = match &refusal {
+        match &refusal {
             Refusal::Invalid { field, detail } => {
-                return Self::invalid(vec![FieldError::at(field, *detail)]);
+                Self::invalid(vec![FieldError::at(field, *detail)])
             }
             Refusal::RoleRequired { operation: Operation::ManageAvailability } => {
                 // The contract wants 401 here, and 403 for every other operation.
                 let problem = Self::new(Code::RoleRequired, "only therapists manage availability");
-                return Self { status: StatusCode::UNAUTHORIZED, ..problem };
+                Self { status: StatusCode::UNAUTHORIZED, ..problem }
             }
-            Refusal::RoleRequired { .. } => Code::RoleRequired,
-            Refusal::Forbidden => Code::Forbidden,
-            Refusal::NoRelationship => Code::NoRelationship,
-            Refusal::TherapistNotFound => Code::TherapistNotFound,
-            Refusal::MeetingNotFound => Code::MeetingNotFound,
-            Refusal::AvailabilityNotFound => Code::AvailabilityNotFound,
-            Refusal::VersionMismatch => Code::VersionMismatch,
-            Refusal::InThePast => Code::InThePast,
-            Refusal::OutsideAvailability => Code::OutsideAvailability,
-            Refusal::NotOnGrid => Code::NotOnGrid,
-            Refusal::SlotConflict => Code::SlotConflict,
-            Refusal::AvailabilityOverlap => Code::AvailabilityOverlap,
-            Refusal::TooMuchAvailability => Code::AvailabilityLimit,
-            Refusal::MeetingClosed => Code::MeetingClosed,
-            Refusal::InvalidTransition { .. } => Code::InvalidTransition,
-            Refusal::IdempotencyMismatch => Code::IdempotencyMismatch,
-            Refusal::IdempotencyInFlight => Code::IdempotencyInFlight,
-        };
-        Self::new(code, refusal.to_string())
+            Refusal::SeriesRefused(left_out) => {
+                let errors = left_out.iter().map(|one| {
+                    let (code, start) = (Code::of(&one.refusal), format_instant(one.start));
+                    let detail = format!("{} at {start}: {}", code.as_str(), one.refusal);
+                    FieldError::at(&format!("occurrences/{}", one.index), detail)
+                });
+                Self {
+                    errors: errors.collect(),
+                    ..Self::new(Code::of(&refusal), refusal.to_string())
+                }
+            }
+            other => Self::new(Code::of(other), other.to_string()),
+        }
+    }
+}
+
+impl Code {
+    /// The code of a refusal.
+    pub(crate) fn of(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::Invalid { .. } => Self::InvalidRequest,
+            Refusal::RoleRequired { .. } => Self::RoleRequired,
+            Refusal::Forbidden => Self::Forbidden,
+            Refusal::NoRelationship => Self::NoRelationship,
+            Refusal::TherapistNotFound => Self::TherapistNotFound,
+            Refusal::MeetingNotFound => Self::MeetingNotFound,
+            Refusal::SeriesNotFound => Self::SeriesNotFound,
+            Refusal::AvailabilityNotFound => Self::AvailabilityNotFound,
+            Refusal::VersionMismatch => Self::VersionMismatch,
+            Refusal::InThePast => Self::InThePast,
+            Refusal::OutsideAvailability => Self::OutsideAvailability,
+            Refusal::NotOnGrid => Self::NotOnGrid,
+            Refusal::SlotConflict => Self::SlotConflict,
+            Refusal::AvailabilityOverlap => Self::AvailabilityOverlap,
+            Refusal::TooMuchAvailability => Self::AvailabilityLimit,
+            Refusal::SeriesRefused(_) => Self::SeriesRefused,
+            Refusal::MeetingClosed => Self::MeetingClosed,
+            Refusal::InvalidTransition { .. } => Self::InvalidTransition,
+            Refusal::IdempotencyMismatch => Self::IdempotencyMismatch,
+            Refusal::IdempotencyInFlight => Self::IdempotencyInFlight,
+        }
     }
 }
 

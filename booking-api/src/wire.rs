@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use booking_core::{
-    AuditAction, Email, EventType, MeetingStatus, MeetingType, MeetingUrl, Role, SessionDuration,
-    StartTime, SubjectKind, Text, UserId, WEEKDAYS, WallTime, format_instant,
+    AuditAction, Email, EventType, MeetingStatus, MeetingType, MeetingUrl, Role, SeriesMode,
+    SessionDuration, StartTime, SubjectKind, Text, UserId, WEEKDAYS, WallTime, format_instant,
 };
 use chrono::{DateTime, NaiveDate, Utc, Weekday};
 use chrono_tz::Tz;
@@ -367,5 +367,6 @@ words_on_wire! {
     MeetingStatus: "Where a meeting stands";
     MeetingType: "How client and therapist meet";
     Role: "What a user is on the platform";
+    SeriesMode: "What to do about sessions that cannot be booked";
     SubjectKind: "The kind of what was changed";
 }

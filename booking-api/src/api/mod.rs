@@ -4,6 +4,7 @@ mod audit;
 mod availability;
 mod directory;
 mod meetings;
+mod series;
 mod slots;
 mod streams;
 #[cfg(feature = "webhooks")]
@@ -15,6 +16,7 @@ pub(crate) use audit::AuditApi;
 pub(crate) use availability::AvailabilityApi;
 pub(crate) use directory::DirectoryApi;
 pub(crate) use meetings::MeetingsApi;
+pub(crate) use series::SeriesApi;
 pub(crate) use slots::SlotsApi;
 pub(crate) use streams::StreamsApi;
 #[cfg(feature = "webhooks")]
@@ -25,6 +27,8 @@ pub(crate) use webhooks::WebhooksApi;
 pub(crate) enum Chapter {
     /// Booking, moving and cancelling sessions.
     Meetings,
+    /// Sessions that recur, booked and cancelled together.
+    Series,
     /// When therapists receive clients.
     Availability,
     /// What can be booked.

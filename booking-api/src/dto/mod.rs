@@ -6,6 +6,7 @@ mod audit;
 mod availability;
 mod directory;
 mod meeting;
+mod series;
 mod slot;
 #[cfg(feature = "webhooks")]
 mod webhook;
@@ -16,6 +17,9 @@ pub(crate) use availability::{
 };
 pub(crate) use directory::{UserDto, UserPutDto};
 pub(crate) use meeting::{MeetingCancelDto, MeetingCreateDto, MeetingDto, MeetingUpdateDto};
+pub(crate) use series::{
+    BookedSeriesDto, SeriesCancelDto, SeriesCreateDto, SeriesDto, SeriesPreviewDto,
+};
 pub(crate) use slot::SlotDto;
 pub use slot::slots_json;
 #[cfg(feature = "webhooks")]

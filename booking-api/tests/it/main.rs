@@ -33,6 +33,7 @@ mod processes;
 mod races;
 mod raw;
 mod same_answers;
+mod series;
 mod server;
 mod serving;
 mod session_tokens;

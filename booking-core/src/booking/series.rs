@@ -33,7 +33,7 @@ impl Booking {
         let new = self.resolve_series(actor, request, &mut seen)?;
         let scope = decide::scope_of_series(&new, new.first.start.instant(), None);
         let seen = self.store.read(&scope).await?;
-        let admitted = decide::admit_all(&seen, &new).map_err(|_| super::unseen())?;
+        let admitted = decide::admit_all(&seen, &new).map_err(ChangeError::from)?;
         let starts = new.occurrences.starts.iter().zip(admitted);
         let occurrences =
             starts.map(|(start, admitted)| Occurrence { start: *start, refusal: admitted.err() });
@@ -186,6 +186,6 @@ fn scope_of_people(client: &UserId, request: &SeriesRequest, intent: Option<&Int
 
 /// When the first session begins that can be booked.
 fn first_of(seen: &Calendars, new: &NewSeries<'_>) -> Result<Option<DateTime<Utc>>, BookingError> {
-    let admitted = decide::admit_all(seen, new).map_err(|_| super::unseen())?;
+    let admitted = decide::admit_all(seen, new).map_err(ChangeError::from)?;
     Ok(admitted.into_iter().flatten().next().map(|meeting| meeting.start))
 }

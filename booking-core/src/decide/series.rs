@@ -21,7 +21,7 @@ use crate::recurrence::{Occurrences, Recurrence};
 use crate::refusal::Refusal;
 use crate::series::{BookedSeries, LeftOut, Series, SeriesMeetings, SeriesMode, SeriesView};
 use crate::span::Span;
-use crate::store::{Busy, Calendars, Change, Decline, Earlier, Scope, ScopeTooNarrow};
+use crate::store::{Busy, Calendars, Change, Decline, Earlier, Scope};
 use crate::text::Reason;
 
 /// Sessions that are to be booked. Client and therapist are known to be related.
@@ -80,7 +80,8 @@ pub(crate) fn scope_of_series(
 pub(crate) fn admit_all(
     calendars: &Calendars,
     new: &NewSeries<'_>,
-) -> Result<Vec<Result<Meeting, Refusal>>, ScopeTooNarrow> {
+) -> Result<Vec<Result<Meeting, Refusal>>, Decline> {
+    check_first_status(&new.first)?;
     let mut calendars = calendars.clone();
     let mut admitted = Vec::with_capacity(new.each.len());
     for (start, fresh) in new.occurrences.starts.iter().zip(&new.each) {
@@ -91,7 +92,7 @@ pub(crate) fn admit_all(
                 admitted.push(Ok(meeting));
             }
             Err(Decline::Refused(refusal)) => admitted.push(Err(refusal)),
-            Err(Decline::ScopeTooNarrow) => return Err(ScopeTooNarrow),
+            Err(Decline::ScopeTooNarrow) => return Err(Decline::ScopeTooNarrow),
         }
     }
     Ok(admitted)
@@ -108,7 +109,6 @@ pub(crate) fn book_series(
     {
         return Ok(Decided::nothing_to_do(Answered { value: booked, replayed: true }));
     }
-    check_first_status(&new.first)?;
     let (meetings, left_out) = new.sort_out(admit_all(calendars, new)?);
     let Some(first) = meetings.first().filter(|_| new.tolerates(&left_out)) else {
         return Err(Refusal::SeriesRefused(left_out).into());
