@@ -16,6 +16,7 @@ mod oracle;
 mod ranges;
 mod recurrence;
 mod relay;
+mod series;
 mod slot_cache;
 mod slots;
 mod strategies;
