@@ -4,6 +4,8 @@
 //! only named is said here, once, by taking each thing apart: a new field does not compile until
 //! somebody has decided.
 
+mod series;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +20,6 @@ use crate::event::EventType;
 use crate::id::{IdSource, UserId, WebhookId};
 use crate::instant::format_instant;
 use crate::meeting::{Meeting, MeetingStatus};
-use crate::series::Series;
 use crate::store::Write;
 use crate::text::{MeetingUrl, Text};
 
@@ -42,16 +43,6 @@ impl Audited {
     pub fn update_meeting(by: By, before: &Meeting, after: Meeting) -> Self {
         let entry = meeting_entry(by, action_of(before, &after), Some(before), &after);
         Self { write: Write::UpdateMeeting(after), entry }
-    }
-
-    /// A new series, whose meetings are written with it, each by itself.
-    #[must_use]
-    pub fn insert_series(by: By, series: Series) -> Self {
-        let subject = AuditSubject { kind: SubjectKind::Series, id: series.id.to_string() };
-        let people = [&series.client, &series.therapist];
-        let entry = AuditEntry::new(by, AuditAction::SeriesCreated, subject, people)
-            .comparing(None, Some(series_fields(&series)));
-        Self { write: Write::InsertSeries(series), entry }
     }
 
     /// A new availability slot.
@@ -306,32 +297,6 @@ fn meeting_fields(meeting: &Meeting) -> Fields<'_> {
     // Whoever has it may join.
     fields.withhold("meetingUrl", meeting_url.as_ref().map(MeetingUrl::as_str));
     fields.withhold("sessionNotes", session_notes.as_ref().map(Text::as_str));
-    fields
-}
-
-fn series_fields(series: &Series) -> Fields<'_> {
-    let Series {
-        id: _,
-        client,
-        therapist,
-        rule,
-        except,
-        start,
-        duration,
-        zone,
-        created_at: _,
-        meetings,
-    } = series;
-    let except: Vec<String> = except.iter().map(ToString::to_string).collect();
-    let mut fields = Fields::default();
-    fields.show("clientId", Some(client.to_string()));
-    fields.show("therapistId", Some(therapist.to_string()));
-    fields.show("rule", Some(rule.to_string()));
-    fields.show("exDates", Some(except.join(",")).filter(|dates| !dates.is_empty()));
-    fields.show("startTime", Some(format_instant(*start)));
-    fields.show("duration", Some(duration.minutes().to_string()));
-    fields.show("timeZone", Some(zone.name().to_owned()));
-    fields.show("meetings", Some(meetings.len().to_string()));
     fields
 }
 

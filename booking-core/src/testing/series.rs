@@ -116,6 +116,33 @@ cases! {
         world.assert_no_overlap().await;
     }
 
+    /// Whoever sees one of its meetings sees all of them; and when it is cancelled, all or none that
+    /// were.
+    async fn a_series_is_seen_as_a_whole(world: World) {
+        world.open(&therapist()).await;
+        let writer = {
+            let world = world.clone();
+            tokio::spawn(async move {
+                for round in 0..6 {
+                    let first = hour(24 * 12 * round + 9);
+                    let booked = book(&world, &client(), first, 10, SeriesMode::All).await;
+                    let id = booked.expect("all are free").view.series.id;
+                    let actor = as_client(&client());
+                    let cancelled = world.booking.cancel_series(&actor, id, None, None).await;
+                    cancelled.expect("they are to come");
+                }
+            })
+        };
+        let mut cancelled = 0;
+        while cancelled < 60 {
+            let meetings = world.meetings_of(&client()).await;
+            cancelled = meetings.iter().filter(|meeting| !meeting.status.is_live()).count();
+            assert_eq!((meetings.len() % 10, cancelled % 10), (0, 0));
+            tokio::task::yield_now().await;
+        }
+        writer.await.expect("the writer is done");
+    }
+
     /// Of several whole series for the same times one is booked; and each time is booked once.
     async fn many_series_race_for_the_same_times(world: World) {
         let mut world = world;

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use booking_core::testing::{
-    Harness, World, atomicity, availability, current, dropped, published, races,
+    Harness, World, atomicity, availability, current, dropped, published, races, series,
 };
 use booking_core::{
     Calendars, Change, ChangeError, Decide, Meeting, MeetingQuery, MemoryStore, Scope, Store,
@@ -220,15 +220,19 @@ fails! {
         races::overlapping_availability_is_added_once,
         races::a_repeated_booking_is_made_once,
         races::no_change_is_lost_under_another,
+        series::many_series_race_for_the_same_times,
+        series::what_is_cancelled_is_cancelled_once,
         availability::deleted_while_being_booked;
     snapshot_older_than_lock: SnapshotOlderThanLock fails
         races::one_start_has_one_winner,
         races::a_version_is_changed_once,
         races::events_follow_the_order_of_changes,
         races::no_change_is_lost_under_another,
+        series::many_series_race_for_the_same_times,
         availability::switched_off_while_being_booked;
     events_outside_transaction: EventsOutsideTransaction fails
         published::events_exist_exactly_for_changes,
+        series::a_series_takes_what_is_free,
         atomicity::what_is_returned_was_applied;
     applied_unseen: AppliedUnseen fails
         current::what_is_out_of_date_is_not_applied,
@@ -238,6 +242,7 @@ fails! {
     half_counted: HalfCounted fails
         current::what_is_out_of_date_is_not_applied;
     row_by_row: RowByRow fails
+        series::a_series_is_seen_as_a_whole,
         dropped::a_dropped_change_is_all_or_nothing;
 }
 
