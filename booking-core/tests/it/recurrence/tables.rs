@@ -17,11 +17,13 @@ fn expand(rule: &str, first: DateTime<Utc>, zone: Tz) -> Result<Occurrences, Ref
     rule.occurrences(StartTime::new(first).expect("a whole minute"), zone, &BTreeSet::new())
 }
 
+/// The zone, the rule, the first session, all sessions as UTC shows them, and the days without one.
+type Row = (Tz, &'static str, &'static str, &'static [&'static str], &'static [&'static str]);
+
 /// What clocks do to a weekly or daily session: the same time on the wall, whatever that is in UTC.
 #[test]
 fn sessions_stay_where_they_are_on_the_wall() {
-    // The zone, the rule, the first session, and all of them; by minutes, as UTC shows them.
-    let table: &[(Tz, &str, &str, &[&str], &[&str])] = &[
+    let table: &[Row] = &[
         // Forward on March 10th, back on November 3rd.
         (
             Tz::America__New_York,
