@@ -83,7 +83,8 @@ impl SeriesApi {
     /// Cancel what is still to come of a series
     ///
     /// For its participants: all meetings that are still to come, or one and those after it, in one
-    /// change. Meetings that have begun or are closed stay as they are. To cancel one alone, cancel the
+    /// change. Meetings that have begun or are closed stay as they are. Where the therapist's deadline for
+    /// cancelling has passed for one of them, clients cancel none. To cancel one alone, cancel the
     /// meeting. The body may be left out.
     #[oai(path = "/booking/series/:id/cancel", method = "post", operation_id = "cancelSeries")]
     async fn cancel(

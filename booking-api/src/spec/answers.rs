@@ -146,7 +146,8 @@ fn own(operation_id: &str) -> Vec<Code> {
     match operation_id {
         "previewSeries" => series,
         "createSeries" => [&series[..], &[Code::SeriesRefused]].concat(),
-        "getSeries" | "cancelSeries" => vec![Code::Forbidden, Code::SeriesNotFound],
+        "getSeries" => vec![Code::Forbidden, Code::SeriesNotFound],
+        "cancelSeries" => vec![Code::Forbidden, Code::SeriesNotFound, Code::TooLateToCancel],
         "createMeeting" => [&booking[..], &[Code::RoleRequired]].concat(),
         "getMeeting" => meeting.into(),
         "updateMeeting" => {

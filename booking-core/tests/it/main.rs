@@ -22,6 +22,7 @@ mod recurrence;
 mod relay;
 mod search;
 mod series;
+mod series_terms;
 mod settings;
 mod settings_table;
 mod slot_cache;

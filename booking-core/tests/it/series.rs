@@ -4,31 +4,33 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use booking_core::{
-    BookRequest, BookedSeries, Booking, EventPayload, Recurrence, Refusal, Role, SeriesMode,
-    SeriesPreview, SeriesRequest, SessionDuration, StartTime, User,
+    BookRequest, BookedSeries, Booking, DayWindows, EventPayload, Recurrence, Refusal, Role,
+    SeriesMode, SeriesPreview, SeriesRequest, SessionDuration, Settings, StartTime, User,
 };
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc, Weekday};
 use chrono_tz::Tz;
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::strategies::cases;
+use crate::series_terms::{except, set, settings};
+use crate::strategies::{cases, window};
 use crate::world::{
     Outcome, World, actor, at, jane, john, mary, monday, session, session_for, start,
 };
 
-fn series(first: BookRequest, rule: &str, mode: SeriesMode) -> SeriesRequest {
+pub(crate) fn series(first: BookRequest, rule: &str, mode: SeriesMode) -> SeriesRequest {
     let rule: Recurrence = rule.parse().unwrap_or_else(|wrong| panic!("{rule}: {wrong}"));
     SeriesRequest { first, rule, except: BTreeSet::new(), mode }
 }
 
 impl World {
-    fn preview(&self, request: &SeriesRequest) -> Outcome<SeriesPreview> {
+    pub(crate) fn preview(&self, request: &SeriesRequest) -> Outcome<SeriesPreview> {
         self.try_to(async |booking: &Booking| booking.preview_series(&john(), request).await)
     }
 
-    fn book_all(&self, request: &SeriesRequest) -> Outcome<BookedSeries> {
+    pub(crate) fn book_all(&self, request: &SeriesRequest) -> Outcome<BookedSeries> {
         let book = async |booking: &Booking| booking.book_series(&john(), request, None).await;
         Ok(self.try_to(book)?.value)
     }
@@ -168,6 +170,19 @@ fn move_to(world: &World, zone: Tz) {
         .expect("memory holds");
 }
 
+fn zones() -> impl Strategy<Value = Tz> {
+    select(vec![
+        Tz::UTC,
+        Tz::America__New_York,
+        Tz::Europe__London,
+        Tz::Australia__Lord_Howe,
+        Tz::Pacific__Auckland,
+        Tz::Asia__Kathmandu,
+        Tz::Africa__Casablanca,
+        Tz::America__Havana,
+    ])
+}
+
 fn any_rule() -> impl Strategy<Value = String> {
     select(vec![
         "FREQ=DAILY;COUNT=9",
@@ -183,16 +198,19 @@ fn any_rule() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(cases(96))]
 
-    /// Whatever the hours, the zone and what is booked already: what a preview calls available is what
+    /// Whatever the hours, the zone, the settings, days off and what is booked already: what a preview calls available is what
     /// is booked then, in both modes, and what is booked one by one, in that order.
     #[test]
     fn a_preview_is_what_booking_does(
-        zone in select(vec![Tz::UTC, Tz::America__New_York, Tz::Europe__London, Tz::Australia__Lord_Howe, Tz::Pacific__Auckland, Tz::Asia__Kathmandu, Tz::Africa__Casablanca, Tz::America__Havana]),
+        zone in zones(),
         rule in any_rule(),
         minutes in (0..60 * 24 * 2_i64 / 15).prop_map(|n| n * 15),
         day in 0..90_i64,
         duration in select(SessionDuration::ALL.to_vec()),
         taken in vec((0..100_i64, 0..48_i64), 0..40),
+        terms in settings(),
+        set_zone in option::of(zones()),
+        off in vec((0..100_i64, 0..4_i64, any::<bool>()), 0..6),
     ) {
         let worlds: Vec<World> = (0..3).map(|_| World::default()).collect();
         let first: DateTime<Utc> = at("2025-12-31T00:00Z") + TimeDelta::days(day) + TimeDelta::minutes(minutes);
@@ -202,8 +220,14 @@ proptest! {
         };
         for world in &worlds {
             move_to(world, zone);
+            set(world, &Settings { zone: set_zone, ..terms.clone() });
             for day in [Weekday::Tue, Weekday::Thu, Weekday::Sun] {
                 world.open(&jane(), day, "00:30", "22:00").expect("free hours");
+            }
+            for (day, days, by_night) in &off {
+                let night = DayWindows::new([window(0, 10 * 60)]).expect("windows");
+                let windows = if *by_night { night } else { DayWindows::default() };
+                except(world, at("2026-01-01T00:00Z").date_naive() + TimeDelta::days(*day), *days, windows);
             }
             for (days, halves) in &taken {
                 let start = at("2026-01-01T00:00Z") + TimeDelta::days(*days) + TimeDelta::minutes(30 * halves);
@@ -236,7 +260,7 @@ proptest! {
                 preview
             }
         };
-        prop_assert_eq!(preview.zone, zone);
+        prop_assert_eq!(preview.zone, set_zone.unwrap_or(zone));
         let available: Vec<DateTime<Utc>> = preview.occurrences.iter().filter(|one| one.refusal.is_none()).map(|one| one.start.instant()).collect();
         let booked: Vec<DateTime<Utc>> = match free.book_all(&request(SeriesMode::Free)) {
             Ok(booked) => booked.view.meetings.iter().map(|one| one.start).collect(),
