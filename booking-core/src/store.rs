@@ -274,8 +274,6 @@ impl Calendars {
             Write::InsertMeeting(meeting) => {
                 counted(&meeting.client) && counted(&meeting.therapist)
             }
-            // What series are made of comes and goes together: it takes the locks.
-            Write::InsertSeries(_) => false,
             Write::UpdateMeeting(after) => {
                 self.meeting.as_ref().is_some_and(|found| found.id == after.id)
                     && counted(&after.client)
@@ -286,8 +284,9 @@ impl Calendars {
             | Write::DeleteAvailability(id) => {
                 self.availability.as_ref().is_some_and(|found| found.id == *id)
             }
-            // Rare enough to be made under the locks.
-            Write::PutSettings(_)
+            // Rare enough to be made under the locks; and of what series are made, all or nothing is.
+            Write::InsertSeries(_)
+            | Write::PutSettings(_)
             | Write::InsertOverride(_)
             | Write::UpdateOverride(_)
             | Write::DeleteOverride(_) => false,

@@ -67,7 +67,7 @@ pub(crate) fn scope_of_series(
         starts.filter_map(|start| Span::new(start, start + duration.to_delta()))
     };
     let (busy_within, held_within) = Look::around(&new.terms, new.zone(), spans());
-    let ends = spans().next().zip(spans().last());
+    let ends = spans().next().zip(spans().next_back());
     let dates = |(first, last)| (Overrides::dates_around(first).0, Overrides::dates_around(last).1);
     Scope {
         people: [client.clone(), therapist.clone()].into(),
