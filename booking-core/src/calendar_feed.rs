@@ -74,7 +74,7 @@ pub struct NewFeed {
 /// assert_eq!(format!("{key:?}"), "FeedKey(feed_01h455vb4pex5vsknk084sn02q, …)");
 /// # Ok::<(), booking_core::InvalidId>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct FeedKey {
     id: FeedId,
     secret: [u8; Self::SECRET_BYTES],

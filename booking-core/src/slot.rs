@@ -47,8 +47,6 @@ struct Run {
     starts: Seconds,
     /// Where the grid is counted from; not after the first start.
     anchor: i64,
-    /// From one start to the next.
-    interval: i64,
     /// Where the availability around them ends.
     open_until: i64,
 }
@@ -123,9 +121,10 @@ impl<'a> Day<'a> {
     /// Puts those starts at the end of a list.
     pub fn add_slots(&self, now: DateTime<Utc>, slots: &mut Vec<Slot>) {
         let opening = self.terms(now).opening();
+        let interval = self.interval();
         let mut taken = Taken::new(self.taken, self.utc);
         self.each_run(|run| {
-            for start in run.grid() {
+            for start in run.grid(interval) {
                 let room = run.room(start, taken.free_until(start));
                 let durations = room.durations(opening);
                 if let Some((durations, start)) =
@@ -135,6 +134,11 @@ impl<'a> Day<'a> {
                 }
             }
         });
+    }
+
+    /// Seconds from one start to the next in one run.
+    fn interval(&self) -> i64 {
+        self.calendar.terms.interval.minutes_in_seconds()
     }
 
     /// What else has to hold of the date's starts at `now`.
@@ -152,7 +156,8 @@ impl<'a> Day<'a> {
         self.each_run(|run| {
             if run.starts.contains(second) {
                 let taken = Taken::new(self.taken, self.utc).free_until(second);
-                let on_grid = run.has_on_grid(second) && StartTime::new(start).is_ok();
+                let on_grid =
+                    run.has_on_grid(second, self.interval()) && StartTime::new(start).is_ok();
                 room = Room { on_grid, ..run.room(second, taken) };
             }
         });
@@ -161,8 +166,7 @@ impl<'a> Day<'a> {
 
     /// The same where overrides are near.
     fn each_dated_run(&self, show: &mut dyn FnMut(Run)) {
-        let Calendar { hours, overrides, terms, .. } = self.calendar;
-        let interval = terms.interval.minutes_in_seconds();
+        let Calendar { hours, overrides, .. } = self.calendar;
         let dated = DatedHours { hours, overrides };
         for part in self.parts.into_iter().flatten() {
             dated.each_run(&self.clocks, part, |open| {
@@ -172,7 +176,7 @@ impl<'a> Day<'a> {
                     dated.began(&self.clocks, part)
                 };
                 if let Some(starts) = open.intersection(part) {
-                    show(Run { starts, anchor, interval, open_until: open.end });
+                    show(Run { starts, anchor, open_until: open.end });
                 }
             });
         }
@@ -182,8 +186,7 @@ impl<'a> Day<'a> {
     /// began, however long ago; availability without a beginning counts from the date's own first
     /// instant.
     fn each_run(&self, mut show: impl FnMut(Run)) {
-        let Calendar { hours, overrides, terms, .. } = self.calendar;
-        let interval = terms.interval.minutes_in_seconds();
+        let Calendar { hours, overrides, .. } = self.calendar;
         if overrides.bear_on(self.number) {
             return self.each_dated_run(&mut show);
         }
@@ -197,7 +200,7 @@ impl<'a> Day<'a> {
                     hours.began(&self.clocks, open.start)
                 };
                 if let Some(starts) = open.intersection(part) {
-                    show(Run { starts, anchor, interval, open_until: open.end });
+                    show(Run { starts, anchor, open_until: open.end });
                 }
             });
         }
@@ -207,8 +210,8 @@ impl<'a> Day<'a> {
 impl Run {
     /// The grid's starts. Until the 1970s some zones were off by odd seconds; no session starts within
     /// a minute.
-    fn grid(self) -> impl Iterator<Item = i64> {
-        let Self { anchor, interval, .. } = self;
+    fn grid(self, interval: i64) -> impl Iterator<Item = i64> {
+        let anchor = self.anchor;
         let Seconds { start, end } = self.starts;
         // Most grids begin with their run.
         let lead = if anchor == start { 0 } else { (anchor - start).rem_euclid(interval) };
@@ -217,8 +220,8 @@ impl Run {
             .take_while(move |start| *start < end)
     }
 
-    fn has_on_grid(self, start: i64) -> bool {
-        (start - self.anchor) % self.interval == 0
+    fn has_on_grid(self, start: i64, interval: i64) -> bool {
+        (start - self.anchor) % interval == 0
     }
 
     /// The room at a start on the grid.

@@ -62,9 +62,12 @@ FROM calendar WHERE person_id = ANY($6::text[])
 UNION ALL
 -- What the therapists $16 have set.
 SELECT
-    'p'::"char", NULL, NULL, NULL, NULL, NULL, NULL, NULL, updated_at, NULL, NULL,
-    row_to_json(scheduling_settings)::text
-FROM scheduling_settings WHERE therapist_id = ANY($16::text[])
+    'p'::"char", NULL, NULL, NULL, NULL, NULL, NULL, NULL, found.updated_at, NULL, NULL, found.json
+FROM unnest($16::text[]) AS person_id CROSS JOIN LATERAL (
+    SELECT updated_at, row_to_json(scheduling_settings)::text AS json
+    FROM scheduling_settings WHERE therapist_id = person_id
+    OFFSET 0
+) AS found
 UNION ALL
 -- Meetings of $5 that began within $17 to $18, and are over: with live ones, those that count for
 -- limits.

@@ -2,18 +2,20 @@
 -- row says what it is (`kind`) and whose, and fills the columns that it has use for. A list of slots
 -- is what is asked most, so this has what it needs and nothing else; see also calendars.sql.
 
--- How often the calendars of $1 have changed, who of them is what, and what they have set.
+-- How often the calendars of $1 have changed, who of them is what, and what they have set. OFFSET
+-- keeps the planner from reading everybody's settings at once.
 SELECT
     'p'::"char" AS "kind!", person_id AS "person!", role AS "role?", directory_user.zone AS "zone?",
     revision AS "number?", NULL::bigint AS begin, NULL::bigint AS "end",
-    scheduling_settings.updated_at AS "at?",
-    CASE WHEN scheduling_settings.version IS NOT NULL THEN
-        row_to_json(scheduling_settings)::text
-    END AS json
+    settings.updated_at AS "at?", settings.json AS "json?"
 FROM unnest($1::text[]) AS person_id
 LEFT JOIN calendar USING (person_id)
 LEFT JOIN directory_user ON directory_user.id = person_id
-LEFT JOIN scheduling_settings ON scheduling_settings.therapist_id = person_id
+LEFT JOIN LATERAL (
+    SELECT updated_at, row_to_json(scheduling_settings)::text AS json
+    FROM scheduling_settings WHERE therapist_id = person_id
+    OFFSET 0
+) AS settings ON TRUE
 UNION ALL
 -- Weekly availability of $2.
 SELECT 'h'::"char", therapist_id, NULL, NULL, weekday, start_minute, end_minute, NULL, NULL
@@ -21,10 +23,14 @@ FROM availability WHERE therapist_id = ANY($2::text[]) AND is_available
 UNION ALL
 -- Overrides of $2 with a date from $7 to $8.
 SELECT
-    'o'::"char", therapist_id, NULL, NULL, first_date - date '1970-01-01',
-    last_date - date '1970-01-01', NULL, NULL, windows::text
-FROM availability_override
-WHERE therapist_id = ANY($2::text[]) AND last_date >= $7 AND first_date <= $8
+    'o'::"char", person_id, NULL, NULL, found.first_date - date '1970-01-01',
+    found.last_date - date '1970-01-01', NULL, NULL, found.windows::text
+FROM unnest($2::text[]) AS person_id CROSS JOIN LATERAL (
+    SELECT first_date, last_date, windows
+    FROM availability_override
+    WHERE therapist_id = person_id AND last_date >= $7 AND first_date <= $8
+    OFFSET 0
+) AS found
 UNION ALL
 -- Live meetings of $1 that begin between $3, the longest session before the time that is asked for, and
 -- $4, its end; those of two of them twice. The few that end before that time begins are left out

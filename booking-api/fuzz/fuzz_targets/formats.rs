@@ -8,9 +8,10 @@ use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
 use booking_core::{
-    AvailabilityId, Description, Email, EventId, EventPayload, EventType, IdempotencyKey,
-    MeetingId, MeetingStatus, MeetingType, MeetingUrl, Recurrence, Role, SeriesId, SeriesMode,
-    StartTime, SubscriberId, Title, UserId, WallTime, WebhookId, Window, format_instant,
+    AvailabilityId, Description, Email, EventId, EventPayload, EventType, FeedId, FeedKey,
+    IdempotencyKey, MeetingId, MeetingStatus, MeetingType, MeetingUrl, Recurrence, Role, SeriesId,
+    SeriesMode, StartTime, SubscriberId, Title, UserId, WallTime, WebhookId, Window,
+    format_instant,
 };
 use chrono::{DateTime, Utc};
 use libfuzzer_sys::fuzz_target;
@@ -22,6 +23,7 @@ fuzz_target!(|text: &str| {
     spelled::<AvailabilityId>(text);
     spelled::<EventId>(text);
     spelled::<WebhookId>(text);
+    spelled::<FeedId>(text);
     spelled::<WallTime>(text);
     spelled::<Role>(text);
     spelled::<MeetingStatus>(text);
@@ -43,6 +45,10 @@ fuzz_target!(|text: &str| {
     stored::<Window>(text);
     stored::<EventPayload>(text);
 
+    if let Ok(key) = text.parse::<FeedKey>() {
+        let again = key.reveal().parse::<FeedKey>().map(|key| key.reveal());
+        assert_eq!(again, Ok(key.reveal()));
+    }
     if let Ok(instant) = text.parse::<DateTime<Utc>>()
         && let Ok(start) = StartTime::new(instant)
     {

@@ -109,11 +109,11 @@ fn api(store: &Arc<MemoryStore>, ids: Arc<Ids>) -> Api {
     let hub = Hub::default();
     let live = Live::new(booking.clone(), store.clone(), hub.clone());
     let sinks = WebhookSinks::new(WebhookOptions::default(), Arc::new(SystemClock));
-    Api::new(booking, Arc::new(ByName)).with_directory(store.clone()).with_live(live).with_webhooks(
-        store.clone(),
-        hub,
-        sinks.expect("default options"),
-    )
+    Api::new(booking, Arc::new(ByName))
+        .with_directory(store.clone())
+        .with_calendar_feeds(store.clone())
+        .with_live(live)
+        .with_webhooks(store.clone(), hub, sinks.expect("default options"))
 }
 
 /// `meeting_00000000000000000000000001` and so on, anew for each script.

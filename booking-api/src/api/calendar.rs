@@ -19,7 +19,7 @@ use crate::auth::{ManageFeeds, SignedIn};
 use crate::body::Body;
 use crate::dto::{CalendarFeedCreateDto, CalendarFeedDto, CalendarFeedWithPathDto};
 use crate::params::IfNoneMatch;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// What an address ends in: apps go by it.
 const SUFFIX: &str = ".ics";
@@ -152,7 +152,8 @@ impl CalendarApi {
     }
 
     fn feeds(&self) -> Result<&CalendarFeeds, Problem> {
-        self.0.as_ref().ok_or_else(|| Refusal::FeedNotFound.into())
+        let nothing = || Problem::new(Code::NotFound, "there is nothing at this address");
+        self.0.as_ref().ok_or_else(nothing)
     }
 
     /// An operation that may or may not be there doubles how many services the compiler makes: these are
@@ -163,6 +164,9 @@ impl CalendarApi {
         }
         if let Some(paths) = document["paths"].as_object_mut() {
             paths.retain(|path, _| !path.starts_with("/booking/calendar/"));
+        }
+        if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
+            schemas.retain(|name, _| !name.contains("Feed"));
         }
         if let Some(tags) = document["tags"].as_array_mut() {
             tags.retain(|tag| tag["name"] != "Calendars");
@@ -193,5 +197,36 @@ impl Payload for CalendarText {
 impl IntoResponse for CalendarText {
     fn into_response(self) -> Response {
         Response::builder().content_type(Self::CONTENT_TYPE).body(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use booking_core::{Booking, MemoryStore, RandomIds, SystemClock};
+
+    use super::*;
+    use crate::{AuthError, Session, Verifier};
+
+    struct Nobody;
+
+    #[async_trait]
+    impl Verifier for Nobody {
+        async fn verify(&self, _: &str) -> Result<Session, AuthError> {
+            Err(AuthError::Rejected("nobody".to_owned()))
+        }
+    }
+
+    #[test]
+    fn without_feeds_there_is_nothing_of_them_in_the_document() {
+        let store = Arc::new(MemoryStore::default());
+        let (clock, ids) = (Arc::new(SystemClock), Arc::new(RandomIds));
+        let booking = Booking::new(store.clone(), store.clone(), clock, ids);
+        let api = Api::new(booking, Arc::new(Nobody));
+        let without = api.openapi_json();
+        for word in ["Feed", "Calendars", "/booking/calendar"] {
+            assert!(!without.contains(word), "{word}");
+        }
+        assert!(api.with_calendar_feeds(store).openapi_json().contains("/booking/calendar/{file}"));
     }
 }

@@ -77,8 +77,10 @@ fn overrides(of: NaiveDate) -> impl Strategy<Value = Vec<(Dates, DayWindows)>> {
     })
 }
 
-fn practice_with_overrides()
--> impl Strategy<Value = (Tz, NaiveDate, Vec<(Weekday, Window)>, Vec<(Dates, DayWindows)>)> {
+/// A zone, a date in it, weekly hours, and overrides.
+type Practice = (Tz, NaiveDate, Vec<(Weekday, Window)>, Vec<(Dates, DayWindows)>);
+
+fn practice_with_overrides() -> impl Strategy<Value = Practice> {
     practice().prop_flat_map(|(zone, date, windows)| {
         overrides(date).prop_map(move |overrides| (zone, date, windows.clone(), overrides))
     })

@@ -2,8 +2,8 @@
 
 use booking_core::{
     Bounded, Buffers, Calendar, Durations, ExpectedVersion, FullDates, MeetingId, MeetingPatch,
-    MeetingStatus, MeetingType, MeetingUrlTemplate, OutOfBounds, Overrides, Patch, Refusal,
-    SessionDuration, Settings, SlotInterval, Span, SpanSet, Terms, TherapistSettings,
+    MeetingStatus, MeetingType, MeetingUrl, MeetingUrlTemplate, OutOfBounds, Overrides, Patch,
+    Refusal, SessionDuration, Settings, SlotInterval, Span, SpanSet, Terms, TherapistSettings,
 };
 use chrono::{NaiveDate, TimeDelta, Weekday};
 use chrono_tz::Tz;
@@ -322,7 +322,7 @@ fn urls_are_made_when_meetings_are_booked() {
     for (time, how) in [("09:00", MeetingType::Video), ("10:00", MeetingType::Chat)] {
         let booked = book(time, how);
         let url = format!("https://meet.example.com/{}", booked.id);
-        assert_eq!(booked.meeting_url.as_ref().map(|url| url.as_str()), Some(url.as_str()));
+        assert_eq!(booked.meeting_url.as_ref().map(MeetingUrl::as_str), Some(url.as_str()));
         // It stays, wherever the template leads by then.
         put(&world, &Settings { meeting_url: template("https://b.example/"), ..Settings::DEFAULT });
         let moved = world.put(&john(), booked.id, &moved_to(&time.replace(":00", ":30"))).unwrap();

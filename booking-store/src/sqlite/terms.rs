@@ -10,7 +10,7 @@ use sqlx::sqlite::{SqliteQueryResult, SqliteRow};
 use sqlx::{FromRow, Row, SqliteConnection};
 use uuid::Uuid;
 
-use crate::error::Failure;
+use crate::error::{Failure, Malformed};
 use crate::rows;
 use crate::terms_rows::{self, OverrideRow, SettingsRow};
 
@@ -143,8 +143,9 @@ pub(super) async fn override_with(
 
 fn override_of(row: &SqliteRow) -> Result<AvailabilityOverride, Failure> {
     let day = |column: &str| {
-        let date: NaiveDate = row.try_get(column)?;
-        Ok::<_, sqlx::Error>(i64::from(date.to_epoch_days()))
+        let date: &str = row.try_get(column)?;
+        let date: NaiveDate = date.parse().map_err(Malformed::because("date"))?;
+        Ok::<_, Failure>(i64::from(date.to_epoch_days()))
     };
     let row = OverrideRow {
         id: row.try_get("id")?,
