@@ -70,7 +70,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::WebhooksApi;
 use crate::api::{
     AuditApi, AvailabilityApi, CalendarApi, DirectoryApi, MeetingsApi, OverridesApi, SearchApi,
-    SettingsApi, SlotsApi, StreamsApi,
+    SeriesApi, SettingsApi, SlotsApi, StreamsApi,
 };
 use crate::http::{Cors, Limiter, Metrics, Observe, Probe, Problems, Routes, Unread, page_policy};
 use crate::pages::{Page, PageEndpoint};
@@ -323,6 +323,7 @@ impl Api {
         let booking = &self.booking;
         let operations = (
             MeetingsApi(booking.clone()),
+            SeriesApi(booking.clone()),
             AvailabilityApi(booking.clone()),
             SettingsApi(booking.clone()),
             OverridesApi(booking.clone()),

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use booking_core::{BookingError, Operation, Refusal, StoreError};
+use booking_core::{BookingError, Operation, Refusal, StoreError, format_instant};
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Response, error::ResponseError};
 use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
@@ -85,6 +85,8 @@ codes! {
         "Another override has one of these dates; no date has two. Change that one, or delete it.";
     OverrideLimit = "override_limit", BAD_REQUEST, "Too many overrides",
         "There can be at most 400 overrides. Delete some that are past.";
+    SeriesRefused = "series_refused", BAD_REQUEST, "Series not booked",
+        "Sessions of the series cannot be booked, so none was. `errors` names them by their places in the preview, which says why, too.";
     MeetingClosed = "meeting_closed", BAD_REQUEST, "Meeting closed",
         "The meeting is completed, cancelled or a no-show, and can no longer change.";
     InvalidTransition = "invalid_transition", BAD_REQUEST, "Status not reachable",
@@ -101,6 +103,8 @@ codes! {
         "There is no therapist with this id.";
     MeetingNotFound = "meeting_not_found", NOT_FOUND, "No such meeting",
         "There is no meeting with this id.";
+    SeriesNotFound = "series_not_found", NOT_FOUND, "No such series",
+        "There is no series with this id.";
     AvailabilityNotFound = "availability_not_found", NOT_FOUND, "No such availability slot",
         "There is no availability slot with this id.";
     OverrideNotFound = "override_not_found", NOT_FOUND, "No such override",
@@ -327,47 +331,69 @@ impl From<StoreError> for Problem {
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
-        let code = match &refusal {
+        match &refusal {
             Refusal::Invalid { field, detail } => {
-                return Self::invalid(vec![FieldError::at(field, *detail)]);
+                Self::invalid(vec![FieldError::at(field, *detail)])
             }
             Refusal::RoleRequired { operation: Operation::ManageAvailability } => {
                 // The contract wants 401 here, and 403 for every other operation.
                 let problem = Self::new(Code::RoleRequired, "only therapists manage availability");
-                return Self { status: StatusCode::UNAUTHORIZED, ..problem };
+                Self { status: StatusCode::UNAUTHORIZED, ..problem }
             }
-            Refusal::RoleRequired { .. } => Code::RoleRequired,
-            Refusal::Forbidden => Code::Forbidden,
-            Refusal::NoRelationship => Code::NoRelationship,
-            Refusal::TherapistNotFound => Code::TherapistNotFound,
-            Refusal::MeetingNotFound => Code::MeetingNotFound,
-            Refusal::AvailabilityNotFound => Code::AvailabilityNotFound,
-            Refusal::UserNotFound => Code::UserNotFound,
-            Refusal::FeedNotFound => Code::FeedNotFound,
-            Refusal::TooManyFeeds => Code::FeedLimit,
-            Refusal::OverrideNotFound => Code::OverrideNotFound,
-            Refusal::OverrideOverlap => Code::OverrideOverlap,
-            Refusal::TooManyOverrides => Code::OverrideLimit,
-            Refusal::VersionMismatch => Code::VersionMismatch,
-            Refusal::InThePast => Code::InThePast,
-            Refusal::OutsideAvailability => Code::OutsideAvailability,
-            Refusal::NotOnGrid => Code::NotOnGrid,
-            Refusal::TooSoon => Code::TooSoon,
-            Refusal::BeyondHorizon => Code::BeyondHorizon,
-            Refusal::DurationNotOffered => Code::DurationNotOffered,
-            Refusal::DayFull => Code::DayFull,
-            Refusal::WeekFull => Code::WeekFull,
-            Refusal::TooLateToCancel => Code::TooLateToCancel,
-            Refusal::TooLateToReschedule => Code::TooLateToReschedule,
-            Refusal::SlotConflict => Code::SlotConflict,
-            Refusal::AvailabilityOverlap => Code::AvailabilityOverlap,
-            Refusal::TooMuchAvailability => Code::AvailabilityLimit,
-            Refusal::MeetingClosed => Code::MeetingClosed,
-            Refusal::InvalidTransition { .. } => Code::InvalidTransition,
-            Refusal::IdempotencyMismatch => Code::IdempotencyMismatch,
-            Refusal::IdempotencyInFlight => Code::IdempotencyInFlight,
-        };
-        Self::new(code, refusal.to_string())
+            Refusal::SeriesRefused(left_out) => {
+                let errors = left_out.iter().map(|one| {
+                    let (code, start) = (Code::of(&one.refusal), format_instant(one.start));
+                    let detail = format!("{} at {start}: {}", code.as_str(), one.refusal);
+                    FieldError::at(&format!("occurrences/{}", one.index), detail)
+                });
+                Self {
+                    errors: errors.collect(),
+                    ..Self::new(Code::of(&refusal), refusal.to_string())
+                }
+            }
+            other => Self::new(Code::of(other), other.to_string()),
+        }
+    }
+}
+
+impl Code {
+    /// The code of a refusal.
+    pub(crate) fn of(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::Invalid { .. } => Self::InvalidRequest,
+            Refusal::RoleRequired { .. } => Self::RoleRequired,
+            Refusal::Forbidden => Self::Forbidden,
+            Refusal::NoRelationship => Self::NoRelationship,
+            Refusal::TherapistNotFound => Self::TherapistNotFound,
+            Refusal::MeetingNotFound => Self::MeetingNotFound,
+            Refusal::AvailabilityNotFound => Self::AvailabilityNotFound,
+            Refusal::UserNotFound => Self::UserNotFound,
+            Refusal::FeedNotFound => Self::FeedNotFound,
+            Refusal::TooManyFeeds => Self::FeedLimit,
+            Refusal::OverrideNotFound => Self::OverrideNotFound,
+            Refusal::OverrideOverlap => Self::OverrideOverlap,
+            Refusal::TooManyOverrides => Self::OverrideLimit,
+            Refusal::VersionMismatch => Self::VersionMismatch,
+            Refusal::InThePast => Self::InThePast,
+            Refusal::OutsideAvailability => Self::OutsideAvailability,
+            Refusal::NotOnGrid => Self::NotOnGrid,
+            Refusal::TooSoon => Self::TooSoon,
+            Refusal::BeyondHorizon => Self::BeyondHorizon,
+            Refusal::DurationNotOffered => Self::DurationNotOffered,
+            Refusal::DayFull => Self::DayFull,
+            Refusal::WeekFull => Self::WeekFull,
+            Refusal::TooLateToCancel => Self::TooLateToCancel,
+            Refusal::TooLateToReschedule => Self::TooLateToReschedule,
+            Refusal::SlotConflict => Self::SlotConflict,
+            Refusal::AvailabilityOverlap => Self::AvailabilityOverlap,
+            Refusal::TooMuchAvailability => Self::AvailabilityLimit,
+            Refusal::MeetingClosed => Self::MeetingClosed,
+            Refusal::InvalidTransition { .. } => Self::InvalidTransition,
+            Refusal::IdempotencyMismatch => Self::IdempotencyMismatch,
+            Refusal::IdempotencyInFlight => Self::IdempotencyInFlight,
+            Refusal::SeriesNotFound => Self::SeriesNotFound,
+            Refusal::SeriesRefused(_) => Self::SeriesRefused,
+        }
     }
 }
 

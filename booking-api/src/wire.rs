@@ -7,7 +7,8 @@ use std::fmt;
 
 use booking_core::{
     AuditAction, Email, EventType, FeedContent, MeetingStatus, MeetingType, MeetingUrl, Role,
-    SessionDuration, StartTime, SubjectKind, Text, UserId, WEEKDAYS, WallTime, format_instant,
+    SeriesMode, SessionDuration, StartTime, SubjectKind, Text, UserId, WEEKDAYS, WallTime,
+    format_instant,
 };
 use chrono::{DateTime, NaiveDate, Utc, Weekday};
 use chrono_tz::Tz;
@@ -374,5 +375,6 @@ words_on_wire! {
     MeetingStatus: "Where a meeting stands";
     MeetingType: "How client and therapist meet";
     Role: "What a user is on the platform";
+    SeriesMode: "What to do about sessions that cannot be booked";
     SubjectKind: "The kind of what was changed";
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::UserId;
 use crate::meeting::{Meeting, Party, UnknownWord, words};
 use crate::refusal::Refusal;
+use crate::series::{Series, SeriesMeetings, SeriesView};
 
 words! {
     /// What a user is on the platform.
@@ -80,6 +81,25 @@ impl Actor {
     pub fn party_to(&self, meeting: &Meeting) -> Result<Party, Refusal> {
         let party = meeting.party(&self.id).filter(|_| self.role != Role::Admin);
         party.ok_or(Refusal::Forbidden)
+    }
+
+    /// The side on which the actor takes part in a series.
+    ///
+    /// # Errors
+    /// [`Refusal::Forbidden`] when on neither, which includes every admin.
+    pub fn party_to_series(&self, series: &Series) -> Result<Party, Refusal> {
+        let party = series.party(&self.id).filter(|_| self.role != Role::Admin);
+        party.ok_or(Refusal::Forbidden)
+    }
+
+    /// The series as the actor may see it: without meetings that went to another therapist.
+    ///
+    /// # Errors
+    /// [`Refusal::Forbidden`] when the actor takes no part in it.
+    pub fn view_series(&self, found: SeriesMeetings) -> Result<SeriesView, Refusal> {
+        self.party_to_series(&found.series)?;
+        let own = found.meetings.iter().filter(|meeting| self.party_to(meeting).is_ok());
+        Ok(SeriesView { meetings: own.map(Into::into).collect(), series: found.series })
     }
 
     /// The meeting as the actor may see it: a therapist's notes are for the therapist alone.

@@ -82,6 +82,8 @@ words! {
     SubjectKind {
         /// A meeting.
         Meeting = "meeting",
+        /// Sessions that were booked together.
+        Series = "series",
         /// A weekly availability slot.
         Availability = "availability",
         /// Dates with other windows than the weekly ones.
@@ -99,7 +101,7 @@ words! {
         /// A calendar feed.
         Feed = "feed",
     }
-    expected "meeting, availability, override, settings, user, relationship, webhook, subscriber, feed"
+    expected "meeting, series, availability, override, settings, user, relationship, webhook, subscriber, feed"
 }
 
 words! {
@@ -117,6 +119,8 @@ words! {
         MeetingStatusChanged = "meeting.status_changed",
         /// Something else about it changed, such as the therapist's notes.
         MeetingUpdated = "meeting.updated",
+        /// Sessions were booked together; each of them has an entry too.
+        SeriesCreated = "series.created",
         /// A weekly window was added.
         AvailabilityCreated = "availability.created",
         /// A weekly window changed.

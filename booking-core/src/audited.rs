@@ -5,6 +5,7 @@
 //! somebody has decided.
 
 mod feeds;
+mod series;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};

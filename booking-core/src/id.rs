@@ -123,6 +123,10 @@ typeid! {
     AuditId, AuditTag, "audit"
 }
 typeid! {
+    /// Sessions that were booked together: `series_01h455vb4pex5vsknk084sn02q`.
+    SeriesId, SeriesTag, "series"
+}
+typeid! {
     /// A webhook endpoint: `webhook_01h455vb4pex5vsknk084sn02q`.
     WebhookId, WebhookTag, "webhook"
 }

@@ -11,6 +11,7 @@ use crate::id::UserId;
 use crate::meeting::Meeting;
 use crate::overrides::AvailabilityOverride;
 use crate::refusal::Refusal;
+use crate::series::BookedSeries;
 
 /// What a caller names one intended change by: 1–255 visible ASCII characters or spaces.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,6 +74,8 @@ pub enum Answer {
     Availability(Box<AvailabilitySlot>),
     /// The override, as it was when it was made.
     Override(Box<AvailabilityOverride>),
+    /// The series, with its meetings as they were when they were booked.
+    Series(Box<BookedSeries>),
 }
 
 /// The memory of one request, written in the same transaction as its change.
@@ -123,21 +126,28 @@ impl Answer {
     pub(crate) fn into_meeting(self) -> Option<Meeting> {
         match self {
             Self::Meeting(meeting) => Some(*meeting),
-            Self::Availability(_) | Self::Override(_) => None,
+            Self::Availability(_) | Self::Override(_) | Self::Series(_) => None,
         }
     }
 
     pub(crate) fn into_availability(self) -> Option<AvailabilitySlot> {
         match self {
             Self::Availability(slot) => Some(*slot),
-            Self::Meeting(_) | Self::Override(_) => None,
+            Self::Meeting(_) | Self::Override(_) | Self::Series(_) => None,
         }
     }
 
     pub(crate) fn into_override(self) -> Option<AvailabilityOverride> {
         match self {
             Self::Override(one) => Some(*one),
-            Self::Meeting(_) | Self::Availability(_) => None,
+            Self::Meeting(_) | Self::Availability(_) | Self::Series(_) => None,
+        }
+    }
+
+    pub(crate) fn into_series(self) -> Option<BookedSeries> {
+        match self {
+            Self::Series(booked) => Some(*booked),
+            Self::Meeting(_) | Self::Availability(_) | Self::Override(_) => None,
         }
     }
 }

@@ -100,9 +100,11 @@ mod instant;
 mod look;
 mod meeting;
 mod overrides;
+mod recurrence;
 mod refusal;
 mod request;
 mod search;
+mod series;
 mod settings;
 mod slot;
 mod span;
@@ -170,7 +172,7 @@ pub use event::{
 pub use hub::{Hearing, Hub, Watching};
 pub use id::{
     AuditId, AvailabilityId, CountedIds, EventId, FeedId, IdSource, InvalidId, MeetingId,
-    OverrideId, RandomIds, UserId, WebhookId,
+    OverrideId, RandomIds, SeriesId, UserId, WebhookId,
 };
 pub use idempotency::{Answer, Fingerprint, IdempotencyKey, InvalidIdempotencyKey, Record};
 pub use instant::{InvalidStart, StartTime, format_instant};
@@ -181,10 +183,15 @@ pub use outbox::{EventQuery, Outbox, Recorded};
 pub use overrides::{
     AvailabilityOverride, Dates, DayWindows, InvalidDates, InvalidWindows, Overrides,
 };
+pub use recurrence::{InvalidRecurrence, Occurrences, Recurrence};
 pub use refusal::Refusal;
 pub use relay::{EventStore, Passed, Relay, Sinks};
 pub use request::{BookRequest, MeetingFilter, MeetingView, Page};
 pub use search::{DayFound, FirstFree, SlotSearch, SlotsFound, SlotsOf};
+pub use series::{
+    BookedSeries, LeftOut, Occurrence, Series, SeriesMeeting, SeriesMeetings, SeriesMode,
+    SeriesPreview, SeriesRequest, SeriesView,
+};
 pub use settings::{
     Bounded, Buffer, Buffers, DailyLimit, Horizon, InvalidTemplate, MeetingUrlTemplate, Notice,
     OutOfBounds, Settings, SlotInterval, TherapistSettings, WeeklyLimit,

@@ -46,10 +46,28 @@ impl Look {
         Self { busy: held.map_or(near, |held| hull(held.start(), held.end(), near)), held }
     }
 
-    /// Whether all of it was loaded: live meetings and those that are over, each within a span.
-    pub(crate) fn is_within(&self, busy: Option<Span>, held: Option<Span>) -> bool {
-        let covers = |loaded: Option<Span>, wanted| loaded.is_some_and(|l| l.encloses(wanted));
-        covers(busy, self.busy) && self.held.is_none_or(|wanted| covers(held, wanted))
+    /// What has to be seen for each of some spans: live meetings around each, and those that are over
+    /// in one piece, as few of them are ever still to come.
+    pub(crate) fn around(
+        therapist: &TherapistSettings,
+        zone: Tz,
+        spans: impl Iterator<Item = Span>,
+    ) -> (SpanSet, Option<Span>) {
+        let looks: Vec<Self> = spans.map(|span| Self::of(therapist, zone, span)).collect();
+        let held = looks.iter().filter_map(|look| look.held);
+        let held = held.reduce(|one, other| hull(one.start(), one.end(), other));
+        (looks.iter().map(|look| look.busy).collect(), held)
+    }
+
+    /// Whether all of it was loaded: live meetings, where `busy` says so, and those that are over.
+    pub(crate) fn is_within(&self, busy: impl Fn(Span) -> bool, held: Option<Span>) -> bool {
+        let is_held = |wanted| held.is_some_and(|loaded| loaded.encloses(wanted));
+        busy(self.busy) && self.held.is_none_or(is_held)
+    }
+
+    /// Whether something that begins then counts for a limit.
+    fn counts(&self, start: DateTime<Utc>) -> bool {
+        self.held.is_some_and(|held| held.contains(start))
     }
 
     /// What has to be seen for this and for another.
@@ -138,16 +156,18 @@ impl Calendars {
         let of_therapist = self.settings_of(therapist)?;
         let settings = &of_therapist.settings;
         let zone = settings.zone.unwrap_or(zone);
+        let (look, dates) = (Look::of(&of_therapist, zone, span), Overrides::dates_around(span));
         let covered = self.scope.hours_of.as_ref() == Some(therapist)
             && people.iter().all(|person| self.scope.people.contains(*person))
-            && self.names_overrides(Overrides::dates_around(span))
-            && Look::of(&of_therapist, zone, span)
-                .is_within(self.scope.busy_within, self.scope.held_within);
+            && self.names_overrides(dates)
+            && look.is_within(|busy| self.scope.busy_within.encloses(busy), self.scope.held_within);
         if !covered {
             return Err(ScopeTooNarrow);
         }
+        // Not more than has to be seen, whatever else was loaded: each session of a series costs what
+        // it would by itself.
         let is_taken = |busy: &Busy| {
-            if Some(busy.meeting) == except {
+            if Some(busy.meeting) == except || !busy.span.overlaps(look.busy) {
                 None
             } else if busy.therapist == *therapist && people.contains(&therapist) {
                 Some(kept_free(busy.span, busy.buffers, settings.buffers))
@@ -156,9 +176,13 @@ impl Calendars {
             }
         };
         let taken: SpanSet = self.busy.iter().filter_map(is_taken).collect();
-        let terms = self.terms(therapist, settings, zone, except);
+        let terms = self.terms(therapist, settings, zone, except, look);
         let hours = WeeklyHours::from_iter(&self.hours);
-        Ok(Calendar { zone, hours, overrides: Overrides::from_iter(&self.overrides), taken, terms })
+        let is_near = |one: &&AvailabilityOverride| {
+            one.dates.first() <= dates.1 && dates.0 <= one.dates.last()
+        };
+        let overrides = self.overrides.iter().filter(is_near).collect();
+        Ok(Calendar { zone, hours, overrides, taken, terms })
     }
 
     fn names_overrides(&self, (first, last): (NaiveDate, NaiveDate)) -> bool {
@@ -202,11 +226,15 @@ impl Calendars {
         settings: &Settings,
         zone: Tz,
         except: Option<MeetingId>,
+        look: Look,
     ) -> Terms {
         let live = self.busy.iter().filter(|busy| busy.therapist == *therapist);
         let live = live.map(|busy| (busy.meeting, busy.span.start()));
         let held = self.held.iter().map(|held| (held.meeting, held.start));
-        let all = live.chain(held).filter(|(meeting, _)| Some(*meeting) != except);
+        let counts = |(meeting, start): &(MeetingId, DateTime<Utc>)| {
+            Some(*meeting) != except && look.counts(*start)
+        };
+        let all = live.chain(held).filter(counts);
         Terms::counting(settings, zone, all.map(|(_, start)| start))
     }
 
@@ -215,10 +243,15 @@ impl Calendars {
     /// of the directory.
     pub(crate) fn wider(&self, therapist: &UserId, zone: Tz, span: Span) -> Option<Scope> {
         let settings = self.settings_of(therapist).ok()?;
-        let Look { busy, held } = Look::of(&settings, settings.settings.zone.unwrap_or(zone), span);
-        let Scope { busy_within, held_within, .. } = self.scope;
-        let wider = || Scope { busy_within: Some(busy), held_within: held, ..self.scope.clone() };
-        (!Look { busy, held }.is_within(busy_within, held_within)).then(wider)
+        let look = Look::of(&settings, settings.settings.zone.unwrap_or(zone), span);
+        let Scope { busy_within, held_within, .. } = &self.scope;
+        let wider = || Scope {
+            busy_within: look.busy.into(),
+            held_within: look.held,
+            ..self.scope.clone()
+        };
+        let is_narrow = !look.is_within(|busy| busy_within.encloses(busy), *held_within);
+        is_narrow.then(wider)
     }
 }
 
@@ -233,6 +266,7 @@ impl Diaries {
         let looks = self.therapists.values().filter_map(look);
         let Look { busy, held } = looks.reduce(Look::and)?;
         let wider = || DiariesQuery { within: Some(busy), held_within: held, ..query.clone() };
-        (!Look { busy, held }.is_within(query.within, query.held_within)).then(wider)
+        let is_loaded = |wanted| query.within.is_some_and(|within| within.encloses(wanted));
+        (!Look { busy, held }.is_within(is_loaded, query.held_within)).then(wider)
     }
 }

@@ -1,14 +1,21 @@
 //! Every business "no", as data.
 
+use serde::{Deserialize, Serialize};
+
 use crate::meeting::MeetingStatus;
+use crate::series::LeftOut;
 
 /// Why a request was turned down; nothing has changed.
 ///
 /// The texts are for the person who asked: they never name another person or another meeting.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+///
+/// Stores keep those that were part of an answer, which are about times.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Refusal {
     /// The actor's role may not do this at all.
     #[error("your role may not do this")]
+    #[serde(skip)]
     RoleRequired {
         /// What was asked for.
         operation: crate::access::Operation,
@@ -25,6 +32,9 @@ pub enum Refusal {
     /// There is no meeting with this id.
     #[error("there is no such meeting")]
     MeetingNotFound,
+    /// There is no series with this id.
+    #[error("there is no such series")]
+    SeriesNotFound,
     /// There is no availability slot with this id.
     #[error("there is no such availability slot")]
     AvailabilityNotFound,
@@ -42,10 +52,13 @@ pub enum Refusal {
     OverrideNotFound,
     /// A field's value is well-formed but makes no sense together with the others.
     #[error("{field}: {detail}")]
+    #[serde(skip)]
     Invalid {
         /// The field, by its name on the wire.
+        #[serde(skip)]
         field: &'static str,
         /// What is wrong with it.
+        #[serde(skip)]
         detail: &'static str,
     },
     /// The meeting, or whatever else it is, has changed since the version that the actor has seen.
@@ -97,6 +110,10 @@ pub enum Refusal {
     /// A therapist has as many overrides as they may have.
     #[error("there are 400 overrides, and cannot be more; delete some that are past")]
     TooManyOverrides,
+    /// Sessions of a series that is to be booked as a whole, or all of them, cannot be booked.
+    #[error("{} of the sessions cannot be booked, so none was", .0.len())]
+    #[serde(skip)]
+    SeriesRefused(Vec<LeftOut>),
     /// The meeting is completed, cancelled or a no-show: nothing about it changes any more.
     #[error("the meeting is completed, cancelled or a no-show, and can no longer change")]
     MeetingClosed,

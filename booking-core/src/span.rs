@@ -154,6 +154,19 @@ impl SpanSet {
     }
 }
 
+impl From<Span> for SpanSet {
+    fn from(span: Span) -> Self {
+        Self(vec![span])
+    }
+}
+
+/// None is empty.
+impl From<Option<Span>> for SpanSet {
+    fn from(span: Option<Span>) -> Self {
+        Self(span.into_iter().collect())
+    }
+}
+
 /// In any order; what overlaps or touches becomes one.
 impl FromIterator<Span> for SpanSet {
     fn from_iter<I: IntoIterator<Item = Span>>(spans: I) -> Self {

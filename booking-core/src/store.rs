@@ -18,13 +18,14 @@ use crate::availability::AvailabilitySlot;
 use crate::diary::{Diaries, DiariesQuery};
 use crate::directory::{DirectoryId, User};
 use crate::event::Event;
-use crate::id::{AvailabilityId, MeetingId, OverrideId, UserId};
+use crate::id::{AvailabilityId, MeetingId, OverrideId, SeriesId, UserId};
 use crate::idempotency::{IdempotencyKey, Record};
 use crate::meeting::{Meeting, MeetingStatus};
 use crate::overrides::AvailabilityOverride;
 use crate::refusal::Refusal;
+use crate::series::{Series, SeriesMeetings};
 use crate::settings::{Buffers, TherapistSettings};
-use crate::span::Span;
+use crate::span::{Span, SpanSet};
 
 /// Where bookings are kept.
 ///
@@ -97,8 +98,8 @@ pub type Decide<'a> = &'a (dyn Fn(&Calendars) -> Result<Change, Decline> + Send 
 pub struct Scope {
     /// Whose calendars are locked, in this order, and whose live meetings are loaded.
     pub people: BTreeSet<UserId>,
-    /// Load the live meetings of `people` that overlap this span.
-    pub busy_within: Option<Span>,
+    /// Load the live meetings of `people` that overlap any of these spans.
+    pub busy_within: SpanSet,
     /// Load the meetings of the therapist [`hours_of`](Self::hours_of) that begin in this span and
     /// were held or missed: those that count for limits and are not live.
     pub held_within: Option<Span>,
@@ -110,6 +111,8 @@ pub struct Scope {
     pub settings_of: BTreeSet<UserId>,
     /// Load this meeting, whatever its status.
     pub meeting: Option<MeetingId>,
+    /// Load this series and all of its meetings, whatever their status.
+    pub series: Option<SeriesId>,
     /// Load this availability slot, whoever's it is.
     pub availability: Option<AvailabilityId>,
     /// Load this override, whoever's it is.
@@ -143,7 +146,7 @@ pub struct Earlier {
 pub struct Calendars {
     /// What was asked for.
     pub scope: Scope,
-    /// Live meetings, for [`Scope::busy_within`].
+    /// Live meetings, for [`Scope::busy_within`], each once.
     pub busy: Vec<Busy>,
     /// For [`Scope::held_within`]: completed and missed meetings.
     pub held: Vec<Held>,
@@ -155,6 +158,8 @@ pub struct Calendars {
     pub overrides: Vec<AvailabilityOverride>,
     /// For [`Scope::meeting`].
     pub meeting: Option<Meeting>,
+    /// For [`Scope::series`].
+    pub series: Option<SeriesMeetings>,
     /// For [`Scope::availability`].
     pub availability: Option<AvailabilitySlot>,
     /// For [`Scope::override_with`].
@@ -237,6 +242,7 @@ impl Calendars {
             override_with,
             earlier,
             record,
+            series,
             // Of the therapist whose hours they are.
             overrides_on: _,
             busy_within: _,
@@ -278,8 +284,9 @@ impl Calendars {
             | Write::DeleteAvailability(id) => {
                 self.availability.as_ref().is_some_and(|found| found.id == *id)
             }
-            // Rare enough to be made under the locks.
-            Write::PutSettings(_)
+            // Rare enough to be made under the locks; and of what series are made, all or nothing is.
+            Write::InsertSeries(_)
+            | Write::PutSettings(_)
             | Write::InsertOverride(_)
             | Write::UpdateOverride(_)
             | Write::DeleteOverride(_) => false,
@@ -289,6 +296,7 @@ impl Calendars {
             && earlier.iter().all(|earlier| counted(&earlier.client) && counted(&earlier.therapist))
             && record.iter().all(|(user, _)| counted(user))
             && meeting_is_counted
+            && series.is_none()
             && slot_is_counted
             && override_is_counted
             && record_is_counted
@@ -335,6 +343,8 @@ pub enum Write {
     InsertMeeting(Meeting),
     /// The meeting with this id, as it is from now on.
     UpdateMeeting(Meeting),
+    /// A new series, after its meetings.
+    InsertSeries(Series),
     /// A new availability slot.
     InsertAvailability(AvailabilitySlot),
     /// The availability slot with this id, as it is from now on.

@@ -56,6 +56,15 @@ pub(crate) struct Clocks {
     stretches: [Stretch; 2],
 }
 
+/// When wall clocks show a time of a date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// From this second on; the first, where they show it twice.
+    At(i64),
+    /// Never: they are set forward past it. By those of before, it would be at this second.
+    Skipped(i64),
+}
+
 impl Seconds {
     pub(crate) fn contains(self, second: i64) -> bool {
         self.start <= second && second < self.end
@@ -140,6 +149,15 @@ impl Clocks {
     /// The date that they show at a second, in days from 1970-01-01.
     pub(crate) fn day_at(&self, second: i64) -> i64 {
         (second + self.at(second).offset).div_euclid(DAY)
+    }
+
+    /// When they show a second of a date that these clocks are [near](Self::near_day).
+    pub(crate) fn shown(&self, day: i64, second: i64) -> Shown {
+        let wall = day * DAY + second;
+        let mut shown = self.stretches.into_iter().filter_map(|stretch| {
+            Some(wall - stretch.offset).filter(|second| stretch.seconds.contains(*second))
+        });
+        shown.next().map_or(Shown::Skipped(wall - self.stretches[0].offset), Shown::At)
     }
 
     /// The seconds at which they show a date, counted in days from 1970-01-01.

@@ -17,35 +17,42 @@ SELECT
     created_at, updated_at, NULL, NULL
 FROM availability WHERE id = $4
 UNION ALL
--- Live meetings of $6 that overlap $7 to $8, each once. One that overlaps starts after $9, the longest
--- session before $7: that makes both bounds bounds of the index. OFFSET keeps the planner from
--- looking at everybody's meetings at once, which is no detour as long as there are few.
+-- Live meetings of $6 that overlap any of the spans from $7 to $8, once for each. One that overlaps
+-- starts after $9, the longest session before $7: that makes both bounds bounds of the index. OFFSET
+-- keeps the planner from looking at everybody's meetings at once, which is no detour as long as there
+-- are few.
 SELECT
     'b'::"char", live.id, live.client_id, live.therapist_id, live.duration_minutes,
     live.buffer_before_minutes, live.buffer_after_minutes, NULL, live.start_at, NULL, NULL, NULL
-FROM unnest($6::text[]) AS person_id CROSS JOIN LATERAL (
+FROM unnest($6::text[]) AS person_id
+CROSS JOIN unnest($7::timestamptz[], $8::timestamptz[], $9::timestamptz[])
+    AS span (begins, ends, earliest)
+CROSS JOIN LATERAL (
     SELECT
         id, client_id, therapist_id, duration_minutes, start_at, buffer_before_minutes,
         buffer_after_minutes
     FROM meeting
     WHERE client_id = person_id AND status IN ('SCHEDULED', 'CONFIRMED')
-        AND start_at > $9 AND start_at < $8
-        AND start_at + duration_minutes * interval '1 minute' > $7
+        AND start_at > earliest AND start_at < ends
+        AND start_at + duration_minutes * interval '1 minute' > begins
     OFFSET 0
 ) AS live
 UNION ALL
 SELECT
     'b'::"char", live.id, live.client_id, live.therapist_id, live.duration_minutes,
     live.buffer_before_minutes, live.buffer_after_minutes, NULL, live.start_at, NULL, NULL, NULL
-FROM unnest($6::text[]) AS person_id CROSS JOIN LATERAL (
+FROM unnest($6::text[]) AS person_id
+CROSS JOIN unnest($7::timestamptz[], $8::timestamptz[], $9::timestamptz[])
+    AS span (begins, ends, earliest)
+CROSS JOIN LATERAL (
     SELECT
         id, client_id, therapist_id, duration_minutes, start_at, buffer_before_minutes,
         buffer_after_minutes
     FROM meeting
     WHERE therapist_id = person_id AND client_id <> ALL($6::text[])
         AND status IN ('SCHEDULED', 'CONFIRMED')
-        AND start_at > $9 AND start_at < $8
-        AND start_at + duration_minutes * interval '1 minute' > $7
+        AND start_at > earliest AND start_at < ends
+        AND start_at + duration_minutes * interval '1 minute' > begins
     OFFSET 0
 ) AS live
 UNION ALL
@@ -90,6 +97,32 @@ SELECT
         'created_ms', unix_ms(created_at), 'updated_ms', unix_ms(updated_at)
     )::text
 FROM meeting WHERE id = $3
+UNION ALL
+-- The series $22 with its meetings, in the order in which they were booked.
+SELECT
+    't'::"char", NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+    json_build_object(
+        'series', json_build_object(
+            'id', series.id, 'client_id', series.client_id, 'therapist_id', series.therapist_id,
+            'rule', rule, 'except_dates', to_json(except_dates)::text,
+            'start_ms', unix_ms(series.start_at), 'duration_minutes', series.duration_minutes,
+            'zone', zone, 'created_ms', unix_ms(series.created_at)
+        ),
+        'meetings', (
+            SELECT coalesce(json_agg(json_build_object(
+                'id', id, 'version', version, 'client_id', client_id, 'therapist_id', therapist_id,
+                'start_ms', unix_ms(start_at), 'duration_minutes', duration_minutes,
+                'buffer_before_minutes', buffer_before_minutes,
+                'buffer_after_minutes', buffer_after_minutes, 'status', status, 'meeting_type', meeting_type, 'title', title,
+                'description', description, 'meeting_url', meeting_url,
+                'session_notes', session_notes, 'created_ms', unix_ms(created_at),
+                'updated_ms', unix_ms(updated_at)
+            ) ORDER BY place), '[]')
+            FROM series_meeting JOIN meeting ON meeting.id = meeting_id
+            WHERE series_id = series.id
+        )
+    )::text
+FROM series WHERE series.id = $22
 UNION ALL
 -- The users $13.
 SELECT

@@ -7,7 +7,8 @@ use std::str::FromStr;
 
 use booking_core::{
     AvailabilityId, AvailabilitySlot, Bounded, Buffers, Busy, Email, Fingerprint, Meeting,
-    MeetingId, MeetingUrl, SessionDuration, Span, Text, User, UserId, WEEKDAYS, WallTime, Window,
+    MeetingId, MeetingUrl, Series, SeriesId, SeriesMeetings, SessionDuration, Span, Text, User,
+    UserId, WEEKDAYS, WallTime, Window,
 };
 use chrono::{DateTime, Utc, Weekday};
 use chrono_tz::Tz;
@@ -63,6 +64,21 @@ pub(crate) struct BusyRow {
     pub(crate) duration_minutes: i64,
     pub(crate) buffer_before_minutes: i64,
     pub(crate) buffer_after_minutes: i64,
+}
+
+/// A series; its meetings are rows of their own.
+#[derive(Debug, FromRow, Deserialize)]
+pub(crate) struct SeriesRow {
+    pub(crate) id: Uuid,
+    pub(crate) client_id: String,
+    pub(crate) therapist_id: String,
+    pub(crate) rule: String,
+    /// A list of dates, as JSON.
+    pub(crate) except_dates: String,
+    pub(crate) start_ms: i64,
+    pub(crate) duration_minutes: i64,
+    pub(crate) zone: String,
+    pub(crate) created_ms: i64,
 }
 
 /// A user of the directory.
@@ -130,6 +146,25 @@ impl TryFrom<BusyRow> for Busy {
             span: Span::new(start, end).ok_or(Malformed::new("span"))?,
             buffers: buffers(row.buffer_before_minutes, row.buffer_after_minutes)?,
         })
+    }
+}
+
+impl SeriesRow {
+    pub(crate) fn with(self, meetings: Vec<MeetingRow>) -> Result<SeriesMeetings, Failure> {
+        let meetings: Vec<Meeting> = all(meetings)?;
+        let series = Series {
+            id: SeriesId::from_uuid(self.id),
+            client: user(&self.client_id)?,
+            therapist: user(&self.therapist_id)?,
+            rule: self.rule.parse().map_err(Malformed::because("rule"))?,
+            except: from_json("dates", &self.except_dates)?,
+            start: instant(self.start_ms)?,
+            duration: duration(self.duration_minutes)?,
+            zone: self.zone.parse().map_err(Malformed::because("time zone"))?,
+            created_at: instant(self.created_ms)?,
+            meetings: meetings.iter().map(|meeting| meeting.id).collect(),
+        };
+        Ok(SeriesMeetings { series, meetings })
     }
 }
 

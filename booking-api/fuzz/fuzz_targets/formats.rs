@@ -3,13 +3,15 @@
 
 #![no_main]
 
+use std::collections::BTreeSet;
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
 use booking_core::{
     AvailabilityId, Description, Email, EventId, EventPayload, EventType, FeedId, FeedKey,
-    IdempotencyKey, MeetingId, MeetingStatus, MeetingType, MeetingUrl, Role, StartTime,
-    SubscriberId, Title, UserId, WallTime, WebhookId, Window, format_instant,
+    IdempotencyKey, MeetingId, MeetingStatus, MeetingType, MeetingUrl, Recurrence, Role, SeriesId,
+    SeriesMode, StartTime, SubscriberId, Title, UserId, WallTime, WebhookId, Window,
+    format_instant,
 };
 use chrono::{DateTime, Utc};
 use libfuzzer_sys::fuzz_target;
@@ -27,6 +29,10 @@ fuzz_target!(|text: &str| {
     spelled::<MeetingStatus>(text);
     spelled::<MeetingType>(text);
     spelled::<EventType>(text);
+    spelled::<SeriesId>(text);
+    spelled::<SeriesMode>(text);
+    spelled::<Recurrence>(text);
+    expanded(text);
 
     same(text, UserId::new(text).ok().as_ref().map(UserId::as_str));
     same(text, IdempotencyKey::new(text).ok().as_ref().map(IdempotencyKey::as_str));
@@ -55,6 +61,23 @@ fn spelled<T: FromStr + Display + PartialEq + Debug>(text: &str) {
     if let Ok(value) = text.parse::<T>() {
         let again = value.to_string().parse::<T>().ok();
         assert_eq!(again.as_ref(), Some(&value));
+    }
+}
+
+/// A rule comes to an end, whenever and wherever it begins.
+fn expanded(text: &str) {
+    let Ok(rule) = text.parse::<Recurrence>() else { return };
+    // A leap day, a month's end, days on which clocks change, and where the calendar ends.
+    for first in
+        ["2024-02-29T09:00Z", "2024-01-31T23:30Z", "2025-03-30T00:30Z", "9990-12-31T12:00Z"]
+    {
+        let instant: DateTime<Utc> = first.replace('Z', ":00Z").parse().expect("an instant");
+        let first = StartTime::new(instant).expect("a whole minute");
+        for zone in [chrono_tz::UTC, chrono_tz::Europe::London, chrono_tz::Pacific::Apia] {
+            if let Ok(found) = rule.occurrences(first, zone, &BTreeSet::new()) {
+                assert!((1..=104).contains(&found.starts.len()));
+            }
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod directory;
 mod meetings;
 mod overrides;
 mod search;
+mod series;
 mod settings;
 mod slots;
 mod streams;
@@ -22,6 +23,7 @@ pub(crate) use directory::DirectoryApi;
 pub(crate) use meetings::MeetingsApi;
 pub(crate) use overrides::OverridesApi;
 pub(crate) use search::SearchApi;
+pub(crate) use series::SeriesApi;
 pub(crate) use settings::SettingsApi;
 pub(crate) use slots::SlotsApi;
 pub(crate) use streams::StreamsApi;
@@ -33,6 +35,8 @@ pub(crate) use webhooks::WebhooksApi;
 pub(crate) enum Chapter {
     /// Booking, moving and cancelling sessions.
     Meetings,
+    /// Sessions that recur, booked and cancelled together.
+    Series,
     /// When therapists receive clients.
     Availability,
     /// What can be booked.

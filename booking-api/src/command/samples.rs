@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use booking_core::{
     Actor, AvailabilityId, BookRequest, Booking, BookingError, By, CalendarFeed, Clock, Dates,
     DayWindows, FeedContent, FeedKey, IdSource, MeetingId, NewAvailability, NewOverride,
-    OverrideId, RandomIds, Role, SessionDuration, StartTime, Subscriber, Text, UserId, WebhookId,
-    Window,
+    OverrideId, RandomIds, Role, SeriesId, SeriesMode, SeriesRequest, SessionDuration, StartTime,
+    Subscriber, Text, UserId, WebhookId, Window,
 };
 use chrono::{DateTime, NaiveDate, NaiveTime, SubsecRound, Utc, Weekday};
 use uuid::Uuid;
@@ -23,6 +23,7 @@ use crate::webhooks::{Endpoint, Secret, WebhookUrl};
 const WINDOW: &str = "avail_01hk2eaae9evgvyhzqt4s2cek0";
 const OVERRIDE: &str = "override_01hk2eaae9evgvyhzqt4s2cek0";
 const MEETING: &str = "meeting_01hk2eaafaed38w90cefa02m3n";
+const SERIES: &str = "series_01hk2eaafaed38w90cefa02m3n";
 const WEBHOOK: &str = "webhook_01hk2eaafaed38w90cefa02m3n";
 /// Opens a demo user's feed, as the examples say to everybody: whose tokens `dev` gives away, too.
 const FEED: &str =
@@ -35,12 +36,15 @@ const DAYS: [Weekday; 5] = [Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::T
 const DAY: NaiveDate = NaiveDate::from_ymd_opt(2024, 1, 16).expect("a date");
 /// The override: long after all of them.
 const SHORT_DAY: NaiveDate = NaiveDate::from_ymd_opt(2024, 1, 31).expect("a date");
+/// The series: Fridays, from some weeks later on.
+const FIRST: NaiveDate = NaiveDate::from_ymd_opt(2024, 2, 2).expect("a date");
+const RULE: &str = "FREQ=WEEKLY;COUNT=3";
 const TIME: NaiveTime = NaiveTime::from_hms_opt(18, 0, 0).expect("a time");
 /// Where nobody listens; it is switched off, too.
 const RECEIVER: &str = "http://127.0.0.1:9/hooks/booking";
 
 /// Puts it there: five evenings a week of `therapist_456` but for a short one, one meeting, one
-/// calendar feed, one webhook.
+/// series, one calendar feed, one webhook.
 pub(super) async fn fill(backend: &Backend, clock: Arc<dyn Clock>) -> Result<(), Failure> {
     let now = clock.now();
     let booking = |first: Uuid| {
@@ -71,9 +75,16 @@ pub(super) async fn fill(backend: &Backend, clock: Arc<dyn Clock>) -> Result<(),
     let id = OVERRIDE.parse::<OverrideId>()?.uuid();
     booking(id).add_override(&therapist, &new, None).await?;
     let client = Actor { id: UserId::new("client_123")?, role: Role::Client };
-    let start = as_of(DAY, now).ok_or("there is no such day")?.and_time(TIME).and_utc();
-    let request = BookRequest::new(therapist.id, StartTime::new(start)?, SessionDuration::Hour);
+    let session = |day| {
+        let start = as_of(day, now).ok_or("there is no such day")?.and_time(TIME).and_utc();
+        let (therapist, start) = (therapist.id.clone(), StartTime::new(start)?);
+        Ok::<_, Failure>(BookRequest::new(therapist, start, SessionDuration::Hour))
+    };
+    let request = session(DAY)?;
     booking(MEETING.parse::<MeetingId>()?.uuid()).book(&client, &request, None).await?;
+    let (first, rule) = (session(FIRST)?, RULE.parse()?);
+    let request = SeriesRequest { first, rule, except: BTreeSet::new(), mode: SeriesMode::All };
+    booking(SERIES.parse::<SeriesId>()?.uuid()).book_series(&client, &request, None).await?;
     add_feed(backend, client.id, now).await?;
     add_webhook(backend, now).await
 }

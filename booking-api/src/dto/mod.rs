@@ -9,6 +9,7 @@ mod directory;
 mod meeting;
 mod overrides;
 mod search;
+mod series;
 mod settings;
 mod slot;
 #[cfg(feature = "webhooks")]
@@ -23,6 +24,9 @@ pub(crate) use directory::{UserDto, UserPutDto};
 pub(crate) use meeting::{MeetingCancelDto, MeetingCreateDto, MeetingDto, MeetingUpdateDto};
 pub(crate) use overrides::{OverrideCreateDto, OverrideDto, OverrideUpdateDto};
 pub(crate) use search::{SlotsFoundDto, found_json};
+pub(crate) use series::{
+    BookedSeriesDto, SeriesCancelDto, SeriesCreateDto, SeriesDto, SeriesPreviewDto,
+};
 pub(crate) use settings::{SettingsDto, SettingsPutDto};
 pub(crate) use slot::SlotDto;
 pub use slot::slots_json;

@@ -142,7 +142,12 @@ fn own(operation_id: &str) -> Vec<Code> {
     let window = [Code::RoleRequired, Code::Forbidden, Code::AvailabilityNotFound];
     let people = [Code::NoRelationship, Code::Forbidden, Code::TherapistNotFound];
     let booking = [&TIME[..], &people, &[Code::InvalidTransition]].concat();
+    let series = [&people[..], &[Code::InvalidTransition, Code::RoleRequired]].concat();
     match operation_id {
+        "previewSeries" => series,
+        "createSeries" => [&series[..], &[Code::SeriesRefused]].concat(),
+        "getSeries" => vec![Code::Forbidden, Code::SeriesNotFound],
+        "cancelSeries" => vec![Code::Forbidden, Code::SeriesNotFound, Code::TooLateToCancel],
         "createMeeting" => [&booking[..], &[Code::RoleRequired]].concat(),
         "getMeeting" => meeting.into(),
         "updateMeeting" => {

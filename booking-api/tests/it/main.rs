@@ -36,6 +36,7 @@ mod raw;
 mod same_answers;
 mod scheduling;
 mod search;
+mod series;
 mod server;
 mod serving;
 mod session_tokens;

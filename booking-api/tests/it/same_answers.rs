@@ -46,7 +46,7 @@ async fn every_store_gives_the_same_answers() {
 }
 
 /// All that a request can be refused with, but for what takes a race, a failure or very much.
-const CODES: [&str; 25] = [
+const CODES: [&str; 27] = [
     "",
     "availability_limit",
     "availability_not_found",
@@ -66,6 +66,8 @@ const CODES: [&str; 25] = [
     "outside_availability",
     "payload_too_large",
     "role_required",
+    "series_not_found",
+    "series_refused",
     "slot_conflict",
     "therapist_not_found",
     "unauthenticated",
@@ -125,7 +127,7 @@ impl<'a> Script<'a> {
         const CURSOR: usize = 32;
         let mut rest = step;
         let mut normal = String::new();
-        let marks = ["meeting_", "avail_", "override_", "cursor=", "edAt\":\""];
+        let marks = ["meeting_", "avail_", "override_", "series_", "cursor=", "edAt\":\""];
         while let Some((at, mark)) =
             marks.iter().filter_map(|mark| Some((rest.find(mark)?, *mark))).min()
         {
@@ -134,7 +136,7 @@ impl<'a> Script<'a> {
             let is_end = |c: char| !c.is_ascii_alphanumeric() && !"-_".contains(c);
             let word = after.find(is_end).unwrap_or(after.len());
             rest = match mark {
-                "meeting_" | "avail_" | "override_" if word == ID => {
+                "meeting_" | "avail_" | "override_" | "series_" if word == ID => {
                     let known = self.ids.iter().position(|id| *id == after[..ID]);
                     let number = known.unwrap_or_else(|| {
                         self.ids.push(after[..ID].to_owned());

@@ -186,7 +186,7 @@ impl Booking {
 
 impl BookRequest {
     /// For whom the session is: clients need not say.
-    fn client_for<'a>(&'a self, actor: &'a Actor) -> Result<&'a UserId, Refusal> {
+    pub(super) fn client_for<'a>(&'a self, actor: &'a Actor) -> Result<&'a UserId, Refusal> {
         const DETAIL: &str = "is required: say which client the session is for";
         match (&self.client, actor.role) {
             (Some(client), _) => Ok(client),
@@ -196,7 +196,7 @@ impl BookRequest {
     }
 
     /// On whose side the actor books: clients for themselves, therapists with themselves.
-    fn party_of(&self, actor: &Actor, client: &UserId) -> Result<Party, Refusal> {
+    pub(super) fn party_of(&self, actor: &Actor, client: &UserId) -> Result<Party, Refusal> {
         match actor.role {
             Role::Client if actor.id == *client => Ok(Party::Client),
             Role::Therapist if actor.id == self.therapist => Ok(Party::Therapist),
@@ -210,7 +210,7 @@ impl BookRequest {
         Span::new(start, start + self.duration.to_delta()).ok_or(Refusal::OutsideAvailability)
     }
 
-    fn resolve(&self, client: UserId, by: Party) -> NewMeeting {
+    pub(super) fn resolve(&self, client: UserId, by: Party) -> NewMeeting {
         let default_title =
             || Text::new(Meeting::DEFAULT_TITLE).unwrap_or_else(|_| unreachable!("a valid title"));
         NewMeeting {

@@ -10,6 +10,7 @@ mod overrides;
 mod people;
 mod schedule;
 mod search;
+mod series;
 mod settings;
 
 use std::collections::BTreeSet;
@@ -101,7 +102,10 @@ impl Booking {
     }
 
     fn fresh(&self, actor: &Actor) -> Fresh {
-        let now = self.now();
+        self.fresh_at(self.now(), actor)
+    }
+
+    fn fresh_at(&self, now: DateTime<Utc>, actor: &Actor) -> Fresh {
         let event = || EventId::from_uuid(self.ids.fresh(now));
         Fresh {
             now,

@@ -50,7 +50,7 @@ pub(crate) fn scope_of_book(
     let two = || (client.clone(), therapist.clone());
     Scope {
         people: <[UserId; 2]>::from(two()).into(),
-        busy_within: Some(session),
+        busy_within: session.into(),
         hours_of: Some(therapist.clone()),
         overrides_on: Some(Overrides::dates_around(session)),
         settings_of: [therapist.clone()].into(),
@@ -115,7 +115,7 @@ pub(super) fn url_of(settings: &Settings, id: MeetingId, how: MeetingType) -> Op
     template?.fill(id)
 }
 
-fn check_first_status(new: &NewMeeting) -> Result<(), Refusal> {
+pub(super) fn check_first_status(new: &NewMeeting) -> Result<(), Refusal> {
     match (new.status, new.by) {
         (MeetingStatus::Scheduled, _) | (MeetingStatus::Confirmed, Party::Therapist) => Ok(()),
         (to, _) => Err(Refusal::InvalidTransition { from: None, to }),
@@ -123,7 +123,7 @@ fn check_first_status(new: &NewMeeting) -> Result<(), Refusal> {
 }
 
 impl NewMeeting {
-    fn meeting(&self, settings: &Settings, fresh: &Fresh) -> Meeting {
+    pub(super) fn meeting(&self, settings: &Settings, fresh: &Fresh) -> Meeting {
         let id = MeetingId::from_uuid(fresh.id);
         Meeting {
             id,

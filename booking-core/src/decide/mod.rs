@@ -8,6 +8,7 @@ mod availability;
 mod book;
 mod idempotent;
 mod overrides;
+mod series;
 mod settings;
 mod update;
 
@@ -30,6 +31,10 @@ pub(crate) use idempotent::Intent;
 pub(crate) use overrides::{
     add_override, delete_override, replace_override, scope_of_override, scope_of_overrides,
 };
+pub(crate) use series::{
+    NewSeries, SeriesTarget, admit_all, book_series, cancel_series, scope_of_cancel_series,
+    scope_of_series,
+};
 pub(crate) use settings::{put_settings, scope_of_settings};
 pub(crate) use update::{Target, cancel, moves, scope_of_update, update};
 
@@ -41,7 +46,7 @@ pub(crate) struct Fresh {
     pub(crate) id: Uuid,
     /// No change publishes more.
     pub(crate) events: [EventId; 2],
-    /// Who decides, for the audit log; no change writes more than one row.
+    /// Who decides, for the audit log: for one row.
     pub(crate) by: By,
 }
 

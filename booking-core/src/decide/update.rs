@@ -107,7 +107,7 @@ pub(crate) fn scope_of_update(before: &Meeting, after: &Meeting) -> Scope {
         ..Scope::default()
     };
     if moves(before, after) {
-        scope.busy_within = after.span();
+        scope.busy_within = after.span().into_iter().collect();
         scope.hours_of = Some(after.therapist.clone());
         scope.overrides_on = after.span().map(Overrides::dates_around);
         scope.related = Some((after.client.clone(), after.therapist.clone()));
@@ -209,13 +209,13 @@ fn found<'a>(
 }
 
 /// What clients may do up to some time before a meeting.
-enum Late {
+pub(super) enum Late {
     ToCancel,
     ToReschedule,
 }
 
 /// The deadlines of the therapist with whom the meeting is; none holds for the therapist.
-fn check_deadline(
+pub(super) fn check_deadline(
     calendars: &Calendars,
     before: &Meeting,
     party: Party,
@@ -238,7 +238,8 @@ fn check_still_open(before: &Meeting, after: &Meeting) -> Result<(), Refusal> {
     if before.status.is_live() || only_notes() { Ok(()) } else { Err(Refusal::MeetingClosed) }
 }
 
-fn commit(
+/// A meeting that changes, with the events of what about it changes.
+pub(super) fn commit(
     calendars: &Calendars,
     before: &Meeting,
     mut after: Meeting,

@@ -22,13 +22,14 @@ use crate::audit::AuditEntry;
 use crate::availability::AvailabilitySlot;
 use crate::diary::{Diaries, DiariesDraft, DiariesQuery, DiaryOwner};
 use crate::directory::DirectoryId;
-use crate::id::{AvailabilityId, MeetingId, OverrideId, UserId};
+use crate::id::{AvailabilityId, MeetingId, OverrideId, SeriesId, UserId};
 use crate::idempotency::{IdempotencyKey, Record};
 use crate::meeting::{Meeting, MeetingStatus};
 use crate::overrides::AvailabilityOverride;
+use crate::series::{Series, SeriesMeetings};
 use crate::settings::TherapistSettings;
 use crate::signal::Signals;
-use crate::span::Span;
+use crate::span::{Span, SpanSet};
 use crate::store::{
     Busy, Calendars, Change, ChangeError, Decide, Earlier, Held, MeetingQuery, Place, Scope, Store,
     StoreError, Write,
@@ -52,6 +53,7 @@ struct State {
     meetings: HashMap<MeetingId, Meeting>,
     /// Every meeting of a person, in either role, in the order of listing.
     diaries: HashMap<UserId, BTreeSet<(DateTime<Utc>, MeetingId)>>,
+    series: HashMap<SeriesId, Series>,
     availability: BTreeMap<AvailabilityId, AvailabilitySlot>,
     settings: BTreeMap<UserId, TherapistSettings>,
     overrides: BTreeMap<OverrideId, AvailabilityOverride>,
@@ -167,7 +169,7 @@ impl State {
     fn calendars(&self, scope: &Scope) -> Calendars {
         let of = scope.hours_of.as_ref();
         Calendars {
-            busy: scope.busy_within.map_or_else(Vec::new, |span| self.busy(&scope.people, span)),
+            busy: self.busy(&scope.people, &scope.busy_within),
             held: of.zip(scope.held_within).map_or_else(Vec::new, |(of, span)| self.held(of, span)),
             settings: self.settings_of(&scope.settings_of),
             hours: of.map_or_else(Vec::new, |of| self.hours(of)),
@@ -176,6 +178,7 @@ impl State {
                 .map_or_else(Vec::new, |(of, on)| self.overrides(of, on)),
             override_with: scope.override_with.and_then(|id| self.overrides.get(&id).cloned()),
             meeting: scope.meeting.and_then(|id| self.meetings.get(&id).cloned()),
+            series: scope.series.and_then(|id| self.series_with_meetings(id)),
             availability: scope.availability.and_then(|id| self.availability.get(&id).cloned()),
             has_earlier: scope.earlier.as_ref().is_some_and(|earlier| self.has_earlier(earlier)),
             record: scope.record.as_ref().and_then(|key| self.records.get(key).cloned()),
@@ -196,7 +199,7 @@ impl State {
         for slot in self.availability.values().filter(is_asked).filter(|slot| slot.is_available) {
             draft.open(&slot.therapist, slot.weekday, slot.window);
         }
-        for busy in query.within.map_or_else(Vec::new, |span| self.busy(&people, span)) {
+        for busy in self.busy(&people, &query.within.into()) {
             draft.busy(&busy.client, busy.span, None);
             draft.busy(&busy.therapist, busy.span, Some(busy.buffers));
         }
@@ -222,7 +225,19 @@ impl State {
         people.iter().map(|person| (person.clone(), revision(person))).collect()
     }
 
-    fn busy(&self, people: &BTreeSet<UserId>, within: Span) -> Vec<Busy> {
+    fn series_with_meetings(&self, id: SeriesId) -> Option<SeriesMeetings> {
+        let series = self.series.get(&id)?.clone();
+        let meetings = series.meetings.iter().filter_map(|id| self.meetings.get(id).cloned());
+        Some(SeriesMeetings { meetings: meetings.collect(), series })
+    }
+
+    fn busy(&self, people: &BTreeSet<UserId>, within: &SpanSet) -> Vec<Busy> {
+        let found = within.iter().flat_map(|span| self.busy_within(people, span));
+        let each_once: BTreeMap<MeetingId, Busy> = found.map(|busy| (busy.meeting, busy)).collect();
+        each_once.into_values().collect()
+    }
+
+    fn busy_within(&self, people: &BTreeSet<UserId>, within: Span) -> Vec<Busy> {
         let longest = crate::duration::SessionDuration::MAX.to_delta();
         let earliest = (within.start() - longest, MeetingId::from_uuid(uuid::Uuid::nil()));
         let diaries = people.iter().filter_map(|person| self.diaries.get(person));
@@ -298,6 +313,9 @@ impl State {
             self.audit.append(audited.entry().clone());
             match audited.write() {
                 Write::InsertMeeting(meeting) | Write::UpdateMeeting(meeting) => self.put(meeting),
+                Write::InsertSeries(series) => {
+                    self.series.insert(series.id, series.clone());
+                }
                 Write::InsertAvailability(slot) | Write::UpdateAvailability(slot) => {
                     self.count(&slot.therapist);
                     if let Some(before) = self.availability.insert(slot.id, slot.clone()) {

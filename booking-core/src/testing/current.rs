@@ -144,7 +144,7 @@ cases! {
 fn scope_of(client: &UserId, at: chrono::DateTime<chrono::Utc>) -> Scope {
     Scope {
         people: [client.clone(), therapist()].into(),
-        busy_within: Span::new(at, at + chrono::TimeDelta::hours(1)),
+        busy_within: Span::new(at, at + chrono::TimeDelta::hours(1)).into(),
         hours_of: Some(therapist()),
         record: Some((client.clone(), key(&at.to_string()))),
         ..Scope::default()

@@ -246,7 +246,7 @@ async fn read_one_by_one(world: &super::World, query: &DiariesQuery) -> Diaries 
     for therapist in &query.therapists {
         let scope = Scope {
             people: [therapist.clone()].into(),
-            busy_within: query.within,
+            busy_within: query.within.into(),
             held_within: query.held_within,
             hours_of: Some(therapist.clone()),
             overrides_on: query.dates(),
@@ -278,7 +278,7 @@ async fn read_one_by_one(world: &super::World, query: &DiariesQuery) -> Diaries 
     }
     if let Some(client) = &query.client {
         let people = [client.clone()].into();
-        let scope = Scope { people, busy_within: query.within, ..Scope::default() };
+        let scope = Scope { people, busy_within: query.within.into(), ..Scope::default() };
         let busy = world.read(&scope).await.busy;
         expected.client = Some(busy.iter().map(|busy| busy.span).collect());
     }

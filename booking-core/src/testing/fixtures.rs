@@ -1,12 +1,15 @@
 //! Values for tests: the demo people, instants, meetings, availability, events.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, TimeDelta, Utc, Weekday};
+use chrono_tz::Tz;
 
 use crate::{
     Actor, Audited, AvailabilityId, AvailabilityOverride, AvailabilitySlot, Buffers, By, Dates,
     DayWindows, Email, Event, EventId, EventPayload, IdSource, IdempotencyKey, Meeting, MeetingId,
-    MeetingStatus, MeetingType, OverrideId, RandomIds, Role, SessionDuration, StartTime,
-    SystemName, Text, TherapistSettings, User, UserId, Window, Write,
+    MeetingStatus, MeetingType, OverrideId, RandomIds, Role, Series, SeriesId, SessionDuration,
+    StartTime, SystemName, Text, TherapistSettings, User, UserId, Window, Write,
 };
 
 /// The demo clients.
@@ -152,6 +155,27 @@ pub fn meeting(client: &UserId, therapist: &UserId, start: DateTime<Utc>) -> Mee
     }
 }
 
+/// A series, daily from the first of these meetings on, in UTC.
+///
+/// # Panics
+/// When there are none.
+#[must_use]
+pub fn series_of(meetings: &[Meeting]) -> Series {
+    let first = meetings.first().expect("a series has a meeting");
+    Series {
+        id: SeriesId::from_uuid(RandomIds.fresh(now())),
+        client: first.client.clone(),
+        therapist: first.therapist.clone(),
+        rule: format!("FREQ=DAILY;COUNT={}", meetings.len()).parse().expect("a rule"),
+        except: BTreeSet::new(),
+        start: first.start,
+        duration: first.duration,
+        zone: Tz::UTC,
+        created_at: now(),
+        meetings: meetings.iter().map(|meeting| meeting.id).collect(),
+    }
+}
+
 /// A window of the wall clock, in minutes since midnight.
 ///
 /// # Panics
@@ -216,6 +240,7 @@ pub fn audited(write: Write) -> Audited {
     match write {
         Write::InsertMeeting(meeting) => Audited::insert_meeting(by(), meeting),
         Write::UpdateMeeting(meeting) => Audited::update_meeting(by(), &meeting.clone(), meeting),
+        Write::InsertSeries(series) => Audited::insert_series(by(), series),
         Write::InsertAvailability(slot) => Audited::insert_availability(by(), slot),
         Write::UpdateAvailability(slot) => Audited::update_availability(by(), &slot.clone(), slot),
         Write::DeleteAvailability(id) => {

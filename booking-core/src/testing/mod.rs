@@ -41,6 +41,7 @@ pub mod races;
 pub mod reads;
 pub mod records;
 pub mod rows;
+pub mod series;
 pub mod settings;
 pub mod subscribers;
 
@@ -120,6 +121,7 @@ macro_rules! conformance {
         $crate::conformance_settings!($make);
         $crate::conformance_overrides!($make);
         $crate::conformance_records!($make);
+        $crate::conformance_series!($make);
         $crate::conformance_reads!($make);
         $crate::conformance_diaries!($make);
         $crate::conformance_lists!($make);

@@ -7,11 +7,12 @@ use chrono::{TimeDelta, Weekday};
 
 use super::cases;
 use super::fixtures::{
-    client, hour, key, meeting, minute, now, other_client, other_therapist, slot, therapist, window,
+    client, hour, key, meeting, minute, now, other_client, other_therapist, series_of, slot,
+    therapist, window,
 };
 use crate::{
     AvailabilityId, Busy, Calendars, Change, Earlier, IdSource, Meeting, MeetingId, MeetingStatus,
-    OverrideId, RandomIds, Scope, SessionDuration, Span, UserId, Write,
+    OverrideId, RandomIds, Scope, SeriesId, SessionDuration, Span, UserId, Write,
 };
 
 cases! {
@@ -122,12 +123,13 @@ cases! {
 
         let unknown = Scope {
             people: [other_client()].into(),
-            busy_within: Span::new(hour(0), hour(24)),
+            busy_within: Span::new(hour(0), hour(24)).into(),
             held_within: Span::new(hour(0), hour(24)),
             hours_of: Some(other_therapist()),
             overrides_on: Some((chrono::NaiveDate::MIN, chrono::NaiveDate::MAX)),
             settings_of: [other_therapist(), client()].into(),
             meeting: Some(MeetingId::from_uuid(RandomIds.fresh(now()))),
+            series: Some(SeriesId::from_uuid(RandomIds.fresh(now()))),
             availability: Some(AvailabilityId::from_uuid(RandomIds.fresh(now()))),
             override_with: Some(OverrideId::from_uuid(RandomIds.fresh(now()))),
             earlier: Some(Earlier {
@@ -150,14 +152,19 @@ cases! {
         let change = super::atomicity::everything_at_once(1);
         world.write([Write::DeleteAvailability(slots[1].id)]).await;
         world.apply(change.clone()).await;
+        let booked = [meeting(&client(), &therapist(), hour(30))];
+        let series = series_of(&booked);
+        world.insert(&booked).await;
+        world.write([Write::InsertSeries(series.clone())]).await;
         let scope = Scope {
             people: [client(), therapist()].into(),
-            busy_within: Span::new(hour(0), hour(24)),
+            busy_within: Span::new(hour(0), hour(24)).into(),
             held_within: Span::new(hour(0), hour(24)),
             hours_of: Some(therapist()),
             overrides_on: Some((chrono::NaiveDate::MIN, chrono::NaiveDate::MAX)),
             settings_of: [therapist()].into(),
             meeting: Some(change.events[0].payload.meeting()),
+            series: Some(series.id),
             availability: Some(slots[2].id),
             override_with: None,
             earlier: Some(Earlier { client: client(), therapist: therapist(), before: hour(9) }),
@@ -233,7 +240,7 @@ cases! {
 async fn assert_one_moment(world: &super::World, meeting: MeetingId, slot: AvailabilityId) {
     let scope = Scope {
         people: [therapist(), other_therapist()].into(),
-        busy_within: Span::new(hour(0), hour(24)),
+        busy_within: Span::new(hour(0), hour(24)).into(),
         hours_of: Some(therapist()),
         meeting: Some(meeting),
         availability: Some(slot),
@@ -249,7 +256,7 @@ async fn assert_one_moment(world: &super::World, meeting: MeetingId, slot: Avail
 
 fn assert_empty(found: &Calendars) {
     assert_eq!((&found.busy[..], &found.hours[..]), (&[][..], &[][..]));
-    assert_eq!((&found.meeting, &found.availability), (&None, &None));
+    assert_eq!((&found.meeting, &found.series, &found.availability), (&None, &None, &None));
     assert_eq!((found.has_earlier, &found.record), (false, &None));
     assert!(found.users.is_empty() && !found.are_related);
     assert!(found.settings.is_empty() && found.held.is_empty());
@@ -259,7 +266,7 @@ fn assert_empty(found: &Calendars) {
 /// By id; in what order they come is the store's business.
 async fn busy(world: &super::World, people: &[UserId], within: Option<Span>) -> Vec<Busy> {
     let people = people.iter().cloned().collect();
-    let scope = Scope { people, busy_within: within, ..Scope::default() };
+    let scope = Scope { people, busy_within: within.into(), ..Scope::default() };
     let mut busy = world.read(&scope).await.busy;
     busy.sort_by_key(|busy| busy.meeting);
     busy

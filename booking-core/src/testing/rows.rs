@@ -94,7 +94,7 @@ cases! {
         for meeting in &written {
             let scope = Scope {
                 people: [therapist()].into(),
-                busy_within: Span::new(meeting.start, meeting.start + TimeDelta::minutes(1)),
+                busy_within: Span::new(meeting.start, meeting.start + TimeDelta::minutes(1)).into(),
                 ..Scope::default()
             };
             let busy = world.read(&scope).await.busy;
@@ -116,7 +116,7 @@ cases! {
             world.insert(std::slice::from_ref(meeting)).await;
             let scope = Scope {
                 people: [person.clone()].into(),
-                busy_within: meeting.span(),
+                busy_within: meeting.span().into(),
                 ..Scope::default()
             };
             let busy = world.read(&scope).await.busy;

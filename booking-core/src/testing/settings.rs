@@ -56,7 +56,7 @@ cases! {
         world.insert(std::slice::from_ref(&kept)).await;
         let scope = Scope {
             people: [therapist()].into(),
-            busy_within: kept.span(),
+            busy_within: kept.span().into(),
             ..Scope::default()
         };
         for after in [45, 0] {

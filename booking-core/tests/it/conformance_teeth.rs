@@ -22,7 +22,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use booking_core::testing::{
     Harness, World, atomicity, availability, current, diaries, dropped, overrides, published,
-    races, settings,
+    races, series, settings,
 };
 use booking_core::{
     Calendars, Change, ChangeError, Decide, Diaries, DiariesQuery, Meeting, MeetingQuery,
@@ -238,6 +238,8 @@ fails! {
         races::overlapping_availability_is_added_once,
         races::a_repeated_booking_is_made_once,
         races::no_change_is_lost_under_another,
+        series::many_series_race_for_the_same_times,
+        series::what_is_cancelled_is_cancelled_once,
         availability::deleted_while_being_booked,
         settings::the_last_place_has_one_winner,
         settings::what_is_kept_free_has_one_winner,
@@ -248,12 +250,14 @@ fails! {
         races::a_version_is_changed_once,
         races::events_follow_the_order_of_changes,
         races::no_change_is_lost_under_another,
+        series::many_series_race_for_the_same_times,
         availability::switched_off_while_being_booked,
         settings::the_last_place_has_one_winner,
         settings::changed_while_being_booked,
         overrides::taken_off_while_being_booked;
     events_outside_transaction: EventsOutsideTransaction fails
         published::events_exist_exactly_for_changes,
+        series::a_series_takes_what_is_free,
         atomicity::what_is_returned_was_applied;
     applied_unseen: AppliedUnseen fails
         current::what_is_out_of_date_is_not_applied,
@@ -267,6 +271,7 @@ fails! {
     diary_by_diary: DiaryByDiary fails
         diaries::diaries_are_of_one_moment;
     row_by_row: RowByRow fails
+        series::a_series_is_seen_as_a_whole,
         dropped::a_dropped_change_is_all_or_nothing;
 }
 

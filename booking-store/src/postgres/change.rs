@@ -3,14 +3,15 @@
 use std::collections::HashSet;
 
 use booking_core::{
-    Audited, AvailabilitySlot, Calendars, Change, Event, Meeting, Record, Text, UserId, Write,
+    Audited, AvailabilitySlot, Calendars, Change, Event, Meeting, Record, Series, Text, UserId,
+    Write,
 };
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::audit::Entries;
-use super::terms;
+use super::{series, terms};
 use crate::error::Failure;
 use crate::rows;
 
@@ -61,6 +62,9 @@ pub(super) async fn apply(connection: &mut PgConnection, change: &Change) -> Res
         last.events.push(event)?;
     }
     write(connection, &last, change.record.as_ref(), &Known::default()).await?;
+    for series in series_of(change) {
+        series::insert(connection, series).await?;
+    }
     Ok(())
 }
 
@@ -72,10 +76,10 @@ pub(super) async fn apply_if_current(
     change: &Change,
 ) -> Result<bool, Failure> {
     let mut batches = batches(&change.writes)?;
-    let (Some(mut batch), true) = (batches.pop(), batches.is_empty()) else { return Ok(false) };
-    if !batch.terms.is_empty() {
+    let is_one = series_of(change).next().is_none() && batches.len() == 1;
+    let Some(mut batch) = batches.pop().filter(|batch| is_one && batch.terms.is_empty()) else {
         return Ok(false);
-    }
+    };
     for event in &change.events {
         batch.events.push(event)?;
     }
@@ -85,6 +89,14 @@ pub(super) async fn apply_if_current(
         known.revisions.push(i64::try_from(*revision).map_err(Failure::corrupt)?);
     }
     write(connection, &batch, change.record.as_ref(), &known).await
+}
+
+/// They take a statement of their own: no booking of a single meeting pays for them.
+fn series_of(change: &Change) -> impl Iterator<Item = &Series> {
+    change.writes.iter().filter_map(|audited| match audited.write() {
+        Write::InsertSeries(series) => Some(series),
+        _ => None,
+    })
 }
 
 /// Writes in their order, cut where a row comes a second time.
@@ -102,6 +114,7 @@ fn batches(writes: &[Audited]) -> Result<Vec<Batch<'_>>, Failure> {
         match write {
             Write::InsertMeeting(meeting) => batch.meetings.push(New(true), meeting)?,
             Write::UpdateMeeting(meeting) => batch.meetings.push(New(false), meeting)?,
+            Write::InsertSeries(_) => {}
             Write::InsertAvailability(slot) => batch.slots.push(New(true), slot),
             Write::UpdateAvailability(slot) => batch.slots.push(New(false), slot),
             Write::DeleteAvailability(id) => batch.deleted_slots.push(id.uuid()),
@@ -128,6 +141,7 @@ fn row_of(write: &Write) -> RowOf<'_> {
         Write::InsertMeeting(meeting) | Write::UpdateMeeting(meeting) => {
             RowOf::Id(meeting.id.uuid())
         }
+        Write::InsertSeries(series) => RowOf::Id(series.id.uuid()),
         Write::InsertAvailability(slot) | Write::UpdateAvailability(slot) => {
             RowOf::Id(slot.id.uuid())
         }

@@ -16,6 +16,7 @@ mod feeds;
 mod outbox;
 mod pool;
 mod read;
+mod series;
 mod signals;
 mod subscribers;
 mod terms;

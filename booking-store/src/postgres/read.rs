@@ -2,15 +2,16 @@
 
 use booking_core::{
     AvailabilityId, AvailabilityOverride, AvailabilitySlot, Busy, Calendars, Held, Meeting,
-    MeetingId, MeetingQuery, MeetingStatus, OverrideId, Record, Scope, SessionDuration, User,
-    UserId,
+    MeetingId, MeetingQuery, MeetingStatus, OverrideId, Record, Scope, SeriesId, SessionDuration,
+    User, UserId,
 };
 use chrono::{DateTime, Utc};
+use serde::Deserialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::error::Failure;
-use crate::rows::{self, BusyRow, MeetingRow, SlotRow, UserRow, there};
+use crate::rows::{self, BusyRow, MeetingRow, SeriesRow, SlotRow, UserRow, there};
 use crate::terms_rows::{self, OverrideRow, SettingsRow};
 
 /// Everything that the scope names, as of one moment.
@@ -18,7 +19,8 @@ pub(super) async fn calendars(
     connection: &mut PgConnection,
     scope: &Scope,
 ) -> Result<Calendars, Failure> {
-    let within = scope.busy_within;
+    let within = || scope.busy_within.iter();
+    let longest = SessionDuration::MAX.to_delta();
     let record = scope.record.as_ref();
     let earlier = scope.earlier.as_ref();
     let related = scope.related.as_ref();
@@ -31,9 +33,9 @@ pub(super) async fn calendars(
         scope.availability.map(AvailabilityId::uuid),
         scope.hours_of.as_ref().map(UserId::as_str),
         &names(&scope.people),
-        within.map(|span| bound(span.start())),
-        within.map(|span| bound(span.end())),
-        within.map(|span| bound(span.start()) - SessionDuration::MAX.to_delta()),
+        &within().map(|span| bound(span.start())).collect::<Vec<_>>(),
+        &within().map(|span| bound(span.end())).collect::<Vec<_>>(),
+        &within().map(|span| bound(span.start()) - longest).collect::<Vec<_>>(),
         earlier.map(|earlier| earlier.client.as_str()),
         earlier.map(|earlier| earlier.therapist.as_str()),
         earlier.map(|earlier| bound(earlier.before)),
@@ -46,12 +48,18 @@ pub(super) async fn calendars(
         scope.overrides_on.map(|(first, _)| terms_rows::date_bound(first)),
         scope.overrides_on.map(|(_, last)| terms_rows::date_bound(last)),
         scope.override_with.map(OverrideId::uuid),
+        scope.series.map(SeriesId::uuid),
     );
     let mut calendars = Calendars { scope: scope.clone(), ..Calendars::default() };
     for row in found.fetch_all(connection).await? {
         row.add_to(&mut calendars)?;
     }
     calendars.overrides.sort_by_key(|one| (one.dates.first(), one.id));
+    if scope.busy_within.as_slice().len() > 1 {
+        // A meeting may be part of several spans.
+        calendars.busy.sort_by_key(|busy| busy.meeting);
+        calendars.busy.dedup_by_key(|busy| busy.meeting);
+    }
     calendars.hours.sort_by_key(|slot| (rows::weekday_of(slot), slot.window, slot.id));
     Ok(calendars)
 }
@@ -70,6 +78,13 @@ struct Row {
     later: Option<DateTime<Utc>>,
     bytes: Option<Vec<u8>>,
     json: Option<String>,
+}
+
+/// A series with its meetings.
+#[derive(Deserialize)]
+struct SeriesJson {
+    series: SeriesRow,
+    meetings: Vec<MeetingRow>,
 }
 
 impl Row {
@@ -96,6 +111,11 @@ impl Row {
             b'm' => {
                 let meeting = rows::from_json::<MeetingRow>("meeting", &there(self.json)?)?;
                 calendars.meeting = Some(meeting.try_into()?);
+            }
+            b't' => {
+                let SeriesJson { series, meetings } =
+                    rows::from_json("series", &there(self.json)?)?;
+                calendars.series = Some(series.with(meetings)?);
             }
             b'u' => {
                 let user = rows::from_json::<UserRow>("user", &there(self.json)?)?;

@@ -17,6 +17,7 @@ pub(super) async fn put(connection: &mut PgConnection, writes: &[&Write]) -> Res
             Write::DeleteOverride(id) => delete_override(connection, *id).await?,
             Write::InsertMeeting(_)
             | Write::UpdateMeeting(_)
+            | Write::InsertSeries(_)
             | Write::InsertAvailability(_)
             | Write::UpdateAvailability(_)
             | Write::DeleteAvailability(_) => {}

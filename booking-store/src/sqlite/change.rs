@@ -6,7 +6,7 @@ use booking_core::{
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteQueryResult;
 
-use super::{audit, terms};
+use super::{audit, series, terms};
 use crate::error::Failure;
 use crate::rows;
 
@@ -68,6 +68,7 @@ pub(super) async fn apply(
             Write::UpdateMeeting(meeting) => {
                 one_row(&put_meeting(connection, UPDATE_MEETING, meeting).await?)?;
             }
+            Write::InsertSeries(series) => series::insert(connection, series).await?,
             Write::InsertAvailability(slot) => {
                 put_availability(connection, INSERT_AVAILABILITY, slot).await?;
             }

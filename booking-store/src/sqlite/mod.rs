@@ -20,6 +20,7 @@ mod pace;
 #[cfg(test)]
 mod plans;
 mod read;
+mod series;
 mod subscribers;
 mod terms;
 mod user_news;

@@ -3,7 +3,9 @@
 
 use sqlx::Row;
 
-use super::{SqliteStore, audit, change, diaries, directory, feeds, read, terms, user_news};
+use super::{
+    SqliteStore, audit, change, diaries, directory, feeds, read, series, terms, user_news,
+};
 
 pub(super) async fn new_store() -> (tempfile::TempDir, SqliteStore) {
     let folder = tempfile::tempdir().unwrap();
@@ -29,6 +31,8 @@ async fn no_statement_scans_a_table() {
         read::SLOT,
         read::EARLIER,
         read::RECORD,
+        series::SERIES,
+        series::MEETINGS,
         read::MEETINGS,
         terms::SETTINGS,
         terms::HELD,

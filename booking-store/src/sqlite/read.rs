@@ -6,28 +6,29 @@ use booking_core::{
 };
 use sqlx::{Row, SqliteConnection, SqlitePool};
 
-use super::{directory, terms};
+use super::{directory, series, terms};
 use crate::error::Failure;
 use crate::rows::{self, BusyRow, MeetingRow, SlotRow};
 
-/// Live meetings of some people (`?1`) that overlap a span (`?2` to `?3`). One that overlaps starts
-/// less than the longest session (`?4`) before it: that makes both bounds bounds of the index.
+/// Live meetings of some people (`?1`) that overlap any of some spans (`?2`, pairs of bounds), each
+/// once. One that overlaps starts less than the longest session (`?3`) before: that makes both bounds
+/// bounds of the index.
 pub(super) const BUSY: &str = "
-    SELECT id, client_id, therapist_id, start_ms, duration_minutes, buffer_before_minutes,
+    SELECT meeting.id, client_id, therapist_id, start_ms, duration_minutes, buffer_before_minutes,
         buffer_after_minutes
-    FROM meeting
+    FROM json_each(?2) CROSS JOIN meeting
     WHERE client_id IN (SELECT value FROM json_each(?1))
         AND status IN ('SCHEDULED', 'CONFIRMED')
-        AND start_ms > ?2 - ?4 AND start_ms < ?3
-        AND start_ms + duration_minutes * 60000 > ?2
+        AND start_ms > (json_each.value ->> 0) - ?3 AND start_ms < json_each.value ->> 1
+        AND start_ms + duration_minutes * 60000 > json_each.value ->> 0
     UNION
-    SELECT id, client_id, therapist_id, start_ms, duration_minutes, buffer_before_minutes,
+    SELECT meeting.id, client_id, therapist_id, start_ms, duration_minutes, buffer_before_minutes,
         buffer_after_minutes
-    FROM meeting
+    FROM json_each(?2) CROSS JOIN meeting
     WHERE therapist_id IN (SELECT value FROM json_each(?1))
         AND status IN ('SCHEDULED', 'CONFIRMED')
-        AND start_ms > ?2 - ?4 AND start_ms < ?3
-        AND start_ms + duration_minutes * 60000 > ?2";
+        AND start_ms > (json_each.value ->> 0) - ?3 AND start_ms < json_each.value ->> 1
+        AND start_ms + duration_minutes * 60000 > json_each.value ->> 0";
 
 pub(super) const HOURS: &str = "
     SELECT * FROM availability WHERE therapist_id = ?1
@@ -77,8 +78,11 @@ pub(super) async fn calendars(
     if let Some(therapist) = &scope.hours_of {
         found.hours = hours_of(connection, therapist).await?;
     }
-    if let Some(within) = scope.busy_within {
-        found.busy = busy(connection, scope, within).await?;
+    if let Some(id) = scope.series {
+        found.series = series::with_meetings(connection, id).await?;
+    }
+    if !scope.busy_within.is_empty() {
+        found.busy = busy(connection, scope).await?;
     }
     if let Some((therapist, within)) = scope.hours_of.as_ref().zip(scope.held_within) {
         found.held = terms::held(connection, therapist, within).await?;
@@ -126,15 +130,12 @@ pub(super) async fn meetings(
     rows::all(select.bind(query.limit).fetch_all(readers).await?)
 }
 
-async fn busy(
-    connection: &mut SqliteConnection,
-    scope: &Scope,
-    within: Span,
-) -> Result<Vec<Busy>, Failure> {
+async fn busy(connection: &mut SqliteConnection, scope: &Scope) -> Result<Vec<Busy>, Failure> {
+    let bounds = |span: Span| [span.start().timestamp_millis(), span.end().timestamp_millis()];
+    let within: Vec<[i64; 2]> = scope.busy_within.iter().map(bounds).collect();
     let rows = sqlx::query_as::<_, BusyRow>(BUSY)
         .bind(rows::people(&scope.people)?)
-        .bind(within.start().timestamp_millis())
-        .bind(within.end().timestamp_millis())
+        .bind(rows::json(&within)?)
         .bind(SessionDuration::MAX.to_delta().num_milliseconds())
         .fetch_all(connection)
         .await?;

@@ -34,6 +34,16 @@ pub(super) const RELATIONS: &[(&str, &[&str])] = &[
     ),
     ("cancelMeeting", &["own", "other's", "unknown"]),
     ("cancelMeetingWithReason", &["own", "other's", "unknown"]),
+    (
+        "previewSeries",
+        &["related", "unrelated", "for somebody else", "with somebody else", "unknown therapist"],
+    ),
+    (
+        "createSeries",
+        &["related", "unrelated", "for somebody else", "with somebody else", "unknown therapist"],
+    ),
+    ("getSeries", &["own", "other's", "unknown"]),
+    ("cancelSeries", &["own", "other's", "unknown"]),
     ("createAvailability", &["own"]),
     ("listAvailability", &["own"]),
     ("updateAvailability", &["own", "other's", "unknown"]),
@@ -79,6 +89,12 @@ impl Practice {
             "cancelMeetingWithReason" => {
                 self.of_meeting(relation).await.body(json!({"reason": "Ill"}))
             }
+            "previewSeries" | "createSeries" => {
+                let mut body = self.booking(relation, who);
+                body["rule"] = json!("FREQ=DAILY;COUNT=1");
+                ask().body(body)
+            }
+            "getSeries" | "cancelSeries" => self.of_series(relation).await,
             "createAvailability" => ask().body(self.window()),
             "updateAvailability" => {
                 self.of_slot(relation).await.body(json!({"isAvailable": false}))
@@ -152,6 +168,15 @@ impl Practice {
             Some("own") => self.meeting("client_123", "therapist_456").await,
             Some("other's") => self.meeting("client_124", "therapist_457").await,
             _ => "meeting_01h455vb4pex5vsknk084sn02q".to_owned(),
+        };
+        ask().path("id", id)
+    }
+
+    async fn of_series(&self, relation: &str) -> Ask {
+        let id = match relation {
+            "own" => self.series("client_123", "therapist_456").await,
+            "other's" => self.series("client_124", "therapist_457").await,
+            _ => "series_01h455vb4pex5vsknk084sn02q".to_owned(),
         };
         ask().path("id", id)
     }

@@ -61,6 +61,16 @@ impl Practice {
         self.server.caller("client", client).book(&body).await.expect(201).id()
     }
 
+    pub(super) async fn series(&self, client: &str, therapist: &str) -> String {
+        let body = json!({
+            "startTime": self.fresh_start(), "duration": 30, "therapistId": therapist,
+            "rule": "FREQ=DAILY;COUNT=1",
+        });
+        let client = self.server.caller("client", client);
+        let booked = client.post("/booking/series", &body).await.expect(201);
+        booked.body["series"]["id"].as_str().expect("an id").to_owned()
+    }
+
     pub(super) async fn slot(&self, therapist: &str) -> String {
         let therapist = self.server.caller("therapist", therapist);
         therapist.post("/booking/availability", &self.window()).await.expect(201).id()

@@ -7,6 +7,7 @@ use crate::caller::{Answer, Caller};
 use crate::server::{MONDAY_14, session};
 
 const MEETINGS: &str = "/booking/meetings";
+const SERIES: &str = "/booking/series";
 const AVAILABILITY: &str = "/booking/availability";
 const NOBODY: &str = "meeting_01hk2eaafaed38w90cefa02m3n";
 
@@ -25,6 +26,7 @@ impl Script<'_> {
         self.terms().await;
         self.slots().await;
         let meetings = self.bookings().await;
+        self.series().await;
         self.listing().await;
         self.updates(&meetings).await;
         self.cancelling(&meetings).await;
@@ -46,6 +48,37 @@ impl Script<'_> {
         let unknown = format!("{FEEDS}/feed_01hk2eaafaed38w90cefa02m3n");
         self.ask(&client, "DELETE", &unknown, None).await;
         self.get(&self.server.anonymous(), "/booking/calendar/feed.ics").await;
+    }
+
+    async fn series(&mut self) {
+        let (client, jane) = (self.server.client(), self.server.therapist());
+        let mut body = session("2024-02-12T10:00:00Z", 60);
+        body["rule"] = json!("FREQ=WEEKLY;COUNT=4");
+        body["exDates"] = json!(["2024-02-26"]);
+        self.post(&client, "/booking/series/preview", body.clone()).await;
+        let once = client.with("idempotency-key", "\"series\"");
+        let booked = self.post(&once, SERIES, body.clone()).await.expect(201);
+        self.post(&once, SERIES, body.clone()).await.expect(201);
+        self.post(&client, SERIES, body.clone()).await.refused(400, "series_refused");
+        body["rule"] = json!("FREQ=WEEKLY;UNTIL=20240311");
+        body["mode"] = json!("free");
+        self.post(&client, "/booking/series/preview", body.clone()).await;
+        let rest = self.post(&client, SERIES, body.clone()).await.expect(201);
+        for wrong in ["FREQ=DAILY", "FREQ=HOURLY;COUNT=1", "FREQ=WEEKLY;COUNT=2;BYDAY=FR", "?"] {
+            body["rule"] = json!(wrong);
+            self.post(&client, SERIES, body.clone()).await.expect(400);
+        }
+        for (series, from) in [(&booked, 1), (&rest, 0)] {
+            let series = &series.body["series"];
+            let path = format!("{SERIES}/{}", series["id"].as_str().expect("an id"));
+            self.get(&jane, &path).await.expect(200);
+            let from = json!({"from": series["meetings"][from]["id"], "reason": "Zoë's holidays"});
+            for (who, body) in [(&jane, from), (&client, json!({})), (&client, json!({}))] {
+                self.post(who, &format!("{path}/cancel"), body).await.expect(200);
+            }
+        }
+        self.get(&jane, &format!("{SERIES}/series_01hk2eaafaed38w90cefa02m3n")).await.expect(404);
+        self.get(&client, &format!("{MEETINGS}?from=2024-02-01T00:00:00Z")).await;
     }
 
     async fn directory(&mut self) {

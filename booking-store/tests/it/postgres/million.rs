@@ -31,38 +31,59 @@ const CALENDARS: &str = "record of $1 under the key";
 const DIARIES: &str = "What lists of slots are made of";
 
 /// Hot statements by a phrase that is in no other, and what they are asked.
-const HOT: [(&str, &str); 21] = [
+const HOT: [(&str, &str); 23] = [
     ("SELECT person_id FROM calendar", "ARRAY['client_123', 'therapist_456']"),
     (
         CALENDARS,
         "'client_123', 'key-90123', '01890000-0000-7000-8000-0000000e7ef0', NULL, 'therapist_456',
-         ARRAY['client_123', 'therapist_456'], '2024-01-15T10:30Z', '2024-01-15T11:30Z',
-         '2024-01-15T08:30Z', 'client_123', 'therapist_456', '2024-01-15T10:30Z',
+         ARRAY['client_123', 'therapist_456'], ARRAY['2024-01-15T10:30Z'::timestamptz],
+         ARRAY['2024-01-15T11:30Z'::timestamptz], ARRAY['2024-01-15T08:30Z'::timestamptz],
+         'client_123', 'therapist_456', '2024-01-15T10:30Z',
          ARRAY['client_123', 'therapist_456'], 'client_123', 'therapist_456',
-         ARRAY['therapist_456'], NULL, NULL, '2023-12-26', '2024-01-19', NULL",
+         ARRAY['therapist_456'], NULL, NULL, '2023-12-26', '2024-01-19', NULL, NULL",
+    ),
+    // A series, of ten meetings.
+    (
+        CALENDARS,
+        "NULL, NULL, NULL, NULL, NULL, ARRAY['client_123', 'therapist_123'], '{}', '{}', '{}',
+         NULL, NULL, NULL, '{}', NULL, NULL, ARRAY['therapist_123'], NULL, NULL, NULL, NULL, NULL,
+         '01890001-0000-7000-8000-00000000007b'",
+    ),
+    // Around some sessions of one.
+    (
+        CALENDARS,
+        "NULL, NULL, NULL, NULL, 'therapist_456', ARRAY['client_123', 'therapist_456'],
+         ARRAY['2023-01-09T10:30Z'::timestamptz, '2023-06-12T10:30Z', '2024-01-15T10:30Z'],
+         ARRAY['2023-01-09T11:30Z'::timestamptz, '2023-06-12T11:30Z', '2024-01-15T11:30Z'],
+         ARRAY['2023-01-09T08:30Z'::timestamptz, '2023-06-12T08:30Z', '2024-01-15T08:30Z'],
+         'client_123', 'therapist_456', '2023-01-09T10:30Z', '{}', NULL, NULL,
+         ARRAY['therapist_456'], NULL, NULL, '2022-12-20', '2024-01-19', NULL, NULL",
     ),
     // The two have met, but only after that.
     (
         CALENDARS,
         "NULL, NULL, NULL, NULL, 'therapist_123', ARRAY['client_123', 'therapist_123'],
-         '2023-01-01', '2023-01-02', '2022-12-31', 'client_123', 'therapist_123', '2023-01-01',
-         '{}', NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL",
+         ARRAY['2023-01-01'::timestamptz], ARRAY['2023-01-02'::timestamptz],
+         ARRAY['2022-12-31'::timestamptz], 'client_123', 'therapist_123', '2023-01-01',
+         '{}', NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL",
     ),
     // A thousand meetings were cancelled at this very time.
     (
         CALENDARS,
         "NULL, NULL, NULL, NULL, 'therapist_457', ARRAY['client_124', 'therapist_457'],
-         '2024-01-15T10:30Z', '2024-01-15T11:30Z', '2024-01-15T08:30Z', 'client_124',
-         'therapist_457', '2024-01-15T10:30Z', '{}', NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL",
+         ARRAY['2024-01-15T10:30Z'::timestamptz], ARRAY['2024-01-15T11:30Z'::timestamptz],
+         ARRAY['2024-01-15T08:30Z'::timestamptz], 'client_124', 'therapist_457',
+         '2024-01-15T10:30Z', '{}', NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL",
     ),
     // All that counts for the limit of a day that is half over, of somebody who works every hour.
     (
         CALENDARS,
         "NULL, NULL, NULL, NULL, 'therapist_457', ARRAY['client_124', 'therapist_457'],
-         '2024-01-11T08:00Z', '2024-01-13T16:00Z', '2024-01-11T06:00Z', 'client_124',
+         ARRAY['2024-01-11T08:00Z'::timestamptz], ARRAY['2024-01-13T16:00Z'::timestamptz],
+         ARRAY['2024-01-11T06:00Z'::timestamptz], 'client_124',
          'therapist_457', '2024-01-12T10:30Z', '{}', NULL, NULL, ARRAY['therapist_457'],
          '2024-01-11T08:00Z', '2024-01-13T16:00Z', '2023-12-20', '2024-01-17',
-         gen_random_uuid()",
+         gen_random_uuid(), NULL",
     ),
     // A list of slots, for a client and for nobody.
     (

@@ -139,4 +139,19 @@ CROSS JOIN LATERAL (
     SELECT timestamptz '2023-12-31T12:00Z' + (n - 50000) * interval '1 minute' AS at
 ) AS made;
 
+-- Some of them were booked together: ten of each of 2 000 clients.
+INSERT INTO series (
+    id, client_id, therapist_id, rule, except_dates, start_at, duration_minutes, zone, created_at
+)
+SELECT
+    ('01890001-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'client_' || n,
+    'therapist_' || n % 500, 'FREQ=WEEKLY;COUNT=10', '{}', timestamptz '2023-01-01T00:00Z', 30,
+    'UTC', timestamptz '2023-01-01T00:00Z'
+FROM generate_series(0, 1999) AS n;
+INSERT INTO series_meeting (series_id, place, meeting_id)
+SELECT
+    ('01890001-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, place,
+    ('01890000-0000-7000-8000-' || lpad(to_hex(n + 10000 * place), 12, '0'))::uuid
+FROM generate_series(0, 1999) AS n CROSS JOIN generate_series(0, 9) AS place;
+
 ANALYZE;

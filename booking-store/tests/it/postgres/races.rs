@@ -23,7 +23,8 @@ async fn nor_where_transactions_are_repeatable_reads() {
         let name = database.url.rsplit('/').next().unwrap().trim_end_matches('?');
         let set = "SET default_transaction_isolation =";
         sql(&database.url, &format!("ALTER DATABASE {name} {set} '{isolation}'"));
-        let count = "TRUNCATE meeting, busy, availability, outbox, delivery";
+        let count =
+            "TRUNCATE meeting, series, series_meeting, busy, availability, outbox, delivery";
         sql(&database.url, count);
         never_book_twice(&database).await;
     }

@@ -152,7 +152,8 @@ async fn a_refusal_rests_on_nothing_that_is_undone() {
         let books = meeting(&other_client(), &therapist(), fails.start);
         let scope = Scope {
             people: [other_client(), therapist()].into(),
-            busy_within: Span::new(books.start, books.start + SessionDuration::Hour.to_delta()),
+            busy_within: Span::new(books.start, books.start + SessionDuration::Hour.to_delta())
+                .into(),
             ..Scope::default()
         };
         let change = booking(&books);

@@ -44,7 +44,7 @@ async fn is_there(path: &Path, n: u32) -> bool {
     let end = meeting.start + meeting.duration.to_delta();
     let scope = Scope {
         people: [client()].into(),
-        busy_within: Span::new(meeting.start, end),
+        busy_within: Span::new(meeting.start, end).into(),
         ..Scope::default()
     };
     !open(path).await.read(&scope).await.unwrap().busy.is_empty()
