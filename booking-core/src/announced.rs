@@ -6,14 +6,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::audit::By;
+use crate::calendars::Calendars;
 use crate::diary::{Diaries, DiariesQuery};
 use crate::directory::{Directory, DirectoryAdmin, DirectoryId, User};
 use crate::hub::Hub;
 use crate::id::{IdSource, UserId};
 use crate::meeting::Meeting;
-use crate::store::{
-    Calendars, Change, ChangeError, Decide, MeetingQuery, Scope, Store, StoreError,
-};
+use crate::store::{Change, ChangeError, Decide, MeetingQuery, Scope, Store, StoreError};
 use crate::user_news::{NewsOutcome, UserNews};
 
 /// A store, or a directory, that tells a [`Hub`] whose calendars it has changed, once that is

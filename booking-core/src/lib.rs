@@ -88,6 +88,7 @@ mod audited_terms;
 mod availability;
 mod backoff;
 mod calendar;
+mod calendars;
 mod cloud_event;
 mod dated;
 mod decide;
@@ -153,6 +154,7 @@ pub use backoff::retry_delay;
 pub use booking::{Booking, BookingError, CalendarFeeds};
 pub use calendar::Calendar;
 pub use calendar_feed::{CalendarFeed, FeedContent, FeedDigest, FeedKey, FeedName, Feeds, NewFeed};
+pub use calendars::{Busy, Calendars, Held, ScopeTooNarrow};
 pub use clock::{Clock, ManualClock, ShiftedClock, SystemClock};
 pub use cloud_event::{CLOUD_EVENTS_JSON, CloudEvent};
 pub use decide::{
@@ -202,8 +204,8 @@ pub use slot::{Day, Slot};
 pub use slot_cache::{SlotCache, SlotCacheCounts};
 pub use span::{Span, SpanSet};
 pub use store::{
-    Busy, Calendars, Change, ChangeError, Decide, Decline, Earlier, Held, MeetingQuery, Place,
-    Scope, ScopeTooNarrow, Store, StoreError, Write,
+    Change, ChangeError, Decide, Decline, Earlier, MeetingQuery, Place, Scope, Store, StoreError,
+    Write,
 };
 pub use terms::{FullDates, Terms};
 pub use text::{

@@ -12,12 +12,13 @@ use chrono_tz::Tz;
 
 use crate::availability::WeeklyHours;
 use crate::calendar::Calendar;
+use crate::calendars::{Busy, Calendars, ScopeTooNarrow};
 use crate::diary::{Diaries, DiariesQuery, Diary};
 use crate::id::{MeetingId, UserId};
 use crate::overrides::{AvailabilityOverride, Overrides};
 use crate::settings::{Buffers, Settings, TherapistSettings};
 use crate::span::{Span, SpanSet};
-use crate::store::{Busy, Calendars, Scope, ScopeTooNarrow};
+use crate::store::Scope;
 use crate::terms::{FullDates, Terms, monday_of};
 
 /// A local date lies within so many hours of the date of UTC with the same name.

@@ -2,8 +2,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use crate::calendars::Calendars;
 use crate::decide::Decision;
-use crate::store::{Calendars, ChangeError, Scope, Store, StoreError};
+use crate::store::{ChangeError, Scope, Store, StoreError};
 
 pub(crate) trait StoreExt: Store {
     /// [`Store::change`], with the answer of the decision that was applied.

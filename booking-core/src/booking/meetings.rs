@@ -5,6 +5,7 @@ use chrono_tz::Tz;
 use crate::access::{Actor, Operation, Role};
 use crate::booking::people::{ATTEMPTS, People, check_related, unsettled};
 use crate::booking::{Booking, BookingError, intent};
+use crate::calendars::Calendars;
 use crate::decide::{self, Answered, Decision, ExpectedVersion, MeetingPatch, NewMeeting, Target};
 use crate::directory::User;
 use crate::id::{MeetingId, UserId};
@@ -16,7 +17,7 @@ use crate::request::{BookRequest, MeetingFilter, MeetingView, Page};
 use crate::span::Span;
 #[cfg(doc)]
 use crate::store::StoreError;
-use crate::store::{Calendars, ChangeError, Decline, MeetingQuery, Place, Scope};
+use crate::store::{ChangeError, Decline, MeetingQuery, Place, Scope};
 use crate::text::{Reason, Text};
 
 impl Booking {

@@ -23,6 +23,7 @@ pub use self::feeds::CalendarFeeds;
 
 use crate::access::Actor;
 use crate::audit::By;
+use crate::calendars::Calendars;
 use crate::clock::Clock;
 use crate::decide::{Decided, Decision, Fresh, Intent};
 use crate::directory::Directory;
@@ -31,7 +32,7 @@ use crate::idempotency::{Fingerprint, IdempotencyKey};
 use crate::in_flight::InFlight;
 use crate::refusal::Refusal;
 use crate::slot_cache::SlotCache;
-use crate::store::{Calendars, ChangeError, Decline, Scope, Store, StoreError};
+use crate::store::{ChangeError, Decline, Scope, Store, StoreError};
 use crate::store_ext::StoreExt;
 
 /// Why an operation did nothing.

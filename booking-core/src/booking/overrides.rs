@@ -4,15 +4,16 @@ use chrono::NaiveDate;
 
 use crate::access::{Actor, Operation};
 use crate::booking::{Booking, BookingError, intent};
+use crate::calendars::Calendars;
 use crate::decide::{self, Answered, NewOverride};
 use crate::id::OverrideId;
 use crate::idempotency::IdempotencyKey;
 use crate::overrides::AvailabilityOverride;
 #[cfg(doc)]
 use crate::refusal::Refusal;
+use crate::store::Scope;
 #[cfg(doc)]
 use crate::store::StoreError;
-use crate::store::{Calendars, Scope};
 
 impl Booking {
     /// Gives some dates of the actor other windows than their weekly ones, or none. Booked meetings

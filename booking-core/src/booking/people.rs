@@ -4,13 +4,14 @@ use std::collections::HashMap;
 
 use crate::access::{Actor, Role};
 use crate::booking::{Booking, BookingError};
+use crate::calendars::Calendars;
 use crate::directory::User;
 use crate::id::UserId;
 use crate::meeting::Meeting;
 use crate::refusal::Refusal;
 use crate::request::MeetingView;
 use crate::span::Span;
-use crate::store::{Calendars, Scope, StoreError};
+use crate::store::{Scope, StoreError};
 
 pub(super) struct People(HashMap<UserId, User>);
 

@@ -10,6 +10,7 @@ use crate::availability::AvailabilitySlot;
 use crate::booking::people::{ATTEMPTS, unsettled};
 use crate::booking::{Booking, BookingError, intent};
 use crate::calendar::Calendar;
+use crate::calendars::Calendars;
 use crate::decide::{self, Answered, AvailabilityPatch, NewAvailability};
 use crate::diary::{Diaries, DiariesQuery, Diary, DiaryOwner};
 use crate::id::{AvailabilityId, UserId};
@@ -17,7 +18,6 @@ use crate::idempotency::IdempotencyKey;
 use crate::refusal::Refusal;
 use crate::slot::Slot;
 use crate::slot_cache::{DayOf, Found, View};
-use crate::store::Calendars;
 #[cfg(doc)]
 use crate::store::StoreError;
 

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::access::{Actor, Operation};
 use crate::booking::people::{ATTEMPTS, People, check_related, unsettled};
 use crate::booking::{Booking, BookingError, intent, unseen};
+use crate::calendars::{Calendars, ScopeTooNarrow};
 use crate::decide::{self, Answered, Fresh, Intent, NewSeries, SeriesTarget};
 use crate::id::{MeetingId, SeriesId, UserId};
 use crate::idempotency::{Answer, IdempotencyKey};
@@ -15,7 +16,7 @@ use crate::series::{
 };
 #[cfg(doc)]
 use crate::store::StoreError;
-use crate::store::{Calendars, ChangeError, Decline, Scope, ScopeTooNarrow};
+use crate::store::{ChangeError, Decline, Scope};
 use crate::store_ext::StoreExt;
 use crate::text::Reason;
 

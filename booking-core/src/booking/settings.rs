@@ -2,11 +2,11 @@
 
 use crate::access::{Actor, Operation};
 use crate::booking::{Booking, BookingError};
+use crate::calendars::Calendars;
 use crate::decide::{self, ExpectedVersion};
 #[cfg(doc)]
 use crate::refusal::Refusal;
 use crate::settings::{Settings, TherapistSettings};
-use crate::store::Calendars;
 #[cfg(doc)]
 use crate::store::StoreError;
 

@@ -7,12 +7,13 @@ use serde::Serialize;
 
 use crate::audited::Audited;
 use crate::availability::{AvailabilitySlot, WallTime, Window};
+use crate::calendars::Calendars;
 use crate::decide::update::Patch;
 use crate::decide::{Answered, Decided, Decision, Fresh, Intent};
 use crate::id::{AvailabilityId, UserId};
 use crate::idempotency::Answer;
 use crate::refusal::Refusal;
-use crate::store::{Calendars, Change, Decline, Scope};
+use crate::store::{Change, Decline, Scope};
 use crate::text::Notes;
 
 /// A weekly window that is to be added.

@@ -3,6 +3,7 @@
 use chrono_tz::Tz;
 
 use crate::audited::Audited;
+use crate::calendars::Calendars;
 use crate::decide::{Answered, Decided, Decision, Fresh, Intent};
 use crate::duration::SessionDuration;
 use crate::event::{Event, EventPayload};
@@ -14,7 +15,7 @@ use crate::overrides::Overrides;
 use crate::refusal::Refusal;
 use crate::settings::Settings;
 use crate::span::Span;
-use crate::store::{Calendars, Change, Decline, Earlier, Scope};
+use crate::store::{Change, Decline, Earlier, Scope};
 use crate::text::{Description, MeetingUrl, Title};
 
 /// A meeting that is to be booked. Client and therapist are known to be related.

@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::calendars::Calendars;
 use crate::id::UserId;
 use crate::idempotency::{Answer, Fingerprint, IdempotencyKey, Record};
 use crate::refusal::Refusal;
-use crate::store::Calendars;
 
 /// A request that must be done at most once.
 #[derive(Debug, Clone, PartialEq, Eq)]

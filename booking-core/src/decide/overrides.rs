@@ -6,12 +6,13 @@ use chrono::NaiveDate;
 use serde::Serialize;
 
 use crate::audited::Audited;
+use crate::calendars::Calendars;
 use crate::decide::{Answered, Decided, Decision, Fresh, Intent};
 use crate::id::{OverrideId, UserId};
 use crate::idempotency::Answer;
 use crate::overrides::{AvailabilityOverride, Dates, DayWindows};
 use crate::refusal::Refusal;
-use crate::store::{Calendars, Change, Decline, Scope};
+use crate::store::{Change, Decline, Scope};
 use crate::text::Notes;
 
 /// Dates that are to have other windows, or none.

@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 
 use crate::access::Actor;
 use crate::audited::Audited;
+use crate::calendars::{Busy, Calendars};
 use crate::decide::book::{admit, check_first_status};
 use crate::decide::update::{Late, check_deadline, commit};
 use crate::decide::{
@@ -24,7 +25,7 @@ use crate::refusal::Refusal;
 use crate::series::{BookedSeries, LeftOut, Series, SeriesMeetings, SeriesMode, SeriesView};
 use crate::settings::TherapistSettings;
 use crate::span::Span;
-use crate::store::{Busy, Calendars, Change, Decline, Earlier, Scope};
+use crate::store::{Change, Decline, Earlier, Scope};
 use crate::text::Reason;
 
 /// Sessions that are to be booked. Client and therapist are known to be related.

@@ -1,10 +1,11 @@
 //! Changing a therapist's scheduling settings.
 
 use crate::audited::Audited;
+use crate::calendars::Calendars;
 use crate::decide::{Decided, Decision, ExpectedVersion, Fresh};
 use crate::id::UserId;
 use crate::settings::{Settings, TherapistSettings};
-use crate::store::{Calendars, Change, Scope};
+use crate::store::{Change, Scope};
 
 pub(crate) fn scope_of_settings(therapist: &UserId) -> Scope {
     let one = [therapist.clone()];

@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 
 use crate::access::Actor;
 use crate::audited::Audited;
+use crate::calendars::Calendars;
 use crate::decide::book::{admit, url_of};
 use crate::decide::{Decided, Decision, Fresh};
 use crate::duration::SessionDuration;
@@ -16,7 +17,7 @@ use crate::meeting::{Meeting, MeetingStatus, MeetingType, Party};
 use crate::overrides::Overrides;
 use crate::refusal::Refusal;
 use crate::settings::Notice;
-use crate::store::{Calendars, Change, Decline, Earlier, Scope};
+use crate::store::{Change, Decline, Earlier, Scope};
 use crate::text::{Description, MeetingUrl, Reason, SessionNotes, Title};
 
 /// What to do with a field that may be empty.

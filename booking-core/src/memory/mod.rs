@@ -20,6 +20,7 @@ use self::feeds::FeedTable;
 use self::people::People;
 use crate::audit::AuditEntry;
 use crate::availability::AvailabilitySlot;
+use crate::calendars::{Busy, Calendars, Held};
 use crate::diary::{Diaries, DiariesDraft, DiariesQuery, DiaryOwner};
 use crate::directory::DirectoryId;
 use crate::id::{AvailabilityId, MeetingId, OverrideId, SeriesId, UserId};
@@ -31,8 +32,7 @@ use crate::settings::TherapistSettings;
 use crate::signal::Signals;
 use crate::span::{Span, SpanSet};
 use crate::store::{
-    Busy, Calendars, Change, ChangeError, Decide, Earlier, Held, MeetingQuery, Place, Scope, Store,
-    StoreError, Write,
+    Change, ChangeError, Decide, Earlier, MeetingQuery, Place, Scope, Store, StoreError, Write,
 };
 
 /// A store, a directory, an outbox, its deliveries, calendar feeds and the audit log in memory.
