@@ -21,8 +21,10 @@ use crate::table::{Against, Part};
 
 /// A meeting, its event and its entry of the audit log, as the server writes them.
 const INSERTS: [&str; 3] = [
-    "INSERT INTO meeting VALUES
-        (?1, 1, ?2, ?3, ?4, 30, 'SCHEDULED', 'video', 'Weekly session', NULL, NULL, NULL, ?5, ?5)",
+    "INSERT INTO meeting
+        (id, version, client_id, therapist_id, start_ms, duration_minutes, status, meeting_type,
+         title, created_ms, updated_ms)
+     VALUES (?1, 1, ?2, ?3, ?4, 30, 'SCHEDULED', 'video', 'Weekly session', ?5, ?5)",
     "INSERT INTO outbox (event_id, meeting_id, occurred_ms, payload) VALUES (?1, ?2, ?3, ?4)",
     "INSERT INTO audit_entry
         (at_ms, id, author_id, author_role, action, subject_kind, subject_id, person_1, person_2, fields)
@@ -203,8 +205,10 @@ async fn copy_meetings(
     .fetch(from);
     let mut copied = 0;
     while let Some((id, client, therapist, at, minutes, status)) = rows.try_next().await? {
-        let insert = "INSERT INTO meeting VALUES
-            (?1, 1, ?2, ?3, ?4, ?5, ?6, 'video', 'Weekly session', NULL, NULL, NULL, ?4, ?4)";
+        let insert = "INSERT INTO meeting
+            (id, version, client_id, therapist_id, start_ms, duration_minutes, status, meeting_type,
+             title, created_ms, updated_ms)
+            VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, 'video', 'Weekly session', ?4, ?4)";
         let insert = sqlx::query(insert).bind(id).bind(client).bind(therapist);
         let insert = insert.bind(at.timestamp_millis()).bind(minutes).bind(status);
         insert.execute(&mut *to).await?;
