@@ -127,14 +127,16 @@ impl CalendarFeeds {
     async fn availability(&self, feed: &CalendarFeed) -> Result<String, BookingError> {
         let scope = Scope {
             hours_of: Some(feed.owner.clone()),
+            settings_of: [feed.owner.clone()].into(),
             users: [feed.owner.clone()].into(),
             ..Scope::default()
         };
         let seen = self.booking.look(&scope).await?;
         let owner = therapist(seen.users.get(&feed.owner)).ok_or(Refusal::FeedNotFound)?;
+        let set = seen.settings.get(&feed.owner).and_then(|set| set.settings.zone);
         let week = Week {
             id: &feed.id.to_string(),
-            zone: owner.zone(),
+            zone: set.unwrap_or(owner.zone()),
             slots: &seen.hours,
             since: feed.created_at,
             now: self.booking.now(),

@@ -8,10 +8,11 @@ use booking_core::testing::fixtures::{
 };
 use booking_core::testing::{Harness, World};
 use booking_core::{
-    Actor, BookingError, CalendarFeed, CalendarFeeds, FeedContent, FeedKey, Meeting, MeetingStatus,
-    MemoryStore, NewFeed, Refusal, Role, User, Write,
+    Actor, BookingError, CalendarFeed, CalendarFeeds, ExpectedVersion, FeedContent, FeedKey,
+    Meeting, MeetingStatus, MemoryStore, NewFeed, Refusal, Role, Settings, User, Write,
 };
 use chrono::{TimeDelta, Weekday};
+use chrono_tz::Tz;
 
 async fn world() -> (World, CalendarFeeds) {
     let world = World::new(Harness::new(Arc::new(MemoryStore::default()), ())).await;
@@ -133,6 +134,22 @@ async fn a_week_stays_the_same_for_a_year() {
     assert_eq!(read(&feeds, &key).await.unwrap(), before);
     world.clock.set(now() + TimeDelta::days(400));
     assert!(read(&feeds, &key).await.unwrap().contains("DTSTART;TZID=UTC:20250106T090000\r\n"));
+}
+
+/// Where a therapist's settings name a zone, the week is meant there, as it is for bookings.
+#[tokio::test]
+async fn a_week_is_in_the_zone_of_the_settings() {
+    let (world, feeds) = world().await;
+    let jane = as_therapist(&therapist());
+    let (_, key) = add(&feeds, &jane, FeedContent::Availability).await.unwrap();
+    let slot = booking_core::testing::fixtures::slot(&therapist(), Weekday::Mon, window(540, 720));
+    world.write([Write::InsertAvailability(slot)]).await;
+    let settings = Settings { zone: Some(Tz::Asia__Kathmandu), ..Settings::DEFAULT };
+    let any = ExpectedVersion::Any;
+    world.booking.put_settings(&jane, &settings, &any).await.unwrap();
+    let text = read(&feeds, &key).await.unwrap();
+    assert!(text.contains("DTSTART;TZID=Asia/Kathmandu:20240101T090000\r\n"), "{text}");
+    assert!(!text.contains("TZID=UTC"), "{text}");
 }
 
 #[test]
