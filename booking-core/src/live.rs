@@ -9,10 +9,11 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::access::{Actor, Operation, Role};
-use crate::booking::{Booking, BookingError};
+use crate::booking::{Booking, BookingError, Listing};
 use crate::hub::{Hub, Watching};
 use crate::id::UserId;
 use crate::outbox::{EventQuery, Outbox, Recorded};
+use crate::settings::Notice;
 use crate::slot::Slot;
 use crate::store::StoreError;
 
@@ -163,6 +164,7 @@ pub struct SlotStream {
 
 struct Seen {
     slots: Vec<Slot>,
+    notice: Notice,
     at: Instant,
 }
 
@@ -181,11 +183,11 @@ impl SlotStream {
             if let Some(last) = &self.last {
                 sleep_until(last.at + REST).await;
             }
-            let look = self.booking.slots(&self.actor, &self.therapist, self.date);
-            let slots = self.turns.take(look).await?;
+            let look = self.booking.listing(&self.actor, &self.therapist, self.date);
+            let Listing { slots, notice } = self.turns.take(look).await?;
             self.is_stale = false;
             let is_news = self.last.as_ref().is_none_or(|last| last.slots != slots);
-            self.last = Some(Seen { slots: slots.clone(), at: Instant::now() });
+            self.last = Some(Seen { slots: slots.clone(), notice, at: Instant::now() });
             if is_news {
                 return Ok(slots);
             }
@@ -197,15 +199,15 @@ impl SlotStream {
         let Some(last) = &self.last else { return };
         tokio::select! {
             () = self.watching.changed() => {}
-            () = self.first_passes(&last.slots) => {}
+            () = self.first_passes(last) => {}
             () = sleep_until(last.at + LOOK_AGAIN) => {}
         }
     }
 
-    /// A start is no longer offered once it has come.
-    async fn first_passes(&self, slots: &[Slot]) {
-        let Some(first) = slots.first() else { return pending().await };
-        let left = first.start.instant() - self.booking.now();
+    /// A start is no longer offered once it has come, or is nearer than a therapist wants to know of it.
+    async fn first_passes(&self, last: &Seen) {
+        let Some(first) = last.slots.first() else { return pending().await };
+        let left = first.start.instant() - last.notice.minutes() - self.booking.now();
         sleep(left.to_std().unwrap_or_default()).await;
     }
 }

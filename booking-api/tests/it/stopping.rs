@@ -89,7 +89,8 @@ async fn balance(server: Caller, load: Arc<Load>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn under_load_nobody_is_hung_up_on_and_nothing_is_lost() {
     let data = DataDir::new();
-    let mut server = Server::start_with(&data, &["--drain", "1s"]).await;
+    // On a busy machine it takes a while until everybody has seen that it is not ready any more.
+    let mut server = Server::start_with(&data, &["--drain", "3s"]).await;
     open_always(&server.therapist()).await;
     server.add_clients(KEPT_ALIVE).await;
     let load = Arc::new(Load::default());

@@ -133,12 +133,13 @@ impl CalendarFeeds {
         };
         let seen = self.booking.look(&scope).await?;
         let owner = therapist(seen.users.get(&feed.owner)).ok_or(Refusal::FeedNotFound)?;
-        let set = seen.settings.get(&feed.owner).and_then(|set| set.settings.zone);
+        let set = seen.settings.get(&feed.owner);
         let week = Week {
             id: &feed.id.to_string(),
-            zone: set.unwrap_or(owner.zone()),
+            zone: set.and_then(|set| set.settings.zone).unwrap_or(owner.zone()),
             slots: &seen.hours,
             since: feed.created_at,
+            set_at: set.and_then(|set| set.updated_at),
             now: self.booking.now(),
         };
         Ok(ical::availability(name_of(feed, AVAILABILITY), &week))

@@ -13,6 +13,8 @@ mod search;
 mod series;
 mod settings;
 
+pub(crate) use schedule::Listing;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

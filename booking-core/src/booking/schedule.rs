@@ -16,10 +16,17 @@ use crate::diary::{Diaries, DiariesQuery, Diary, DiaryOwner};
 use crate::id::{AvailabilityId, UserId};
 use crate::idempotency::IdempotencyKey;
 use crate::refusal::Refusal;
+use crate::settings::Notice;
 use crate::slot::Slot;
 use crate::slot_cache::{DayOf, Found, View};
 #[cfg(doc)]
 use crate::store::StoreError;
+
+/// A list of slots, and how long before its start the first of them is offered no more.
+pub(crate) struct Listing {
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) notice: Notice,
+}
 
 impl Booking {
     /// The starts on a civil date of the therapist's zone that are free now: inside the therapist's
@@ -35,6 +42,16 @@ impl Booking {
         therapist: &UserId,
         date: NaiveDate,
     ) -> Result<Vec<Slot>, BookingError> {
+        Ok(self.listing(actor, therapist, date).await?.slots)
+    }
+
+    /// The same, for those who wait until it is another.
+    pub(crate) async fn listing(
+        &self,
+        actor: &Actor,
+        therapist: &UserId,
+        date: NaiveDate,
+    ) -> Result<Listing, BookingError> {
         actor.may(Operation::ListSlots)?;
         let client = Some(&actor.id).filter(|_| actor.role == Role::Client);
         let day = DayOf { therapist, client, date };
@@ -44,7 +61,8 @@ impl Booking {
             None => found.await?.view,
         };
         let calendar = view.calendar().ok_or(Refusal::TherapistNotFound)?;
-        Ok(calendar.slots(date, self.now()))
+        let notice = calendar.terms.minimum_notice;
+        Ok(Listing { slots: calendar.slots(date, self.now()), notice })
     }
 
     /// Reads what a listing looks at. What is read of a client holds for every therapist, wherever

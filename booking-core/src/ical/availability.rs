@@ -23,8 +23,17 @@ pub struct Week<'a> {
     pub slots: &'a [AvailabilitySlot],
     /// When there was anything to say for the first time.
     pub since: DateTime<Utc>,
+    /// When its zone, or anything else that it goes by, was set last.
+    pub set_at: Option<DateTime<Utc>>,
     /// Clocks that change are told from the beginning of this instant's year for four years.
     pub now: DateTime<Utc>,
+}
+
+impl Week<'_> {
+    /// When something was last as it is: itself, and what it goes by.
+    fn stamp(&self, changed_at: DateTime<Utc>) -> DateTime<Utc> {
+        self.set_at.map_or(changed_at, |set_at| set_at.max(changed_at))
+    }
 }
 
 /// For how long it is told how clocks change.
@@ -53,14 +62,14 @@ pub fn availability(name: &str, week: &Week<'_>) -> String {
         lines.component("VAVAILABILITY", |lines| {
             lines.plain("UID", format_args!("{}{UID_SUFFIX}", week.id));
             let changed = slots().map(|slot| slot.updated_at).max();
-            lines.plain("DTSTAMP", InUtc(changed.unwrap_or(week.since)));
+            lines.plain("DTSTAMP", InUtc(week.stamp(changed.unwrap_or(week.since))));
             lines.plain("BUSYTYPE", "BUSY-UNAVAILABLE");
             lines.text("SUMMARY", name);
             for slot in slots() {
-                weekly(lines, week.zone, slot, first, &irregular);
+                weekly(lines, week, slot, first, &irregular);
             }
             for day in &irregular {
-                in_utc(lines, day);
+                in_utc(lines, week, day);
             }
         });
     })
@@ -68,7 +77,7 @@ pub fn availability(name: &str, week: &Week<'_>) -> String {
 
 fn weekly(
     lines: &mut Lines,
-    zone: Tz,
+    week: &Week<'_>,
     slot: &AvailabilitySlot,
     first: NaiveDate,
     irregular: &[Irregular<'_>],
@@ -76,10 +85,10 @@ fn weekly(
     let ahead = slot.weekday.days_since(first.weekday());
     let date = first.checked_add_days(Days::new(ahead.into())).unwrap_or(first);
     let [start, end] = [slot.window.start(), slot.window.end()].map(|time| on(date, time));
-    let property = |name| format!("{name};TZID={}", zone.name());
+    let property = |name| format!("{name};TZID={}", week.zone.name());
     lines.component("AVAILABLE", |lines| {
         lines.plain("UID", format_args!("{}{UID_SUFFIX}", slot.id));
-        lines.plain("DTSTAMP", InUtc(slot.updated_at));
+        lines.plain("DTSTAMP", InUtc(week.stamp(slot.updated_at)));
         lines.plain(&property("DTSTART"), start);
         lines.plain(&property("DTEND"), end);
         lines.plain("RRULE", format_args!("FREQ=WEEKLY;BYDAY={}", day(slot.weekday)));
@@ -89,12 +98,12 @@ fn weekly(
     });
 }
 
-fn in_utc(lines: &mut Lines, Irregular { slot, date, open }: &Irregular<'_>) {
+fn in_utc(lines: &mut Lines, week: &Week<'_>, Irregular { slot, date, open }: &Irregular<'_>) {
     for (part, span) in open.iter().enumerate() {
         lines.component("AVAILABLE", |lines| {
             let date = date.format("%Y%m%d");
             lines.plain("UID", format_args!("{}-{date}-{part}{UID_SUFFIX}", slot.id));
-            lines.plain("DTSTAMP", InUtc(slot.updated_at));
+            lines.plain("DTSTAMP", InUtc(week.stamp(slot.updated_at)));
             lines.plain("DTSTART", InUtc(instant(span.start)));
             lines.plain("DTEND", InUtc(instant(span.end)));
         });

@@ -145,11 +145,14 @@ async fn a_week_is_in_the_zone_of_the_settings() {
     let slot = booking_core::testing::fixtures::slot(&therapist(), Weekday::Mon, window(540, 720));
     world.write([Write::InsertAvailability(slot)]).await;
     let settings = Settings { zone: Some(Tz::Asia__Kathmandu), ..Settings::DEFAULT };
+    world.clock.set(now() + TimeDelta::days(3));
     let any = ExpectedVersion::Any;
     world.booking.put_settings(&jane, &settings, &any).await.unwrap();
     let text = read(&feeds, &key).await.unwrap();
     assert!(text.contains("DTSTART;TZID=Asia/Kathmandu:20240101T090000\r\n"), "{text}");
     assert!(!text.contains("TZID=UTC"), "{text}");
+    // Whoever goes by when something changed sees that it has.
+    assert_eq!(text.matches("DTSTAMP:20240104T").count(), 2, "{text}");
 }
 
 #[test]

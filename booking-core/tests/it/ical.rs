@@ -196,6 +196,7 @@ fn check_week(zone: Tz, slots: &[AvailabilitySlot], year: i32) {
         zone,
         slots,
         since: now(),
+        set_at: None,
         now: at(&format!("{year}-07-01T00:00:00Z")),
     };
     let text = ours::availability("Week", &week);
@@ -293,7 +294,7 @@ fn a_week_tells_no_notes() {
     let noted = AvailabilitySlot { notes, ..slot(&therapist(), Weekday::Tue, window(0, 60)) };
     let zone = Tz::America__New_York;
     let count = |slots: &[AvailabilitySlot]| {
-        let week = Week { id: "feed_1", zone, slots, since: now(), now: now() };
+        let week = Week { id: "feed_1", zone, slots, since: now(), set_at: None, now: now() };
         let text = ours::availability("Week", &week);
         assert!(!text.contains("Zeppelin"));
         let read = read(&text);

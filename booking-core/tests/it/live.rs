@@ -10,9 +10,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use booking_core::{
     Actor, Announced, Booking, BookingError, Calendars, Change, ChangeError, Clock, CountedIds,
-    Decide, Diaries, DiariesQuery, EventQuery, EventStream, Hub, Live, ManualClock, Meeting,
-    MeetingQuery, Outbox, Recorded, Refusal, Relay, Scope, SessionDuration, Slot, SlotStream,
-    Store, StoreError, UserId,
+    Decide, Diaries, DiariesQuery, EventQuery, EventStream, ExpectedVersion, Hub, Live,
+    ManualClock, Meeting, MeetingQuery, Notice, Outbox, Recorded, Refusal, Relay, Scope,
+    SessionDuration, Settings, Slot, SlotStream, Store, StoreError, UserId,
 };
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use proptest::collection::vec;
@@ -193,11 +193,24 @@ impl Clock for Ticking {
 
 #[test]
 fn a_start_goes_when_it_has_come() {
+    check_starts_go(Notice::MIN);
+}
+
+#[test]
+fn a_start_goes_when_it_is_too_near() {
+    check_starts_go(Notice::new(90).expect("minutes"));
+}
+
+fn check_starts_go(minimum_notice: Notice) {
     let world = World::default();
+    let before = TimeDelta::minutes(minimum_notice.get().into());
     let began = world.run(async { Instant::now() });
-    let clock = Arc::new(Ticking { began, at: monday("08:59") });
+    let clock = Arc::new(Ticking { began, at: monday("08:59") - before });
     let store = world.store.clone();
     let stage = Stage::at(world, store, clock.clone());
+    let settings = Settings { minimum_notice, ..Settings::DEFAULT };
+    let (her, any) = (jane(), ExpectedVersion::Any);
+    stage.world.run(stage.world.booking.put_settings(&her, &settings, &any)).expect("she may");
     let mut viewer = stage.slots(&john(), &jane(), the_monday());
     viewer.look(&stage);
     let first = |slots: &[Slot]| slots[0].start.instant();
@@ -206,7 +219,7 @@ fn a_start_goes_when_it_has_come() {
         for (next, passed) in [("09:30", "09:00"), ("10:00", "09:30")] {
             let slots = viewer.stream.next().await.expect("memory holds");
             assert_eq!(first(&slots), monday(next));
-            let late = clock.now() - monday(passed);
+            let late = clock.now() + before - monday(passed);
             assert!((TimeDelta::zero()..TimeDelta::milliseconds(10)).contains(&late), "{late}");
         }
     });

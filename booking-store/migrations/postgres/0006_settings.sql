@@ -40,10 +40,6 @@ ALTER TABLE meeting
         buffer_before_minutes BETWEEN 0 AND 120 AND buffer_after_minutes BETWEEN 0 AND 120
     ) NOT VALID;
 
--- What counts for limits and is not live. No booking writes to it.
-CREATE INDEX meeting_held_by_therapist ON meeting (therapist_id, start_at)
-    WHERE status IN ('COMPLETED', 'NO_SHOW');
-
 -- Civil dates, by the therapist's calendar, on which other windows count than those of the week.
 CREATE TABLE availability_override (
     id uuid NOT NULL PRIMARY KEY,

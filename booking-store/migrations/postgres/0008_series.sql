@@ -1,5 +1,11 @@
 -- Sessions that were booked together, as they were booked: rows only ever join. What became of their
 -- meetings is in `meeting`; no decision about a calendar looks here.
+
+-- A reference waits for those who write to `meeting`, and whoever wants to write next waits behind it: so
+-- not for long. The store tries again.
+SET LOCAL lock_timeout = '2s';
+LOCK TABLE meeting IN SHARE ROW EXCLUSIVE MODE;
+
 CREATE TABLE series (
     id uuid NOT NULL PRIMARY KEY,
     client_id text COLLATE "C" NOT NULL,
