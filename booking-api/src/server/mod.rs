@@ -10,7 +10,7 @@ mod tls;
 
 use std::collections::HashMap;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use ipnet::IpNet;
 use poem::{Endpoint, Response};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
@@ -37,6 +37,8 @@ const AFTER_FAILURE: Duration = Duration::from_millis(100);
 /// Who has connected before the end is let in: until nobody comes for so long, and for no longer
 /// than that.
 const LAST_ARRIVALS: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(250));
+/// How many more of those who stand before the door when it closes: as long as the system's queue.
+const MOST_AT_ONCE: usize = 4_096;
 
 /// How many connections there may be at the same time.
 #[derive(Debug, Clone)]
@@ -212,6 +214,24 @@ async fn accept<E: Endpoint<Output = Response> + 'static>(
     let (pause, in_all) = LAST_ARRIVALS;
     let until = Instant::now() + in_all;
     while Instant::now() < until && timeout(pause, let_in(Some(until))).await.is_ok() {}
+    for (stream, remote) in close(listener) {
+        let Some(room) = door.room(Some(Instant::now() + pause)).await else { return };
+        let Some(guest) = door.admit(remote.ip(), room) else { continue };
+        connections.spawn(connection.clone().serve(stream, remote, guest));
+    }
+}
+
+/// Closes the door, and returns those who stood before it: while many come, some always do, and what is
+/// in the system's queue when it closes is broken off. Asked of the system itself, for tokio may not have
+/// heard of them yet.
+fn close(listener: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
+    let Ok(listener) = listener.into_std() else { return Vec::new() };
+    let arrived = std::iter::from_fn(|| listener.accept().ok());
+    let arrived = arrived.filter_map(|(stream, remote)| {
+        stream.set_nonblocking(true).ok()?;
+        Some((TcpStream::from_std(stream).ok()?, remote))
+    });
+    arrived.take(MOST_AT_ONCE).collect()
 }
 
 fn is_of_one_connection(error: &io::Error) -> bool {
