@@ -60,21 +60,9 @@ CREATE TABLE availability_override (
 CREATE INDEX availability_override_by_therapist
     ON availability_override (therapist_id, last_date, first_date);
 
--- A booking rests on settings and overrides, as on availability: their changes count too.
-CREATE FUNCTION count_terms() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF TG_OP <> 'INSERT' THEN
-        UPDATE calendar SET revision = revision + 1 WHERE person_id = OLD.therapist_id;
-    END IF;
-    IF TG_OP <> 'DELETE' THEN
-        UPDATE calendar SET revision = revision + 1 WHERE person_id = NEW.therapist_id;
-    END IF;
-    RETURN NULL;
-END
-$$;
-
+-- A booking rests on settings and overrides, as on availability: their changes count in the same way.
 CREATE TRIGGER settings_are_counted AFTER INSERT OR UPDATE OR DELETE ON scheduling_settings
-    FOR EACH ROW EXECUTE FUNCTION count_terms();
+    FOR EACH ROW EXECUTE FUNCTION count_availability();
 
 CREATE TRIGGER override_is_counted AFTER INSERT OR UPDATE OR DELETE ON availability_override
-    FOR EACH ROW EXECUTE FUNCTION count_terms();
+    FOR EACH ROW EXECUTE FUNCTION count_availability();
