@@ -1,11 +1,18 @@
 //! The addresses that there are: for `Allow` (RFC 9110, section 15.5.6) and for metrics, which must
 //! not grow with what callers make up.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 /// Every address, with its methods.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Routes(Vec<Address>);
+pub(crate) struct Routes {
+    /// Those that are one path each, by it.
+    fixed: HashMap<String, Address>,
+    /// Those that have parameters.
+    open: Vec<Address>,
+}
 
 /// One address: `/api/booking/meetings/{id}`.
 #[derive(Debug, Clone)]
@@ -31,13 +38,18 @@ impl Routes {
 
     /// Adds an address that the spec does not have.
     pub(crate) fn with(mut self, template: &str, methods: &str) -> Self {
-        self.0.push(Address { template: template.to_owned(), methods: methods.to_owned() });
+        let address = Address { template: template.to_owned(), methods: methods.to_owned() };
+        if template.contains('{') {
+            self.open.push(address);
+        } else {
+            self.fixed.insert(template.to_owned(), address);
+        }
         self
     }
 
-    /// The address that a path is.
+    /// The address that a path is; one without parameters comes first, as where requests are routed.
     pub(crate) fn find(&self, path: &str) -> Option<&Address> {
-        self.0.iter().find(|address| {
+        let fits = |address: &&Address| {
             let (mut wanted, mut given) = (address.template.split('/'), path.split('/'));
             loop {
                 match (wanted.next(), given.next()) {
@@ -47,6 +59,7 @@ impl Routes {
                     _ => return false,
                 }
             }
-        })
+        };
+        self.fixed.get(path).or_else(|| self.open.iter().find(fits))
     }
 }
