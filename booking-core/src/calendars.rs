@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::availability::AvailabilitySlot;
 use crate::directory::User;
+use crate::hold::Hold;
 use crate::id::{MeetingId, UserId};
 use crate::idempotency::Record;
 use crate::meeting::Meeting;
@@ -33,6 +34,11 @@ pub struct Calendars {
     pub hours: Vec<AvailabilitySlot>,
     /// For [`Scope::overrides_on`], by their first date.
     pub overrides: Vec<AvailabilityOverride>,
+    /// For [`Scope::hours_of`]: what is kept of that therapist's time, in any order. Those that have
+    /// expired may be left out once it is certain by any clock that they have.
+    pub holds: Vec<Hold>,
+    /// For [`Scope::placed_by`], as those.
+    pub placed: Vec<Hold>,
     /// For [`Scope::meeting`].
     pub meeting: Option<Meeting>,
     /// For [`Scope::series`].
@@ -51,7 +57,7 @@ pub struct Calendars {
     pub are_related: bool,
     /// How often the calendar of each of [`Scope::people`] has changed, where the store counts: a
     /// number that differs after every change of one of their meetings, of their availability, its
-    /// overrides, and their settings, or, in the [directory](crate::Store::directory) that the store keeps, of their zone and
+    /// overrides, the holds on their time, and their settings, or, in the [directory](crate::Store::directory) that the store keeps, of their zone and
     /// role.
     pub revisions: BTreeMap<UserId, u64>,
 }
@@ -120,7 +126,8 @@ impl Calendars {
             earlier,
             record,
             series,
-            // Of the therapist whose hours they are.
+            placed_by,
+            // Of the therapist whose hours they are, as are the holds.
             overrides_on: _,
             busy_within: _,
             held_within: _,
@@ -166,7 +173,9 @@ impl Calendars {
             | Write::PutSettings(_)
             | Write::InsertOverride(_)
             | Write::UpdateOverride(_)
-            | Write::DeleteOverride(_) => false,
+            | Write::DeleteOverride(_)
+            | Write::PutHold(_)
+            | Write::DeleteHold(_) => false,
         };
         people.iter().all(counted)
             && hours_of.iter().chain(settings_of).all(counted)
@@ -174,6 +183,7 @@ impl Calendars {
             && record.iter().all(|(user, _)| counted(user))
             && meeting_is_counted
             && series.is_none()
+            && placed_by.is_none()
             && slot_is_counted
             && override_is_counted
             && record_is_counted

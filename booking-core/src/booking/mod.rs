@@ -5,6 +5,7 @@
 //! after a change: what has been committed is answered.
 
 mod feeds;
+mod holds;
 mod meetings;
 mod overrides;
 mod people;
@@ -110,11 +111,13 @@ impl Booking {
 
     fn fresh_at(&self, now: DateTime<Utc>, actor: &Actor) -> Fresh {
         let event = || EventId::from_uuid(self.ids.fresh(now));
+        let by = || By::user(actor, now, self.ids.as_ref());
         Fresh {
             now,
             id: self.ids.fresh(now),
             events: [event(), event()],
-            by: By::user(actor, now, self.ids.as_ref()),
+            by: by(),
+            by_too: by(),
         }
     }
 

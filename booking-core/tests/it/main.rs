@@ -11,6 +11,8 @@ mod events;
 mod feed_teeth;
 mod feeds;
 mod ical;
+mod hold_teeth;
+mod holds;
 mod idempotency;
 mod listing;
 mod live;
