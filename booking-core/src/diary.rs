@@ -247,7 +247,8 @@ impl<'a> DiariesDraft<'a> {
     pub fn finish(self) -> Diaries {
         let Self { query, therapists, client, revisions } = self;
         let diary = |(id, notes): (&UserId, Found)| {
-            let Found { owner, windows, overrides, settings, mut busy, mut held, mut holds } = notes;
+            let Found { owner, windows, overrides, settings, mut busy, mut held, mut holds } =
+                notes;
             busy.sort_unstable_by_key(|meeting| (meeting.span.start(), meeting.span.end()));
             held.sort_unstable();
             holds.sort_unstable_by_key(|hold| (hold.start, hold.id));

@@ -41,7 +41,8 @@ fn hold_entry(by: By, action: AuditAction, hold: &Hold) -> AuditEntry {
 }
 
 fn hold_fields(hold: &Hold) -> Fields<'_> {
-    let Hold { id: _, holder, therapist, start, duration, buffers, created_at: _, expires_at } = hold;
+    let Hold { id: _, holder, therapist, start, duration, buffers, created_at: _, expires_at } =
+        hold;
     let mut fields = Fields::default();
     fields.show("holderId", Some(holder.to_string()));
     fields.show("therapistId", Some(therapist.to_string()));

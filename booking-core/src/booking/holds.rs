@@ -27,8 +27,7 @@ impl Booking {
         let therapist = &request.therapist;
         let fresh = self.fresh(actor);
         // Whether the two have met makes no difference.
-        let scope =
-            Scope { earlier: None, ..decide::scope_of_book(client, therapist, span, None) };
+        let scope = Scope { earlier: None, ..decide::scope_of_book(client, therapist, span, None) };
         for _ in 0..ATTEMPTS {
             let mut seen = self.look_around(scope.clone(), therapist, span).await?;
             let people = People::in_sight(&mut seen);

@@ -112,13 +112,7 @@ impl Booking {
     fn fresh_at(&self, now: DateTime<Utc>, actor: &Actor) -> Fresh {
         let event = || EventId::from_uuid(self.ids.fresh(now));
         let by = || By::user(actor, now, self.ids.as_ref());
-        Fresh {
-            now,
-            id: self.ids.fresh(now),
-            events: [event(), event()],
-            by: by(),
-            by_too: by(),
-        }
+        Fresh { now, id: self.ids.fresh(now), events: [event(), event()], by: by(), by_too: by() }
     }
 
     /// Decides by what was seen, and applies that if it is still so; else decides again under the

@@ -180,7 +180,8 @@ pub(crate) fn update(
     } else if after.status == MeetingStatus::Cancelled && after.status != before.status {
         check_deadline(calendars, before, party, &Late::ToCancel, fresh)?;
     }
-    let mut decided = commit(calendars, before, after, target, party, patch.reason.as_ref(), fresh)?;
+    let mut decided =
+        commit(calendars, before, after, target, party, patch.reason.as_ref(), fresh)?;
     decided.change.writes.extend(used);
     Ok(decided)
 }

@@ -9,8 +9,8 @@ use chrono_tz::Tz;
 
 use super::cases;
 use super::fixtures::{
-    client, hold, hour, id, meeting, minute, now, off, other_client, other_therapist, slot, therapist,
-    user, window,
+    client, hold, hour, id, meeting, minute, now, off, other_client, other_therapist, slot,
+    therapist, user, window,
 };
 use crate::{
     AvailabilitySlot, Bounded, Buffer, Buffers, Diaries, DiariesQuery, Diary, DiaryMeeting,

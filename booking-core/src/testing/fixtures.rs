@@ -7,9 +7,9 @@ use chrono_tz::Tz;
 
 use crate::{
     Actor, Audited, AvailabilityId, AvailabilityOverride, AvailabilitySlot, Buffers, By, Dates,
-    DayWindows, Email, Event, EventId, EventPayload, Hold, HoldId, IdSource, IdempotencyKey, Meeting, MeetingId,
-    MeetingStatus, MeetingType, OverrideId, RandomIds, Role, Series, SeriesId, SessionDuration,
-    StartTime, SystemName, Text, TherapistSettings, User, UserId, Window, Write,
+    DayWindows, Email, Event, EventId, EventPayload, Hold, HoldId, IdSource, IdempotencyKey,
+    Meeting, MeetingId, MeetingStatus, MeetingType, OverrideId, RandomIds, Role, Series, SeriesId,
+    SessionDuration, StartTime, SystemName, Text, TherapistSettings, User, UserId, Window, Write,
 };
 
 /// The demo clients.

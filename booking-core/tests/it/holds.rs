@@ -22,8 +22,7 @@ use crate::settings::{
 };
 use crate::strategies::{cases, practice};
 use crate::world::{
-    World, actor, admin, at, jane, joe, john, mary, monday, session, session_for, start,
-    the_monday,
+    World, actor, admin, at, jane, joe, john, mary, monday, session, session_for, start, the_monday,
 };
 
 fn request(session: &BookRequest) -> HoldRequest {
@@ -84,7 +83,7 @@ fn as_meetings(holds: &[Hold], now: DateTime<Utc>) -> impl Iterator<Item = Meeti
 }
 
 proptest! {
-    #![proptest_config(cases(48))]
+    #![proptest_config(cases(24))]
 
     /// Listing, booking and holding say what the rules say, whatever others hold, and for how long.
     #[test]
@@ -307,7 +306,9 @@ fn streams_see_holds_come_and_go() {
             assert!(!has_nine(&next));
             if is_released {
                 booking.release_hold(&mary(), kept.id).await.expect("hers");
-                assert!(has_nine(&timeout(SOON, stream.next()).await.expect("soon").expect("list")));
+                assert!(has_nine(
+                    &timeout(SOON, stream.next()).await.expect("soon").expect("list")
+                ));
             } else {
                 assert!(has_nine(&stream.next().await.expect("a list")));
                 let late = clock.now() - kept.expires_at;

@@ -151,10 +151,7 @@ pub(crate) struct Practice<'a> {
 }
 
 impl Practice<'_> {
-    pub(crate) fn slots(
-        &self,
-        now: DateTime<Utc>,
-    ) -> Vec<(DateTime<Utc>, Vec<SessionDuration>)> {
+    pub(crate) fn slots(&self, now: DateTime<Utc>) -> Vec<(DateTime<Utc>, Vec<SessionDuration>)> {
         let offer = |start: &Minute| {
             let fits = |duration: &SessionDuration| verdict(self, *start, *duration, now).is_ok();
             let durations: Vec<_> = SessionDuration::ALL.into_iter().filter(fits).collect();
@@ -165,7 +162,11 @@ impl Practice<'_> {
 }
 
 /// Jane with these hours and settings, and whatever meetings there are.
-pub(crate) fn world(windows: &[(Weekday, booking_core::Window)], zone: Tz, settings: &Settings) -> World {
+pub(crate) fn world(
+    windows: &[(Weekday, booking_core::Window)],
+    zone: Tz,
+    settings: &Settings,
+) -> World {
     let world = World::with_nobody();
     for person in [john(), mary(), jane(), joe()] {
         world.introduce(&person);

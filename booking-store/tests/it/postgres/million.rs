@@ -8,7 +8,8 @@ use booking_core::testing::fixtures::{
 };
 use booking_core::{
     Attempt, AuditQuery, BookRequest, BookingError, Claim, Claimed, Deliveries, ExpectedVersion,
-    HoldRequest, MeetingFilter, Outcome, Refusal, SessionDuration, Settled, Subscriber, SubscriberId,
+    HoldRequest, MeetingFilter, Outcome, Refusal, SessionDuration, Settled, Subscriber,
+    SubscriberId,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
