@@ -26,7 +26,7 @@ const MAX_BLOCKS: u64 = 120;
 const MAX_ROWS: u64 = 200;
 /// What a whole call may look at, of the blocks of tables and indexes: several statements, their
 /// triggers and constraints.
-const MAX_BLOCKS_OF_CALL: i64 = 260;
+const MAX_BLOCKS_OF_CALL: i64 = 300;
 
 const CALENDARS: &str = "record of $1 under the key";
 const DIARIES: &str = "What lists of slots are made of";
