@@ -154,7 +154,23 @@ impl Calendars {
         let record_is_counted = change.record.as_ref().is_none_or(|written| {
             record.as_ref().is_some_and(|(user, key)| (user, key) == (&written.user, &written.key))
         });
-        let is_known = |write: &Write| match write {
+        people.iter().all(counted)
+            && hours_of.iter().chain(settings_of).all(counted)
+            && earlier.iter().all(|earlier| counted(&earlier.client) && counted(&earlier.therapist))
+            && record.iter().all(|(user, _)| counted(user))
+            && meeting_is_counted
+            && series.is_none()
+            && placed_by.is_none()
+            && slot_is_counted
+            && override_is_counted
+            && record_is_counted
+            && matches!(&change.writes[..], [one] if self.knows(one.write()))
+    }
+
+    /// Whether what this overwrites, or comes beside, is of calendars whose changes are counted.
+    fn knows(&self, write: &Write) -> bool {
+        let counted = |person: &UserId| self.revisions.contains_key(person);
+        match write {
             Write::InsertMeeting(meeting) => {
                 counted(&meeting.client) && counted(&meeting.therapist)
             }
@@ -176,18 +192,7 @@ impl Calendars {
             | Write::DeleteOverride(_)
             | Write::PutHold(_)
             | Write::DeleteHold(_) => false,
-        };
-        people.iter().all(counted)
-            && hours_of.iter().chain(settings_of).all(counted)
-            && earlier.iter().all(|earlier| counted(&earlier.client) && counted(&earlier.therapist))
-            && record.iter().all(|(user, _)| counted(user))
-            && meeting_is_counted
-            && series.is_none()
-            && placed_by.is_none()
-            && slot_is_counted
-            && override_is_counted
-            && record_is_counted
-            && matches!(&change.writes[..], [one] if is_known(one.write()))
+        }
     }
 
     /// Whether `meeting` is the first of its two people, by start.
