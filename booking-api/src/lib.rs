@@ -69,8 +69,8 @@ use tokio_util::sync::CancellationToken;
 #[cfg(feature = "webhooks")]
 use crate::api::WebhooksApi;
 use crate::api::{
-    AuditApi, AvailabilityApi, CalendarApi, DirectoryApi, MeetingsApi, OverridesApi, SearchApi,
-    SeriesApi, SettingsApi, SlotsApi, StreamsApi,
+    AuditApi, AvailabilityApi, CalendarApi, DirectoryApi, HoldsApi, MeetingsApi, OverridesApi,
+    SearchApi, SeriesApi, SettingsApi, SlotsApi, StreamsApi,
 };
 use crate::http::{Cors, Limiter, Metrics, Observe, Probe, Problems, Routes, Unread, page_policy};
 use crate::pages::{Page, PageEndpoint};
@@ -323,6 +323,7 @@ impl Api {
         let booking = &self.booking;
         let operations = (
             MeetingsApi(booking.clone()),
+            HoldsApi(booking.clone()),
             SeriesApi(booking.clone()),
             AvailabilityApi(booking.clone()),
             SettingsApi(booking.clone()),

@@ -56,7 +56,7 @@ codes! {
     InvalidRequest = "invalid_request", BAD_REQUEST, "Invalid request",
         "The request is malformed: bad JSON, a missing field, a wrong type or format. `errors` names the fields.";
     SlotConflict = "slot_conflict", BAD_REQUEST, "Time taken",
-        "The session would overlap another live meeting of the therapist or of the client, or come closer to one of the therapist's than they want. Ask for the slots again.";
+        "The session would overlap another live meeting of the therapist or of the client, or time of the therapist's that is held for somebody else, or come closer to one of the therapist's than they want. Ask for the slots again.";
     OutsideAvailability = "outside_availability", BAD_REQUEST, "Outside availability",
         "Part of the session lies outside the therapist's availability: their weekly windows, or those of an override.";
     NotOnGrid = "not_on_grid", BAD_REQUEST, "Not a slot",
@@ -105,6 +105,8 @@ codes! {
         "There is no meeting with this id.";
     SeriesNotFound = "series_not_found", NOT_FOUND, "No such series",
         "There is no series with this id.";
+    HoldNotFound = "hold_not_found", NOT_FOUND, "No such hold",
+        "You hold nothing with this id. It may have expired, been used up by a booking, or given way to a later hold.";
     AvailabilityNotFound = "availability_not_found", NOT_FOUND, "No such availability slot",
         "There is no availability slot with this id.";
     OverrideNotFound = "override_not_found", NOT_FOUND, "No such override",
@@ -370,6 +372,7 @@ impl Code {
             Refusal::UserNotFound => Self::UserNotFound,
             Refusal::FeedNotFound => Self::FeedNotFound,
             Refusal::TooManyFeeds => Self::FeedLimit,
+            Refusal::HoldNotFound => Self::HoldNotFound,
             Refusal::OverrideNotFound => Self::OverrideNotFound,
             Refusal::OverrideOverlap => Self::OverrideOverlap,
             Refusal::TooManyOverrides => Self::OverrideLimit,

@@ -84,6 +84,8 @@ words! {
         Meeting = "meeting",
         /// Sessions that were booked together.
         Series = "series",
+        /// A start that is kept for somebody.
+        Hold = "hold",
         /// A weekly availability slot.
         Availability = "availability",
         /// Dates with other windows than the weekly ones.
@@ -101,7 +103,7 @@ words! {
         /// A calendar feed.
         Feed = "feed",
     }
-    expected "meeting, series, availability, override, settings, user, relationship, webhook, subscriber, feed"
+    expected "meeting, series, hold, availability, override, settings, user, relationship, webhook, subscriber, feed"
 }
 
 words! {
@@ -121,6 +123,12 @@ words! {
         MeetingUpdated = "meeting.updated",
         /// Sessions were booked together; each of them has an entry too.
         SeriesCreated = "series.created",
+        /// A start was kept for somebody.
+        HoldPlaced = "hold.placed",
+        /// They gave it up, perhaps for another.
+        HoldReleased = "hold.released",
+        /// They took the time that was kept for them.
+        HoldUsed = "hold.used",
         /// A weekly window was added.
         AvailabilityCreated = "availability.created",
         /// A weekly window changed.

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::availability::AvailabilitySlot;
 use crate::directory::User;
+use crate::hold::Hold;
 use crate::id::{MeetingId, UserId};
 use crate::idempotency::Record;
 use crate::meeting::Meeting;
@@ -33,6 +34,11 @@ pub struct Calendars {
     pub hours: Vec<AvailabilitySlot>,
     /// For [`Scope::overrides_on`], by their first date.
     pub overrides: Vec<AvailabilityOverride>,
+    /// For [`Scope::hours_of`]: what is kept of that therapist's time, in any order. Those that have
+    /// expired may be left out once it is certain by any clock that they have.
+    pub holds: Vec<Hold>,
+    /// For [`Scope::placed_by`], as those.
+    pub placed: Vec<Hold>,
     /// For [`Scope::meeting`].
     pub meeting: Option<Meeting>,
     /// For [`Scope::series`].
@@ -51,7 +57,7 @@ pub struct Calendars {
     pub are_related: bool,
     /// How often the calendar of each of [`Scope::people`] has changed, where the store counts: a
     /// number that differs after every change of one of their meetings, of their availability, its
-    /// overrides, and their settings, or, in the [directory](crate::Store::directory) that the store keeps, of their zone and
+    /// overrides, the holds on their time, and their settings, or, in the [directory](crate::Store::directory) that the store keeps, of their zone and
     /// role.
     pub revisions: BTreeMap<UserId, u64>,
 }
@@ -120,7 +126,8 @@ impl Calendars {
             earlier,
             record,
             series,
-            // Of the therapist whose hours they are.
+            placed_by,
+            // Of the therapist whose hours they are, as are the holds.
             overrides_on: _,
             busy_within: _,
             held_within: _,
@@ -147,7 +154,23 @@ impl Calendars {
         let record_is_counted = change.record.as_ref().is_none_or(|written| {
             record.as_ref().is_some_and(|(user, key)| (user, key) == (&written.user, &written.key))
         });
-        let is_known = |write: &Write| match write {
+        people.iter().all(counted)
+            && hours_of.iter().chain(settings_of).all(counted)
+            && earlier.iter().all(|earlier| counted(&earlier.client) && counted(&earlier.therapist))
+            && record.iter().all(|(user, _)| counted(user))
+            && meeting_is_counted
+            && series.is_none()
+            && placed_by.is_none()
+            && slot_is_counted
+            && override_is_counted
+            && record_is_counted
+            && matches!(&change.writes[..], [one] if self.knows(one.write()))
+    }
+
+    /// Whether what this overwrites, or comes beside, is of calendars whose changes are counted.
+    fn knows(&self, write: &Write) -> bool {
+        let counted = |person: &UserId| self.revisions.contains_key(person);
+        match write {
             Write::InsertMeeting(meeting) => {
                 counted(&meeting.client) && counted(&meeting.therapist)
             }
@@ -166,18 +189,10 @@ impl Calendars {
             | Write::PutSettings(_)
             | Write::InsertOverride(_)
             | Write::UpdateOverride(_)
-            | Write::DeleteOverride(_) => false,
-        };
-        people.iter().all(counted)
-            && hours_of.iter().chain(settings_of).all(counted)
-            && earlier.iter().all(|earlier| counted(&earlier.client) && counted(&earlier.therapist))
-            && record.iter().all(|(user, _)| counted(user))
-            && meeting_is_counted
-            && series.is_none()
-            && slot_is_counted
-            && override_is_counted
-            && record_is_counted
-            && matches!(&change.writes[..], [one] if is_known(one.write()))
+            | Write::DeleteOverride(_)
+            | Write::PutHold(_)
+            | Write::DeleteHold(_) => false,
+        }
     }
 
     /// Whether `meeting` is the first of its two people, by start.

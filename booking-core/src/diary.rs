@@ -12,7 +12,9 @@ use crate::access::Role;
 use crate::availability::{WeeklyHours, Window};
 use crate::calendar::Calendar;
 use crate::directory::User;
+use crate::hold::Hold;
 use crate::id::UserId;
+use crate::kept::DiaryCalendar;
 use crate::look::kept_free;
 use crate::overrides::{Dates, DayWindows, Overrides};
 use crate::settings::{Buffers, Settings, TherapistSettings};
@@ -79,6 +81,8 @@ pub struct Diary {
     pub busy: Vec<DiaryMeeting>,
     /// When those of their meetings began that are over and count for limits, in order.
     pub held: Vec<DateTime<Utc>>,
+    /// What is kept of their time, by start; see [`Calendars::holds`](crate::Calendars::holds).
+    pub holds: Vec<Hold>,
 }
 
 /// A live meeting, as far as lists of slots go.
@@ -106,21 +110,23 @@ impl From<&User> for DiaryOwner {
 }
 
 impl Diary {
-    /// What a booking has to fit into, as far as the therapist goes; `None` when it is not a
-    /// therapist's.
+    /// What a booking has to fit into, as far as the therapist goes, before it is known whose; `None`
+    /// when it is not a therapist's.
     #[must_use]
-    pub fn into_calendar(self) -> Option<Calendar> {
+    pub fn into_calendar(self) -> Option<DiaryCalendar> {
         self.owner.filter(|owner| owner.role == Role::Therapist)?;
         let zone = self.zone()?;
-        let Self { owner: _, hours, overrides, settings, busy, held } = self;
+        let Self { owner: _, hours, overrides, settings, busy, held, holds } = self;
         let settings = settings.map_or(Settings::DEFAULT, |set| set.settings);
         let taken = busy.iter().map(|DiaryMeeting { span, buffers }| {
             buffers.map_or(*span, |kept| kept_free(*span, kept, settings.buffers))
         });
-        let own = busy.iter().filter(|meeting| meeting.buffers.is_some());
-        let starts = own.map(|meeting| meeting.span.start()).chain(held);
-        let terms = Terms::counting(&settings, zone, starts);
-        Some(Calendar { zone, hours, overrides, taken: taken.collect(), terms })
+        let taken = taken.collect();
+        let own = || busy.iter().filter(|meeting| meeting.buffers.is_some());
+        let starts = || own().map(|meeting| meeting.span.start()).chain(held.iter().copied());
+        let terms = Terms::counting(&settings, zone, starts());
+        let calendar = Calendar { zone, hours, overrides, taken, terms };
+        Some(DiaryCalendar::new(calendar, holds, &settings, starts()))
     }
 
     /// In which the hours are meant.
@@ -164,6 +170,7 @@ struct Found {
     settings: Option<TherapistSettings>,
     busy: Vec<DiaryMeeting>,
     held: Vec<DateTime<Utc>>,
+    holds: Vec<Hold>,
 }
 
 impl<'a> DiariesDraft<'a> {
@@ -223,6 +230,13 @@ impl<'a> DiariesDraft<'a> {
         }
     }
 
+    /// What is kept of a therapist's time.
+    pub fn hold(&mut self, hold: Hold) {
+        if let Some(notes) = self.therapists.get_mut(&hold.therapist) {
+            notes.holds.push(hold);
+        }
+    }
+
     /// How often this person's calendar has changed.
     pub fn revision(&mut self, person: UserId, number: u64) {
         self.revisions.insert(person, number);
@@ -233,12 +247,14 @@ impl<'a> DiariesDraft<'a> {
     pub fn finish(self) -> Diaries {
         let Self { query, therapists, client, revisions } = self;
         let diary = |(id, notes): (&UserId, Found)| {
-            let Found { owner, windows, overrides, settings, mut busy, mut held } = notes;
+            let Found { owner, windows, overrides, settings, mut busy, mut held, mut holds } =
+                notes;
             busy.sort_unstable_by_key(|meeting| (meeting.span.start(), meeting.span.end()));
             held.sort_unstable();
+            holds.sort_unstable_by_key(|hold| (hold.start, hold.id));
             let (hours, overrides) =
                 (windows.into_iter().collect(), overrides.into_iter().collect());
-            (id.clone(), Diary { owner, hours, overrides, settings, busy, held })
+            (id.clone(), Diary { owner, hours, overrides, settings, busy, held, holds })
         };
         Diaries {
             therapists: therapists.into_iter().map(diary).collect(),

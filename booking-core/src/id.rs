@@ -127,6 +127,10 @@ typeid! {
     SeriesId, SeriesTag, "series"
 }
 typeid! {
+    /// A start that is kept for somebody: `hold_01h455vb4pex5vsknk084sn02q`.
+    HoldId, HoldTag, "hold"
+}
+typeid! {
     /// A webhook endpoint: `webhook_01h455vb4pex5vsknk084sn02q`.
     WebhookId, WebhookTag, "webhook"
 }

@@ -94,10 +94,12 @@ mod dated;
 mod decide;
 mod duration;
 mod event;
+mod hold;
 pub mod ical;
 mod id;
 mod idempotency;
 mod instant;
+mod kept;
 mod look;
 mod meeting;
 mod overrides;
@@ -171,13 +173,15 @@ pub use event::{
     AppointmentBooked, AppointmentCancelled, AppointmentCompleted, AppointmentRescheduled,
     AttendanceStatus, Event, EventPayload, EventType,
 };
+pub use hold::{Hold, HoldMinutes, HoldRequest, Viewer};
 pub use hub::{Hearing, Hub, Watching};
 pub use id::{
-    AuditId, AvailabilityId, CountedIds, EventId, FeedId, IdSource, InvalidId, MeetingId,
+    AuditId, AvailabilityId, CountedIds, EventId, FeedId, HoldId, IdSource, InvalidId, MeetingId,
     OverrideId, RandomIds, SeriesId, UserId, WebhookId,
 };
 pub use idempotency::{Answer, Fingerprint, IdempotencyKey, InvalidIdempotencyKey, Record};
 pub use instant::{InvalidStart, StartTime, format_instant};
+pub use kept::DiaryCalendar;
 pub use live::{EventStream, Live, SlotStream};
 pub use meeting::{Meeting, MeetingStatus, MeetingType, Party, UnknownWord};
 pub use memory::MemoryStore;

@@ -4,7 +4,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -84,7 +84,7 @@ impl Live {
     }
 
     /// The slots of a therapist on a date, and then again whenever they are others: because of
-    /// bookings, cancellations, moves, availability, or because time has passed.
+    /// bookings, cancellations, moves, holds, availability, or because time has passed.
     #[must_use]
     pub fn slots(&self, actor: &Actor, therapist: &UserId, date: NaiveDate) -> SlotStream {
         let people = [therapist.clone(), actor.id.clone()];
@@ -165,6 +165,7 @@ pub struct SlotStream {
 struct Seen {
     slots: Vec<Slot>,
     notice: Notice,
+    until: Option<DateTime<Utc>>,
     at: Instant,
 }
 
@@ -184,10 +185,10 @@ impl SlotStream {
                 sleep_until(last.at + REST).await;
             }
             let look = self.booking.listing(&self.actor, &self.therapist, self.date);
-            let Listing { slots, notice } = self.turns.take(look).await?;
+            let Listing { slots, notice, until } = self.turns.take(look).await?;
             self.is_stale = false;
             let is_news = self.last.as_ref().is_none_or(|last| last.slots != slots);
-            self.last = Some(Seen { slots: slots.clone(), notice, at: Instant::now() });
+            self.last = Some(Seen { slots: slots.clone(), notice, until, at: Instant::now() });
             if is_news {
                 return Ok(slots);
             }
@@ -200,6 +201,7 @@ impl SlotStream {
         tokio::select! {
             () = self.watching.changed() => {}
             () = self.first_passes(last) => {}
+            () = self.hold_expires(last) => {}
             () = sleep_until(last.at + LOOK_AGAIN) => {}
         }
     }
@@ -207,7 +209,16 @@ impl SlotStream {
     /// A start is no longer offered once it has come, or is nearer than a therapist wants to know of it.
     async fn first_passes(&self, last: &Seen) {
         let Some(first) = last.slots.first() else { return pending().await };
-        let left = first.start.instant() - last.notice.minutes() - self.booking.now();
-        sleep(left.to_std().unwrap_or_default()).await;
+        self.sleep_until(first.start.instant() - last.notice.minutes()).await;
+    }
+
+    /// What was kept for somebody else is offered from then on.
+    async fn hold_expires(&self, last: &Seen) {
+        let Some(until) = last.until else { return pending().await };
+        self.sleep_until(until).await;
+    }
+
+    async fn sleep_until(&self, then: DateTime<Utc>) {
+        sleep((then - self.booking.now()).to_std().unwrap_or_default()).await;
     }
 }

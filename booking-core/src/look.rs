@@ -14,7 +14,9 @@ use crate::availability::WeeklyHours;
 use crate::calendar::Calendar;
 use crate::calendars::{Busy, Calendars, ScopeTooNarrow};
 use crate::diary::{Diaries, DiariesQuery, Diary};
+use crate::hold::Viewer;
 use crate::id::{MeetingId, UserId};
+use crate::kept;
 use crate::overrides::{AvailabilityOverride, Overrides};
 use crate::settings::{Buffers, Settings, TherapistSettings};
 use crate::span::{Span, SpanSet};
@@ -142,7 +144,7 @@ impl Calendars {
     /// What a booking with `therapist` has to fit into: their hours, meant in their zone, minus what
     /// keeps any of `people` busy within `span`, and the terms of their settings. The zone is `zone`,
     /// the directory's, unless the settings name another. `except` is a meeting that does not count:
-    /// the one that moves.
+    /// the one that moves. `viewer` is who wants to book: what is held for others is taken.
     ///
     /// # Errors
     /// [`ScopeTooNarrow`] when the scope does not cover the question.
@@ -153,6 +155,7 @@ impl Calendars {
         people: &[&UserId],
         span: Span,
         except: Option<MeetingId>,
+        viewer: Viewer<'_>,
     ) -> Result<Calendar, ScopeTooNarrow> {
         let of_therapist = self.settings_of(therapist)?;
         let settings = &of_therapist.settings;
@@ -176,8 +179,9 @@ impl Calendars {
                 busy.concerns(people).then_some(busy.span)
             }
         };
-        let taken: SpanSet = self.busy.iter().filter_map(is_taken).collect();
-        let terms = self.terms(therapist, settings, zone, except, look);
+        let held = kept::taken_by(&self.holds, viewer, settings.buffers);
+        let taken: SpanSet = self.busy.iter().filter_map(is_taken).chain(held).collect();
+        let terms = self.terms(therapist, settings, zone, except, look, viewer);
         let hours = WeeklyHours::from_iter(&self.hours);
         let is_near = |one: &&AvailabilityOverride| {
             one.dates.first() <= dates.1 && dates.0 <= one.dates.last()
@@ -228,6 +232,7 @@ impl Calendars {
         zone: Tz,
         except: Option<MeetingId>,
         look: Look,
+        viewer: Viewer<'_>,
     ) -> Terms {
         let live = self.busy.iter().filter(|busy| busy.therapist == *therapist);
         let live = live.map(|busy| (busy.meeting, busy.span.start()));
@@ -235,8 +240,9 @@ impl Calendars {
         let counts = |(meeting, start): &(MeetingId, DateTime<Utc>)| {
             Some(*meeting) != except && look.counts(*start)
         };
-        let all = live.chain(held).filter(counts);
-        Terms::counting(settings, zone, all.map(|(_, start)| start))
+        let all = live.chain(held).filter(counts).map(|(_, start)| start);
+        let kept = self.holds.iter().filter(|hold| hold.keeps_from(viewer)).map(|hold| hold.start);
+        Terms::counting(settings, zone, all.chain(kept.filter(|start| look.counts(*start))))
     }
 
     /// The scope that has all that bears on what begins, or takes place, in `span`, where this one has

@@ -47,6 +47,9 @@ pub enum Refusal {
     /// Somebody has as many calendar feeds as they may have.
     #[error("you have 10 calendar feeds, and cannot have more")]
     TooManyFeeds,
+    /// The actor holds nothing with this id, or does so no more.
+    #[error("you hold nothing with this id")]
+    HoldNotFound,
     /// There is no override with this id.
     #[error("there is no such override")]
     OverrideNotFound,
@@ -94,8 +97,9 @@ pub enum Refusal {
     /// It is too close to the start for a client to move the meeting.
     #[error("it is too late for a client to move the meeting")]
     TooLateToReschedule,
-    /// The session would overlap another live meeting of the therapist or of the client, or come
-    /// closer to one of the therapist's than they want.
+    /// The session would overlap another live meeting of the therapist or of the client, or time of the
+    /// therapist's that is held for somebody else, or come closer to one of the therapist's than they
+    /// want.
     #[error("the time is taken")]
     SlotConflict,
     /// Two availability slots of one weekday would overlap.

@@ -53,6 +53,8 @@ pub struct OutOfBounds {
 impl<const MIN: u32, const MAX: u32> Bounded<MIN, MAX> {
     /// The least.
     pub const MIN: Self = Self(MIN);
+    /// The most.
+    pub const MAX: Self = Self(MAX);
 
     /// Checks the bounds.
     ///

@@ -19,7 +19,8 @@ use crate::calendars::{Calendars, ScopeTooNarrow};
 use crate::diary::{Diaries, DiariesQuery};
 use crate::directory::DirectoryId;
 use crate::event::Event;
-use crate::id::{AvailabilityId, MeetingId, OverrideId, SeriesId, UserId};
+use crate::hold::Hold;
+use crate::id::{AvailabilityId, HoldId, MeetingId, OverrideId, SeriesId, UserId};
 use crate::idempotency::{IdempotencyKey, Record};
 use crate::meeting::{Meeting, MeetingStatus};
 use crate::overrides::AvailabilityOverride;
@@ -105,10 +106,12 @@ pub struct Scope {
     /// Load the meetings of the therapist [`hours_of`](Self::hours_of) that begin in this span and
     /// were held or missed: those that count for limits and are not live.
     pub held_within: Option<Span>,
-    /// Load all weekly availability of this therapist.
+    /// Load all weekly availability of this therapist, and the holds on their time.
     pub hours_of: Option<UserId>,
     /// Load the overrides of that therapist that have a date from one to another, that one included.
     pub overrides_on: Option<(NaiveDate, NaiveDate)>,
+    /// Load the holds that this user has placed.
+    pub placed_by: Option<UserId>,
     /// Load the scheduling settings of these therapists.
     pub settings_of: BTreeSet<UserId>,
     /// Load this meeting, whatever its status.
@@ -182,6 +185,11 @@ pub enum Write {
     UpdateOverride(AvailabilityOverride),
     /// No such override any more.
     DeleteOverride(OverrideId),
+    /// A hold, in place of the one that its holder had with this therapist. Others on that therapist's
+    /// time that had expired when it was made may go.
+    PutHold(Hold),
+    /// No such hold any more.
+    DeleteHold(HoldId),
 }
 
 /// Which meetings to list.

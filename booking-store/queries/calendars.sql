@@ -80,6 +80,13 @@ SELECT 'o'::"char", id, therapist_id, notes, first_date - date '1970-01-01',
     last_date - date '1970-01-01', NULL, NULL, created_at, updated_at, NULL, windows::text
 FROM availability_override WHERE therapist_id = $5 AND last_date >= $19 AND first_date <= $20
 UNION ALL
+-- What is kept of the time of $5, and what $23 has placed.
+SELECT 'l'::"char", NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, hold_json(hold)
+FROM hold WHERE therapist_id = $5
+UNION ALL
+SELECT 'y'::"char", NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, hold_json(hold)
+FROM hold WHERE holder_id = $23
+UNION ALL
 -- The override $21.
 SELECT 'x'::"char", id, therapist_id, notes, first_date - date '1970-01-01',
     last_date - date '1970-01-01', NULL, NULL, created_at, updated_at, NULL, windows::text

@@ -52,3 +52,10 @@ SELECT 'd'::"char", therapist_id, NULL, NULL, NULL, NULL, NULL, start_at, NULL
 FROM meeting
 WHERE therapist_id = ANY($2::text[]) AND status IN ('COMPLETED', 'NO_SHOW')
     AND start_at >= $5 AND start_at < $6
+UNION ALL
+-- What is kept of the time of $2.
+SELECT 'l'::"char", person_id, NULL, NULL, NULL, NULL, NULL, NULL, found.json
+FROM unnest($2::text[]) AS person_id CROSS JOIN LATERAL (
+    SELECT hold_json(hold) AS json FROM hold WHERE therapist_id = person_id
+    OFFSET 0
+) AS found

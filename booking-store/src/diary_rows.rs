@@ -5,6 +5,7 @@ use chrono_tz::Tz;
 use sqlx::FromRow;
 
 use crate::error::{Failure, Malformed};
+use crate::hold_rows;
 use crate::rows::{self, there};
 use crate::terms_rows::{self, SettingsRow};
 
@@ -55,6 +56,7 @@ impl DiaryRow {
                 let dates = terms_rows::dates(there(self.number)?, there(self.begin)?)?;
                 draft.overridden(&person, dates, rows::from_json("windows", &there(self.json)?)?);
             }
+            b'l' => draft.hold(hold_rows::from_json(&there(self.json)?)?),
             b'd' => draft.held(&person, rows::instant(there(self.at_ms)?)?),
             kind => return Err(Failure::corrupt(format!("rows of no kind {kind}"))),
         }

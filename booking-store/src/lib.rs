@@ -19,6 +19,7 @@ mod error;
 mod event_rows;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod feed_rows;
+mod hold_rows;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod pool_state;
 #[cfg(feature = "postgres")]

@@ -4,6 +4,7 @@ mod audit;
 mod availability;
 mod calendar;
 mod directory;
+mod holds;
 mod meetings;
 mod overrides;
 mod search;
@@ -20,6 +21,7 @@ pub(crate) use audit::AuditApi;
 pub(crate) use availability::AvailabilityApi;
 pub(crate) use calendar::CalendarApi;
 pub(crate) use directory::DirectoryApi;
+pub(crate) use holds::HoldsApi;
 pub(crate) use meetings::MeetingsApi;
 pub(crate) use overrides::OverridesApi;
 pub(crate) use search::SearchApi;
@@ -35,6 +37,8 @@ pub(crate) use webhooks::WebhooksApi;
 pub(crate) enum Chapter {
     /// Booking, moving and cancelling sessions.
     Meetings,
+    /// Keeping a start for some minutes.
+    Holds,
     /// Sessions that recur, booked and cancelled together.
     Series,
     /// When therapists receive clients.

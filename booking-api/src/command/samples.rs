@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use booking_core::{
     Actor, AvailabilityId, BookRequest, Booking, BookingError, By, CalendarFeed, Clock, Dates,
-    DayWindows, FeedContent, FeedKey, IdSource, MeetingId, NewAvailability, NewOverride,
-    OverrideId, RandomIds, Role, SeriesId, SeriesMode, SeriesRequest, SessionDuration, StartTime,
-    Subscriber, Text, UserId, WebhookId, Window,
+    DayWindows, FeedContent, FeedKey, HoldId, HoldRequest, IdSource, MeetingId, NewAvailability,
+    NewOverride, OverrideId, RandomIds, Role, SeriesId, SeriesMode, SeriesRequest, SessionDuration,
+    StartTime, Subscriber, Text, UserId, WebhookId, Window,
 };
 use chrono::{DateTime, NaiveDate, NaiveTime, SubsecRound, Utc, Weekday};
 use uuid::Uuid;
@@ -23,6 +23,7 @@ use crate::webhooks::{Endpoint, Secret, WebhookUrl};
 const WINDOW: &str = "avail_01hk2eaae9evgvyhzqt4s2cek0";
 const OVERRIDE: &str = "override_01hk2eaae9evgvyhzqt4s2cek0";
 const MEETING: &str = "meeting_01hk2eaafaed38w90cefa02m3n";
+const HOLD: &str = "hold_01hk2eaafaed38w90cefa02m3n";
 const SERIES: &str = "series_01hk2eaafaed38w90cefa02m3n";
 const WEBHOOK: &str = "webhook_01hk2eaafaed38w90cefa02m3n";
 /// Opens a demo user's feed, as the examples say to everybody: whose tokens `dev` gives away, too.
@@ -39,12 +40,15 @@ const SHORT_DAY: NaiveDate = NaiveDate::from_ymd_opt(2024, 1, 31).expect("a date
 /// The series: Fridays, from some weeks later on.
 const FIRST: NaiveDate = NaiveDate::from_ymd_opt(2024, 2, 2).expect("a date");
 const RULE: &str = "FREQ=WEEKLY;COUNT=3";
+/// The hold: the last hour of that day, which is free again after ten minutes.
+const HELD: NaiveDate = NaiveDate::from_ymd_opt(2024, 1, 25).expect("a date");
+const LAST_HOUR: NaiveTime = NaiveTime::from_hms_opt(20, 0, 0).expect("a time");
 const TIME: NaiveTime = NaiveTime::from_hms_opt(18, 0, 0).expect("a time");
 /// Where nobody listens; it is switched off, too.
 const RECEIVER: &str = "http://127.0.0.1:9/hooks/booking";
 
 /// Puts it there: five evenings a week of `therapist_456` but for a short one, one meeting, one
-/// series, one calendar feed, one webhook.
+/// series, one hold, one calendar feed, one webhook.
 pub(super) async fn fill(backend: &Backend, clock: Arc<dyn Clock>) -> Result<(), Failure> {
     let now = clock.now();
     let booking = |first: Uuid| {
@@ -75,16 +79,20 @@ pub(super) async fn fill(backend: &Backend, clock: Arc<dyn Clock>) -> Result<(),
     let id = OVERRIDE.parse::<OverrideId>()?.uuid();
     booking(id).add_override(&therapist, &new, None).await?;
     let client = Actor { id: UserId::new("client_123")?, role: Role::Client };
-    let session = |day| {
-        let start = as_of(day, now).ok_or("there is no such day")?.and_time(TIME).and_utc();
+    let session = |day, time| {
+        let start = as_of(day, now).ok_or("there is no such day")?.and_time(time).and_utc();
         let (therapist, start) = (therapist.id.clone(), StartTime::new(start)?);
         Ok::<_, Failure>(BookRequest::new(therapist, start, SessionDuration::Hour))
     };
-    let request = session(DAY)?;
+    let request = session(DAY, TIME)?;
     booking(MEETING.parse::<MeetingId>()?.uuid()).book(&client, &request, None).await?;
-    let (first, rule) = (session(FIRST)?, RULE.parse()?);
+    let (first, rule) = (session(FIRST, TIME)?, RULE.parse()?);
     let request = SeriesRequest { first, rule, except: BTreeSet::new(), mode: SeriesMode::All };
     booking(SERIES.parse::<SeriesId>()?.uuid()).book_series(&client, &request, None).await?;
+    let BookRequest { therapist, start, duration, .. } = session(HELD, LAST_HOUR)?;
+    let minutes = HoldRequest::DEFAULT_MINUTES;
+    let request = HoldRequest { therapist, client: None, start, duration, minutes };
+    booking(HOLD.parse::<HoldId>()?.uuid()).hold(&client, &request).await?;
     add_feed(backend, client.id, now).await?;
     add_webhook(backend, now).await
 }

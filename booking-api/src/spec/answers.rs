@@ -148,6 +148,8 @@ fn own(operation_id: &str) -> Vec<Code> {
         "createSeries" => [&series[..], &[Code::SeriesRefused]].concat(),
         "getSeries" => vec![Code::Forbidden, Code::SeriesNotFound],
         "cancelSeries" => vec![Code::Forbidden, Code::SeriesNotFound, Code::TooLateToCancel],
+        "createHold" => [&TIME[..], &people, &[Code::RoleRequired]].concat(),
+        "deleteHold" => vec![Code::RoleRequired, Code::HoldNotFound],
         "createMeeting" => [&booking[..], &[Code::RoleRequired]].concat(),
         "getMeeting" => meeting.into(),
         "updateMeeting" => {

@@ -13,6 +13,7 @@ mod directory;
 mod document;
 mod faults;
 mod flow;
+mod holds;
 mod hostile;
 mod hostile_raw;
 mod idempotency;

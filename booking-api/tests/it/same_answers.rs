@@ -1,6 +1,7 @@
 //! One script of requests, played on every store: the answers are the same byte for byte, but for
 //! ids and for the seconds at which something was written.
 
+mod holds;
 mod steps;
 mod terms;
 
@@ -46,13 +47,14 @@ async fn every_store_gives_the_same_answers() {
 }
 
 /// All that a request can be refused with, but for what takes a race, a failure or very much.
-const CODES: [&str; 27] = [
+const CODES: [&str; 28] = [
     "",
     "availability_limit",
     "availability_not_found",
     "availability_overlap",
     "feed_not_found",
     "forbidden",
+    "hold_not_found",
     "idempotency_mismatch",
     "in_the_past",
     "invalid_request",
@@ -127,7 +129,16 @@ impl<'a> Script<'a> {
         const CURSOR: usize = 32;
         let mut rest = step;
         let mut normal = String::new();
-        let marks = ["meeting_", "avail_", "override_", "series_", "cursor=", "edAt\":\""];
+        let marks = [
+            "meeting_",
+            "avail_",
+            "override_",
+            "series_",
+            "hold_",
+            "cursor=",
+            "edAt\":\"",
+            "resAt\":\"",
+        ];
         while let Some((at, mark)) =
             marks.iter().filter_map(|mark| Some((rest.find(mark)?, *mark))).min()
         {
@@ -136,7 +147,7 @@ impl<'a> Script<'a> {
             let is_end = |c: char| !c.is_ascii_alphanumeric() && !"-_".contains(c);
             let word = after.find(is_end).unwrap_or(after.len());
             rest = match mark {
-                "meeting_" | "avail_" | "override_" | "series_" if word == ID => {
+                "meeting_" | "avail_" | "override_" | "series_" | "hold_" if word == ID => {
                     let known = self.ids.iter().position(|id| *id == after[..ID]);
                     let number = known.unwrap_or_else(|| {
                         self.ids.push(after[..ID].to_owned());
@@ -146,7 +157,7 @@ impl<'a> Script<'a> {
                     &after[ID..]
                 }
                 "cursor=" if word == CURSOR => &after[word..],
-                "edAt\":\"" => {
+                "edAt\":\"" | "resAt\":\"" => {
                     let minute = "2024-01-01T12:00".len();
                     normal.push_str(&after[..minute]);
                     &after[after.find('"').expect("texts end")..]

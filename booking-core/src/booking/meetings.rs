@@ -206,7 +206,7 @@ impl BookRequest {
     }
 
     /// When the two would meet.
-    fn session(&self) -> Result<Span, Refusal> {
+    pub(super) fn session(&self) -> Result<Span, Refusal> {
         let start = self.start.instant();
         Span::new(start, start + self.duration.to_delta()).ok_or(Refusal::OutsideAvailability)
     }

@@ -5,6 +5,7 @@
 //! after a change: what has been committed is answered.
 
 mod feeds;
+mod holds;
 mod meetings;
 mod overrides;
 mod people;
@@ -110,12 +111,8 @@ impl Booking {
 
     fn fresh_at(&self, now: DateTime<Utc>, actor: &Actor) -> Fresh {
         let event = || EventId::from_uuid(self.ids.fresh(now));
-        Fresh {
-            now,
-            id: self.ids.fresh(now),
-            events: [event(), event()],
-            by: By::user(actor, now, self.ids.as_ref()),
-        }
+        let by = || By::user(actor, now, self.ids.as_ref());
+        Fresh { now, id: self.ids.fresh(now), events: [event(), event()], by: by(), by_too: by() }
     }
 
     /// Decides by what was seen, and applies that if it is still so; else decides again under the

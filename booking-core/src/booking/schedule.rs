@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::access::{Actor, Operation, Role};
 use crate::availability::AvailabilitySlot;
@@ -13,6 +13,7 @@ use crate::calendar::Calendar;
 use crate::calendars::Calendars;
 use crate::decide::{self, Answered, AvailabilityPatch, NewAvailability};
 use crate::diary::{Diaries, DiariesQuery, Diary, DiaryOwner};
+use crate::hold::Viewer;
 use crate::id::{AvailabilityId, UserId};
 use crate::idempotency::IdempotencyKey;
 use crate::refusal::Refusal;
@@ -26,11 +27,14 @@ use crate::store::StoreError;
 pub(crate) struct Listing {
     pub(crate) slots: Vec<Slot>,
     pub(crate) notice: Notice,
+    /// When it becomes another because somebody's hold expires, if nothing else happens.
+    pub(crate) until: Option<DateTime<Utc>>,
 }
 
 impl Booking {
     /// The starts on a civil date of the therapist's zone that are free now: inside the therapist's
-    /// availability, clear of their meetings and, for a client, of the client's own.
+    /// availability, clear of their meetings, of what others hold and, for a client, of the client's own
+    /// meetings.
     ///
     /// Whether the actor may book with that therapist at all is looked at when they do.
     ///
@@ -60,9 +64,11 @@ impl Booking {
             Some(cache) => cache.look(day, self.store.as_ref(), found).await?,
             None => found.await?.view,
         };
-        let calendar = view.calendar().ok_or(Refusal::TherapistNotFound)?;
+        let viewer = Viewer { user: &actor.id, now: self.now() };
+        let calendar = view.calendar(viewer).ok_or(Refusal::TherapistNotFound)?;
         let notice = calendar.terms.minimum_notice;
-        Ok(Listing { slots: calendar.slots(date, self.now()), notice })
+        let slots = calendar.slots(date, viewer.now);
+        Ok(Listing { slots, notice, until: view.changes_at(viewer) })
     }
 
     /// Reads what a listing looks at. What is read of a client holds for every therapist, wherever

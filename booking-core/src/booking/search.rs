@@ -6,6 +6,7 @@ use crate::access::{Actor, Operation, Role};
 use crate::booking::{Booking, BookingError};
 use crate::calendar::Calendar;
 use crate::diary::{DiariesQuery, Diary};
+use crate::hold::Viewer;
 use crate::search::{Found, SlotSearch, SlotsFound};
 #[cfg(doc)]
 use crate::{refusal::Refusal, store::StoreError};
@@ -35,6 +36,7 @@ impl Booking {
         let diaries = self.diaries(query).await?;
         let busy = diaries.client.unwrap_or_default();
         let now = self.now();
+        let viewer = Viewer { user: &actor.id, now };
         let mut found = Found::new(search);
         let mut unknown = Vec::new();
         for (therapist, diary) in diaries.therapists {
@@ -42,6 +44,7 @@ impl Booking {
                 unknown.push(therapist);
                 continue;
             };
+            let calendar = calendar.into_seen_by(viewer);
             let taken = calendar.taken.union(&busy);
             found.add(therapist, &Calendar { taken, ..calendar }, now);
             // Nobody else waits for longer than one therapist takes.

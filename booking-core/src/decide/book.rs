@@ -1,12 +1,14 @@
 //! Booking a meeting.
 
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use crate::audited::Audited;
 use crate::calendars::Calendars;
-use crate::decide::{Answered, Decided, Decision, Fresh, Intent};
+use crate::decide::{Answered, Decided, Decision, Fresh, Intent, holds};
 use crate::duration::SessionDuration;
 use crate::event::{Event, EventPayload};
+use crate::hold::Viewer;
 use crate::id::{MeetingId, UserId};
 use crate::idempotency::Answer;
 use crate::instant::StartTime;
@@ -39,6 +41,29 @@ pub(crate) struct NewMeeting {
     pub(crate) title: Title,
     /// What it is about.
     pub(crate) description: Option<Description>,
+}
+
+/// When two people would meet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Session<'a> {
+    pub(crate) client: &'a UserId,
+    pub(crate) therapist: &'a UserId,
+    pub(crate) start: DateTime<Utc>,
+    pub(crate) duration: SessionDuration,
+    /// Which of the two wants it: what is held for them is not in their way.
+    pub(crate) asked_by: &'a UserId,
+}
+
+impl<'a> Session<'a> {
+    /// That of a meeting, as it shall be.
+    pub(super) fn of(meeting: &'a Meeting, asked_by: &'a UserId) -> Self {
+        let Meeting { client, therapist, start, duration, .. } = meeting;
+        Self { client, therapist, start: *start, duration: *duration, asked_by }
+    }
+
+    pub(super) fn span(&self) -> Option<Span> {
+        Span::new(self.start, self.start.checked_add_signed(self.duration.to_delta())?)
+    }
 }
 
 /// `session` is when the two would meet.
@@ -81,13 +106,18 @@ pub(crate) fn book(
     }
     check_first_status(new)?;
     let meeting = new.meeting(&calendars.settings_of(&new.therapist)?.settings, fresh);
-    admit(calendars, &meeting, zone, None, fresh)?;
+    let session = Session::of(&meeting, new.asked_by());
+    admit(calendars, &session, zone, None, fresh)?;
 
+    let used = holds::used(calendars, &session, fresh);
     let booked = EventPayload::booked(&meeting, calendars.is_initial(&meeting)?);
     let record = intent.map(|i| i.record(Answer::Meeting(Box::new(meeting.clone())), fresh.now));
     Ok(Decided {
         change: Change {
-            writes: vec![Audited::insert_meeting(fresh.by.clone(), meeting.clone())],
+            writes: [Audited::insert_meeting(fresh.by.clone(), meeting.clone())]
+                .into_iter()
+                .chain(used)
+                .collect(),
             events: vec![Event { id: fresh.events[0], occurred_at: fresh.now, payload: booked }],
             record,
         },
@@ -95,19 +125,20 @@ pub(crate) fn book(
     })
 }
 
-/// The one check that a meeting fits where it is to be: for new ones and for those that move. `zone`
-/// is the directory's for the therapist.
+/// The one check that a session fits where it is to be: for new ones, for those that move, and for
+/// those that are held. `zone` is the directory's for the therapist.
 pub(super) fn admit(
     calendars: &Calendars,
-    meeting: &Meeting,
+    session: &Session<'_>,
     zone: Tz,
     except: Option<MeetingId>,
     fresh: &Fresh,
 ) -> Result<(), Decline> {
-    let span = meeting.span().ok_or(Refusal::OutsideAvailability)?;
-    let people = [&meeting.client, &meeting.therapist];
-    let calendar = calendars.calendar(&meeting.therapist, zone, &people, span, except)?;
-    Ok(calendar.admit(meeting.start, meeting.duration, fresh.now)?)
+    let span = session.span().ok_or(Refusal::OutsideAvailability)?;
+    let people = [session.client, session.therapist];
+    let viewer = Viewer { user: session.asked_by, now: fresh.now };
+    let calendar = calendars.calendar(session.therapist, zone, &people, span, except, viewer)?;
+    Ok(calendar.admit(session.start, session.duration, fresh.now)?)
 }
 
 /// Where two people meet who do not meet in one room.
@@ -124,6 +155,14 @@ pub(super) fn check_first_status(new: &NewMeeting) -> Result<(), Refusal> {
 }
 
 impl NewMeeting {
+    /// Who books it.
+    pub(super) const fn asked_by(&self) -> &UserId {
+        match self.by {
+            Party::Client => &self.client,
+            Party::Therapist => &self.therapist,
+        }
+    }
+
     pub(super) fn meeting(&self, settings: &Settings, fresh: &Fresh) -> Meeting {
         let id = MeetingId::from_uuid(fresh.id);
         Meeting {

@@ -6,6 +6,7 @@
 
 mod availability;
 mod book;
+mod holds;
 mod idempotent;
 mod overrides;
 mod series;
@@ -20,13 +21,14 @@ use crate::id::EventId;
 use crate::store::{Change, Decline};
 
 pub use availability::{AvailabilityPatch, NewAvailability};
-pub(crate) use book::NewMeeting;
+pub(crate) use book::{NewMeeting, Session};
 pub use idempotent::Answered;
 pub use overrides::NewOverride;
 pub use update::{ExpectedVersion, MeetingPatch, Patch};
 
 pub(crate) use availability::{create, delete, revise, scope_of_create, scope_of_one};
 pub(crate) use book::{book, scope_of_book};
+pub(crate) use holds::{place_hold, release_hold, scope_of_holds, scope_of_release};
 pub(crate) use idempotent::Intent;
 pub(crate) use overrides::{
     add_override, delete_override, replace_override, scope_of_override, scope_of_overrides,
@@ -42,12 +44,14 @@ pub(crate) use update::{Target, cancel, moves, scope_of_update, update};
 #[derive(Debug, Clone)]
 pub(crate) struct Fresh {
     pub(crate) now: DateTime<Utc>,
-    /// For the meeting or availability slot that is made.
+    /// For the meeting, or whatever else it is, that is made.
     pub(crate) id: Uuid,
     /// No change publishes more.
     pub(crate) events: [EventId; 2],
     /// Who decides, for the audit log: for one row.
     pub(crate) by: By,
+    /// The same for a hold that goes with it, or comes in place of another.
+    pub(crate) by_too: By,
 }
 
 /// A change, and what to tell the person who asked for it.

@@ -8,10 +8,10 @@ use chrono_tz::Tz;
 use crate::access::Actor;
 use crate::audited::Audited;
 use crate::calendars::{Busy, Calendars};
-use crate::decide::book::{admit, check_first_status};
+use crate::decide::book::{Session, admit, check_first_status};
 use crate::decide::update::{Late, check_deadline, commit};
 use crate::decide::{
-    Answered, Decided, Decision, ExpectedVersion, Fresh, Intent, NewMeeting, Target,
+    Answered, Decided, Decision, ExpectedVersion, Fresh, Intent, NewMeeting, Target, holds,
 };
 use crate::event::{Event, EventPayload};
 use crate::id::{MeetingId, SeriesId, UserId};
@@ -104,7 +104,8 @@ pub(crate) fn admit_all(
     let mut admitted = Vec::with_capacity(new.each.len());
     for (start, fresh) in new.occurrences.starts.iter().zip(&new.each) {
         let meeting = new.session(*start).meeting(&settings, fresh);
-        match admit(&calendars, &meeting, new.home, None, fresh) {
+        let session = Session::of(&meeting, new.first.asked_by());
+        match admit(&calendars, &session, new.home, None, fresh) {
             Ok(()) => {
                 calendars.busy.extend(busy_with(&meeting));
                 admitted.push(Ok(meeting));
@@ -135,6 +136,9 @@ pub(crate) fn book_series(
     // Before all others of the series there is the first.
     let mut is_initial = calendars.is_initial(first)?;
     let (mut writes, mut events) = (Vec::new(), Vec::new());
+    let used = meetings.iter().find_map(|meeting| {
+        holds::used(calendars, &Session::of(meeting, new.first.asked_by()), &new.fresh)
+    });
     let series = new.series(&meetings);
     let view = SeriesView { meetings: meetings.iter().map(Into::into).collect(), series };
     for meeting in meetings {
@@ -145,6 +149,7 @@ pub(crate) fn book_series(
         writes.push(Audited::insert_meeting(fresh.by.clone(), meeting));
     }
     writes.push(Audited::insert_series(new.fresh.by.clone(), view.series.clone()));
+    writes.extend(used);
     let booked = BookedSeries { view, left_out, skipped: new.occurrences.skipped.clone() };
     let record = intent.map(|i| i.record(Answer::Series(Box::new(booked.clone())), now));
     Ok(Decided {

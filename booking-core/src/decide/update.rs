@@ -7,8 +7,8 @@ use chrono_tz::Tz;
 use crate::access::Actor;
 use crate::audited::Audited;
 use crate::calendars::Calendars;
-use crate::decide::book::{admit, url_of};
-use crate::decide::{Decided, Decision, Fresh};
+use crate::decide::book::{Session, admit, url_of};
+use crate::decide::{Decided, Decision, Fresh, holds};
 use crate::duration::SessionDuration;
 use crate::event::{AttendanceStatus, Event, EventPayload};
 use crate::id::{MeetingId, UserId};
@@ -165,10 +165,13 @@ pub(crate) fn update(
     }
     let span = after.span().ok_or(Refusal::OutsideAvailability)?;
     standing.check_transition(after.status, party, span, fresh.now)?;
+    let mut used = None;
     if moved {
         check_deadline(calendars, before, party, &Late::ToReschedule, fresh)?;
         let zone = zone.ok_or(Decline::ScopeTooNarrow)?;
-        admit(calendars, &after, zone, Some(before.id), fresh)?;
+        let session = Session::of(&after, &target.actor.id);
+        admit(calendars, &session, zone, Some(before.id), fresh)?;
+        used = holds::used(calendars, &session, fresh);
         let settings = &calendars.settings_of(&after.therapist)?.settings;
         after.buffers = settings.buffers;
         if before.therapist != after.therapist {
@@ -177,7 +180,10 @@ pub(crate) fn update(
     } else if after.status == MeetingStatus::Cancelled && after.status != before.status {
         check_deadline(calendars, before, party, &Late::ToCancel, fresh)?;
     }
-    commit(calendars, before, after, target, party, patch.reason.as_ref(), fresh)
+    let mut decided =
+        commit(calendars, before, after, target, party, patch.reason.as_ref(), fresh)?;
+    decided.change.writes.extend(used);
+    Ok(decided)
 }
 
 pub(crate) fn cancel(

@@ -6,6 +6,7 @@
 mod audit;
 mod events;
 mod feeds;
+mod holds;
 mod people;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -17,6 +18,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use self::audit::Entries;
 use self::events::Events;
 use self::feeds::FeedTable;
+use self::holds::HoldTable;
 use self::people::People;
 use crate::audit::AuditEntry;
 use crate::availability::AvailabilitySlot;
@@ -57,6 +59,7 @@ struct State {
     availability: BTreeMap<AvailabilityId, AvailabilitySlot>,
     settings: BTreeMap<UserId, TherapistSettings>,
     overrides: BTreeMap<OverrideId, AvailabilityOverride>,
+    holds: HoldTable,
     /// The last change of each calendar, and of whose it is, by number; none for those that never did.
     revisions: HashMap<UserId, u64>,
     /// The number of the last change.
@@ -176,6 +179,8 @@ impl State {
             overrides: of
                 .zip(scope.overrides_on)
                 .map_or_else(Vec::new, |(of, on)| self.overrides(of, on)),
+            holds: of.map_or_else(Vec::new, |of| self.holds.of(of)),
+            placed: scope.placed_by.as_ref().map_or_else(Vec::new, |by| self.holds.placed_by(by)),
             override_with: scope.override_with.and_then(|id| self.overrides.get(&id).cloned()),
             meeting: scope.meeting.and_then(|id| self.meetings.get(&id).cloned()),
             series: scope.series.and_then(|id| self.series_with_meetings(id)),
@@ -213,6 +218,7 @@ impl State {
             for held in query.held_within.map_or_else(Vec::new, |span| self.held(therapist, span)) {
                 draft.held(therapist, held.start);
             }
+            self.holds.of(therapist).into_iter().for_each(|hold| draft.hold(hold));
         }
         for (person, number) in self.revisions(&people) {
             draft.revision(person, number);
@@ -339,6 +345,15 @@ impl State {
                 }
                 Write::DeleteOverride(id) => {
                     if let Some(before) = self.overrides.remove(id) {
+                        self.count(&before.therapist);
+                    }
+                }
+                Write::PutHold(hold) => {
+                    self.count(&hold.therapist);
+                    self.holds.put(hold);
+                }
+                Write::DeleteHold(id) => {
+                    if let Some(before) = self.holds.delete(*id) {
                         self.count(&before.therapist);
                     }
                 }

@@ -20,15 +20,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use moka::sync::Cache;
 use tokio::time::Instant;
 
 use self::person::{Belief, Person, Reading};
 use self::renewal::Renewal;
 use crate::calendar::Calendar;
+use crate::hold::Viewer;
 use crate::hub::Hub;
 use crate::id::UserId;
+use crate::kept::DiaryCalendar;
 use crate::span::SpanSet;
 use crate::store::Store;
 
@@ -38,8 +40,8 @@ const IDLE: Duration = Duration::from_secs(5);
 /// Keeps what listings of slots have read, for [`Booking::with_cache`](crate::Booking::with_cache).
 /// Cheap to clone; clones are one cache.
 ///
-/// It holds what answers are made of (hours, zones, and when people are busy), and not answers: what
-/// has passed meanwhile is left out of each.
+/// It keeps what answers are made of (hours, zones, when people are busy, and what is held for whom),
+/// and not answers: what has passed meanwhile is left out of each, and so is what others hold.
 ///
 /// # What it promises
 /// - A listing that begins after a change was acknowledged by this process reflects it.
@@ -164,21 +166,26 @@ pub(crate) struct Found {
 /// All that a listing looks at.
 #[derive(Clone)]
 pub(crate) struct View {
-    /// The therapist's hours and what they are taken by; `None` when there is no such therapist.
-    pub(crate) therapist: Arc<Option<Calendar>>,
+    /// The therapist's hours and what they are taken by, for whoever looks; `None` when there is no such
+    /// therapist.
+    pub(crate) therapist: Arc<Option<DiaryCalendar>>,
     /// When the client is busy for whom the therapist's slots are listed.
     pub(crate) client: Option<Arc<SpanSet>>,
 }
 
 impl View {
-    /// What a booking would have to fit into; `None` when there is no such therapist.
-    pub(crate) fn calendar(&self) -> Option<Cow<'_, Calendar>> {
-        let calendar = self.therapist.as_ref().as_ref()?;
+    /// What a booking of this viewer would have to fit into; `None` when there is no such therapist.
+    pub(crate) fn calendar(&self, viewer: Viewer<'_>) -> Option<Cow<'_, Calendar>> {
+        let calendar = self.therapist.as_ref().as_ref()?.seen_by(viewer);
         let busy = self.client.as_deref().filter(|busy| !busy.is_empty());
-        Some(busy.map_or(Cow::Borrowed(calendar), |busy| {
-            let taken = calendar.taken.union(busy);
-            Cow::Owned(Calendar { taken, ..calendar.clone() })
-        }))
+        let Some(busy) = busy else { return Some(calendar) };
+        let taken = calendar.taken.union(busy);
+        Some(Cow::Owned(Calendar { taken, ..calendar.into_owned() }))
+    }
+
+    /// When that becomes another because somebody's hold expires, if nothing else happens.
+    pub(crate) fn changes_at(&self, viewer: Viewer<'_>) -> Option<DateTime<Utc>> {
+        self.therapist.as_ref().as_ref()?.changes_at(viewer)
     }
 }
 

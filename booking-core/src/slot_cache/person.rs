@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::NaiveDate;
 use tokio::time::Instant;
 
-use crate::calendar::Calendar;
+use crate::kept::DiaryCalendar;
 use crate::span::SpanSet;
 
 /// How long something is believed, from before it was read or asked whether it still holds: other
@@ -30,7 +30,7 @@ struct Known {
     /// Of which all the days are; `None` where the store does not count.
     revision: Option<Revision>,
     /// Their days as a therapist.
-    receives: Days<Option<Calendar>>,
+    receives: Days<Option<DiaryCalendar>>,
     /// Their days as somebody's client.
     busy: Days<SpanSet>,
 }
@@ -73,7 +73,7 @@ impl Person {
         &self,
         date: NaiveDate,
         now: Instant,
-    ) -> Option<Recalled<Option<Calendar>>> {
+    ) -> Option<Recalled<Option<DiaryCalendar>>> {
         let known = self.lock();
         known.receives.recall(date, now, known.revision)
     }
@@ -83,7 +83,7 @@ impl Person {
         known.busy.recall(date, now, known.revision)
     }
 
-    pub(super) fn note_receives(&self, reading: Reading, what: &Arc<Option<Calendar>>) {
+    pub(super) fn note_receives(&self, reading: Reading, what: &Arc<Option<DiaryCalendar>>) {
         self.lock().note(reading, |known| known.receives.note(reading, what));
     }
 

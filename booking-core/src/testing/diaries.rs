@@ -9,13 +9,13 @@ use chrono_tz::Tz;
 
 use super::cases;
 use super::fixtures::{
-    client, hour, id, meeting, minute, now, off, other_client, other_therapist, slot, therapist,
-    user, window,
+    client, hold, hour, id, meeting, minute, now, off, other_client, other_therapist, slot,
+    therapist, user, window,
 };
 use crate::{
     AvailabilitySlot, Bounded, Buffer, Buffers, Diaries, DiariesQuery, Diary, DiaryMeeting,
     DiaryOwner, Meeting, MeetingStatus, Overrides, Role, Scope, SessionDuration, Span, SpanSet,
-    TherapistSettings, User, UserId, WeeklyHours, Write,
+    TherapistSettings, User, UserId, Viewer, WeeklyHours, Write,
 };
 
 cases! {
@@ -101,7 +101,9 @@ cases! {
         assert_eq!(owners, expected);
         let zones = asked.map(|id| {
             let diary = found.therapists.remove(&id);
-            diary.and_then(Diary::into_calendar).map(|calendar| calendar.zone)
+            let viewer = Viewer { user: &client(), now: now() };
+            let calendar = diary.and_then(Diary::into_calendar);
+            calendar.map(|calendar| calendar.seen_by(viewer).zone)
         });
         assert_eq!(zones, [Some(Tz::UTC), None, Some(Tz::Asia__Kathmandu), None]);
     }
@@ -226,6 +228,13 @@ async fn practice(world: super::World) -> super::World {
     let others = off(&other_therapist(), "2024-01-01", "2024-12-31");
     let away = away.into_iter().chain([others]).map(Write::InsertOverride);
     world.write(away.chain([Write::PutSettings(set)])).await;
+    let holds = [
+        hold(&client(), &therapist(), hour(15)),
+        hold(&other_client(), &therapist(), hour(14)),
+        hold(&therapist(), &therapist(), hour(24 * 300)),
+        hold(&client(), &other_therapist(), hour(14)),
+    ];
+    world.write(holds.map(Write::PutHold)).await;
     world
 }
 
@@ -266,6 +275,7 @@ async fn read_one_by_one(world: &super::World, query: &DiariesQuery) -> Diaries 
         busy.sort_by_key(|meeting| meeting.span.start());
         let mut held: Vec<_> = seen.held.iter().map(|held| held.start).collect();
         held.sort();
+        seen.holds.sort_by_key(|hold| (hold.start, hold.id));
         let diary = Diary {
             owner: seen.users.get(therapist).map(DiaryOwner::from),
             hours: WeeklyHours::from_iter(&seen.hours),
@@ -273,6 +283,7 @@ async fn read_one_by_one(world: &super::World, query: &DiariesQuery) -> Diaries 
             settings: seen.settings.remove(therapist),
             busy,
             held,
+            holds: seen.holds,
         };
         expected.therapists.insert(therapist.clone(), diary);
     }

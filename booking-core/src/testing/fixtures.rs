@@ -7,9 +7,9 @@ use chrono_tz::Tz;
 
 use crate::{
     Actor, Audited, AvailabilityId, AvailabilityOverride, AvailabilitySlot, Buffers, By, Dates,
-    DayWindows, Email, Event, EventId, EventPayload, IdSource, IdempotencyKey, Meeting, MeetingId,
-    MeetingStatus, MeetingType, OverrideId, RandomIds, Role, Series, SeriesId, SessionDuration,
-    StartTime, SystemName, Text, TherapistSettings, User, UserId, Window, Write,
+    DayWindows, Email, Event, EventId, EventPayload, Hold, HoldId, IdSource, IdempotencyKey,
+    Meeting, MeetingId, MeetingStatus, MeetingType, OverrideId, RandomIds, Role, Series, SeriesId,
+    SessionDuration, StartTime, SystemName, Text, TherapistSettings, User, UserId, Window, Write,
 };
 
 /// The demo clients.
@@ -219,6 +219,21 @@ pub fn off(therapist: &UserId, first: &str, last: &str) -> AvailabilityOverride 
     }
 }
 
+/// An hour of a therapist's that is kept for somebody from [`now`] on, for ten minutes.
+#[must_use]
+pub fn hold(holder: &UserId, therapist: &UserId, start: DateTime<Utc>) -> Hold {
+    Hold {
+        id: HoldId::from_uuid(RandomIds.fresh(now())),
+        holder: holder.clone(),
+        therapist: therapist.clone(),
+        start,
+        duration: SessionDuration::Hour,
+        buffers: Buffers::NONE,
+        created_at: now(),
+        expires_at: now() + TimeDelta::minutes(10),
+    }
+}
+
 /// A fresh event that happened [`now`].
 #[must_use]
 pub fn event(payload: EventPayload) -> Event {
@@ -257,6 +272,10 @@ pub fn audited(write: Write) -> Audited {
         Write::PutSettings(settings) => {
             let before = TherapistSettings::unset(settings.therapist.clone());
             Audited::put_settings(by(), &before, settings)
+        }
+        Write::PutHold(hold) => Audited::put_hold(by(), hold),
+        Write::DeleteHold(id) => {
+            Audited::release_hold(by(), &Hold { id, ..hold(&client(), &therapist(), now()) })
         }
     }
 }

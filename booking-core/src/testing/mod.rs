@@ -31,6 +31,8 @@ pub mod diaries;
 pub mod dropped;
 pub mod feeds;
 pub mod fixtures;
+pub mod hold_races;
+pub mod holds;
 pub mod lists;
 pub mod log;
 pub mod news;
@@ -122,6 +124,8 @@ macro_rules! conformance {
         $crate::conformance_overrides!($make);
         $crate::conformance_records!($make);
         $crate::conformance_series!($make);
+        $crate::conformance_holds!($make);
+        $crate::conformance_hold_races!($make);
         $crate::conformance_reads!($make);
         $crate::conformance_diaries!($make);
         $crate::conformance_lists!($make);

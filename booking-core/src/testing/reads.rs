@@ -7,7 +7,7 @@ use chrono::{TimeDelta, Weekday};
 
 use super::cases;
 use super::fixtures::{
-    client, hour, key, meeting, minute, now, other_client, other_therapist, series_of, slot,
+    client, hold, hour, key, meeting, minute, now, other_client, other_therapist, series_of, slot,
     therapist, window,
 };
 use crate::{
@@ -127,6 +127,7 @@ cases! {
             held_within: Span::new(hour(0), hour(24)),
             hours_of: Some(other_therapist()),
             overrides_on: Some((chrono::NaiveDate::MIN, chrono::NaiveDate::MAX)),
+            placed_by: Some(other_client()),
             settings_of: [other_therapist(), client()].into(),
             meeting: Some(MeetingId::from_uuid(RandomIds.fresh(now()))),
             series: Some(SeriesId::from_uuid(RandomIds.fresh(now()))),
@@ -156,12 +157,14 @@ cases! {
         let series = series_of(&booked);
         world.insert(&booked).await;
         world.write([Write::InsertSeries(series.clone())]).await;
+        world.write([Write::PutHold(hold(&client(), &therapist(), hour(50)))]).await;
         let scope = Scope {
             people: [client(), therapist()].into(),
             busy_within: Span::new(hour(0), hour(24)).into(),
             held_within: Span::new(hour(0), hour(24)),
             hours_of: Some(therapist()),
             overrides_on: Some((chrono::NaiveDate::MIN, chrono::NaiveDate::MAX)),
+            placed_by: Some(client()),
             settings_of: [therapist()].into(),
             meeting: Some(change.events[0].payload.meeting()),
             series: Some(series.id),
@@ -177,6 +180,7 @@ cases! {
             assert_eq!(format!("{calendars:?}"), read);
             assert!(calendars.has_earlier && calendars.record.is_some());
             assert_eq!((calendars.busy.len(), calendars.hours.len()), (1, 7));
+            assert_eq!((calendars.holds.len(), calendars.placed.len()), (1, 1));
             Ok(Change::default())
         };
         world.change(&scope, &decide).await.expect("the store applies a change");
@@ -261,6 +265,7 @@ fn assert_empty(found: &Calendars) {
     assert!(found.users.is_empty() && !found.are_related);
     assert!(found.settings.is_empty() && found.held.is_empty());
     assert!(found.overrides.is_empty() && found.override_with.is_none());
+    assert!(found.holds.is_empty() && found.placed.is_empty());
 }
 
 /// By id; in what order they come is the store's business.

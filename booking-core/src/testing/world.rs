@@ -14,7 +14,7 @@ use super::fixtures::{
 use crate::{
     Answered, AuditEntry, AuditLog, AuditQuery, AvailabilityId, AvailabilitySlot, BookRequest,
     Booking, BookingError, Calendars, Change, ChangeError, Clock, Diaries, DiariesQuery,
-    EventQuery, EventStore, ExpectedVersion, ManualClock, Meeting, MeetingId, MeetingPatch,
+    EventQuery, EventStore, ExpectedVersion, Hold, ManualClock, Meeting, MeetingId, MeetingPatch,
     MeetingQuery, MeetingView, RandomIds, Recorded, Refusal, Scope, SessionDuration, Store, User,
     UserId, WEEKDAYS, Write,
 };
@@ -182,6 +182,15 @@ impl World {
         self.read(&Scope { hours_of: Some(hours), ..Scope::default() }).await.hours
     }
 
+    /// What is kept of a therapist's time, expired or not, by start.
+    pub async fn holds_of(&self, therapist: &UserId) -> Vec<Hold> {
+        let hours = therapist.clone();
+        let scope = Scope { hours_of: Some(hours), ..Scope::default() };
+        let mut holds = self.read(&scope).await.holds;
+        holds.sort_by_key(|hold| (hold.start, hold.id));
+        holds
+    }
+
     /// [`Store::meetings`].
     pub async fn list(&self, query: &MeetingQuery) -> Vec<Meeting> {
         self.harness.store.meetings(query).await.expect("the store lists")
@@ -256,6 +265,7 @@ impl World {
         for person in &self.people {
             all.meetings.push(self.meetings_of(person).await);
             all.hours.push(self.hours(person).await);
+            all.holds.push(self.holds_of(person).await);
         }
         all.events = self.events().await;
         all.audit = self.entries().await;
@@ -304,6 +314,8 @@ pub struct Everything {
     pub meetings: Vec<Vec<Meeting>>,
     /// Each person's availability.
     pub hours: Vec<Vec<AvailabilitySlot>>,
+    /// What is kept of each person's time.
+    pub holds: Vec<Vec<Hold>>,
     /// All events.
     pub events: Vec<Recorded>,
     /// The directory.

@@ -10,6 +10,8 @@ mod delivery_teeth;
 mod events;
 mod feed_teeth;
 mod feeds;
+mod hold_teeth;
+mod holds;
 mod ical;
 mod idempotency;
 mod listing;

@@ -21,14 +21,14 @@ fn number<const MIN: u32, const MAX: u32>(number: u32) -> Bounded<MIN, MAX> {
     Bounded::new(number.clamp(MIN, MAX)).expect("within bounds")
 }
 
-fn buffers() -> impl Strategy<Value = Buffers> {
+pub(crate) fn buffers() -> impl Strategy<Value = Buffers> {
     let buffer =
         || prop_oneof![2 => Just(0), 2 => select(vec![5, 10, 30, 60, 120]), 1 => 0..=120_u32];
     (buffer(), buffer()).prop_map(|(b, a)| Buffers { before: number(b), after: number(a) })
 }
 
 prop_compose! {
-    fn settings()(
+    pub(crate) fn settings()(
         interval in select(vec![5, 7, 10, 15, 20, 30, 45, 60, 120]),
         durations in subsequence(SessionDuration::ALL.to_vec(), 1..=4),
         buffers in buffers(),
@@ -52,9 +52,9 @@ prop_compose! {
 
 /// A meeting around the date: minutes from its first, what is kept free, where it stands, and
 /// whether it is Jane's with Mary, John's with Joe, or of Jane as a client of Joe.
-type Around = (Minute, SessionDuration, Buffers, MeetingStatus, u8);
+pub(crate) type Around = (Minute, SessionDuration, Buffers, MeetingStatus, u8);
 
-fn meetings_around() -> impl Strategy<Value = Vec<Around>> {
+pub(crate) fn meetings_around() -> impl Strategy<Value = Vec<Around>> {
     let start = prop_oneof![3 => -600..2_100_i64, 2 => -11_000..11_000_i64];
     let start = start.prop_map(|start| start / 5 * 5);
     let status = select(MeetingStatus::ALL);
@@ -62,7 +62,7 @@ fn meetings_around() -> impl Strategy<Value = Vec<Around>> {
 }
 
 /// Those around a day that nobody is in twice at a time.
-fn placed(day: &Day, around: &[Around]) -> Vec<Meeting> {
+pub(crate) fn placed(day: &Day, around: &[Around]) -> Vec<Meeting> {
     let mut placed: Vec<Meeting> = Vec::new();
     for (start, duration, buffers, status, whose) in around {
         let (client, therapist) = match whose {
@@ -87,7 +87,7 @@ fn placed(day: &Day, around: &[Around]) -> Vec<Meeting> {
 }
 
 /// What the rules say of one session of John's with Jane, rule by rule.
-fn verdict(
+pub(crate) fn verdict(
     practice: &Practice<'_>,
     start: Minute,
     duration: SessionDuration,
@@ -143,15 +143,15 @@ fn is_in_the_way(other: &Meeting, begin: DateTime<Utc>, end: DateTime<Utc>, new:
         || begin < other.end() && other.start < end
 }
 
-struct Practice<'a> {
-    day: &'a Day,
-    zone: Tz,
-    settings: &'a Settings,
-    meetings: Vec<Meeting>,
+pub(crate) struct Practice<'a> {
+    pub(crate) day: &'a Day,
+    pub(crate) zone: Tz,
+    pub(crate) settings: &'a Settings,
+    pub(crate) meetings: Vec<Meeting>,
 }
 
 impl Practice<'_> {
-    fn slots(&self, now: DateTime<Utc>) -> Vec<(DateTime<Utc>, Vec<SessionDuration>)> {
+    pub(crate) fn slots(&self, now: DateTime<Utc>) -> Vec<(DateTime<Utc>, Vec<SessionDuration>)> {
         let offer = |start: &Minute| {
             let fits = |duration: &SessionDuration| verdict(self, *start, *duration, now).is_ok();
             let durations: Vec<_> = SessionDuration::ALL.into_iter().filter(fits).collect();
@@ -162,7 +162,11 @@ impl Practice<'_> {
 }
 
 /// Jane with these hours and settings, and whatever meetings there are.
-fn world(windows: &[(Weekday, booking_core::Window)], zone: Tz, settings: &Settings) -> World {
+pub(crate) fn world(
+    windows: &[(Weekday, booking_core::Window)],
+    zone: Tz,
+    settings: &Settings,
+) -> World {
     let world = World::with_nobody();
     for person in [john(), mary(), jane(), joe()] {
         world.introduce(&person);
@@ -195,7 +199,7 @@ fn world(windows: &[(Weekday, booking_core::Window)], zone: Tz, settings: &Setti
     world
 }
 
-fn insert(world: &World, meetings: &[Meeting]) {
+pub(crate) fn insert(world: &World, meetings: &[Meeting]) {
     let writes = meetings.iter().cloned().map(Write::InsertMeeting).map(audited).collect();
     let change = Change { writes, ..Change::default() };
     world
@@ -203,7 +207,7 @@ fn insert(world: &World, meetings: &[Meeting]) {
         .expect("memory holds");
 }
 
-fn listed(world: &World, date: NaiveDate) -> Vec<(DateTime<Utc>, Vec<SessionDuration>)> {
+pub(crate) fn listed(world: &World, date: NaiveDate) -> Vec<(DateTime<Utc>, Vec<SessionDuration>)> {
     let slots = world.try_to(async |booking| booking.slots(&john(), &jane().id, date).await);
     let slots = slots.expect("a list").into_iter();
     slots.map(|slot| (slot.start.instant(), slot.durations.iter().collect())).collect()

@@ -121,7 +121,9 @@ fn batches(writes: &[Audited]) -> Result<Vec<Batch<'_>>, Failure> {
             Write::PutSettings(_)
             | Write::InsertOverride(_)
             | Write::UpdateOverride(_)
-            | Write::DeleteOverride(_) => batch.terms.push(write),
+            | Write::DeleteOverride(_)
+            | Write::PutHold(_)
+            | Write::DeleteHold(_) => batch.terms.push(write),
         }
         batch.audited.push(audited.entry())?;
     }
@@ -148,6 +150,8 @@ fn row_of(write: &Write) -> RowOf<'_> {
         Write::DeleteAvailability(id) => RowOf::Id(id.uuid()),
         Write::InsertOverride(one) | Write::UpdateOverride(one) => RowOf::Id(one.id.uuid()),
         Write::DeleteOverride(id) => RowOf::Id(id.uuid()),
+        Write::PutHold(hold) => RowOf::Id(hold.id.uuid()),
+        Write::DeleteHold(id) => RowOf::Id(id.uuid()),
         Write::PutSettings(settings) => RowOf::Settings(&settings.therapist),
     }
 }

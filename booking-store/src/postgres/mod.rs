@@ -13,6 +13,7 @@ mod deliveries;
 mod diaries;
 mod directory;
 mod feeds;
+mod holds;
 mod outbox;
 mod pool;
 mod read;

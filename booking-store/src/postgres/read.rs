@@ -11,6 +11,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::error::Failure;
+use crate::hold_rows;
 use crate::rows::{self, BusyRow, MeetingRow, SeriesRow, SlotRow, UserRow, there};
 use crate::terms_rows::{self, OverrideRow, SettingsRow};
 
@@ -49,6 +50,7 @@ pub(super) async fn calendars(
         scope.overrides_on.map(|(_, last)| terms_rows::date_bound(last)),
         scope.override_with.map(OverrideId::uuid),
         scope.series.map(SeriesId::uuid),
+        scope.placed_by.as_ref().map(UserId::as_str),
     );
     let mut calendars = Calendars { scope: scope.clone(), ..Calendars::default() };
     for row in found.fetch_all(connection).await? {
@@ -107,6 +109,8 @@ impl Row {
                 start: there(self.at)?,
             }),
             b'o' => calendars.overrides.push(self.override_row()?),
+            b'l' => calendars.holds.push(hold_rows::from_json(&there(self.json)?)?),
+            b'y' => calendars.placed.push(hold_rows::from_json(&there(self.json)?)?),
             b'x' => calendars.override_with = Some(self.override_row()?),
             b'm' => {
                 let meeting = rows::from_json::<MeetingRow>("meeting", &there(self.json)?)?;

@@ -1,8 +1,10 @@
-//! Writes how therapists want to be booked, within the transaction that holds the locks.
+//! Writes how therapists want to be booked, and what is kept for whom, within the transaction that
+//! holds the locks.
 
 use booking_core::{AvailabilityOverride, OverrideId, Text, TherapistSettings, Write};
 use sqlx::PgConnection;
 
+use super::holds;
 use crate::error::Failure;
 use crate::rows;
 use crate::terms_rows::SettingsRow;
@@ -15,6 +17,8 @@ pub(super) async fn put(connection: &mut PgConnection, writes: &[&Write]) -> Res
             Write::InsertOverride(one) => insert_override(connection, one).await?,
             Write::UpdateOverride(one) => update_override(connection, one).await?,
             Write::DeleteOverride(id) => delete_override(connection, *id).await?,
+            Write::PutHold(hold) => holds::put(connection, hold).await?,
+            Write::DeleteHold(id) => holds::delete(connection, *id).await?,
             Write::InsertMeeting(_)
             | Write::UpdateMeeting(_)
             | Write::InsertSeries(_)

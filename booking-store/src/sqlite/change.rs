@@ -6,7 +6,7 @@ use booking_core::{
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteQueryResult;
 
-use super::{audit, series, terms};
+use super::{audit, holds, series, terms};
 use crate::error::Failure;
 use crate::rows;
 
@@ -82,6 +82,8 @@ pub(super) async fn apply(
                 one_row(&terms::update_override(connection, one).await?)?;
             }
             Write::DeleteOverride(id) => terms::delete_override(connection, *id).await?,
+            Write::PutHold(hold) => holds::put(connection, hold).await?,
+            Write::DeleteHold(id) => holds::delete(connection, *id).await?,
         }
         audit::note(connection, Some(audited.entry())).await?;
     }

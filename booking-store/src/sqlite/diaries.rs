@@ -11,8 +11,9 @@ use crate::terms_rows;
 /// One statement, and so one snapshot without a transaction around it: users of `?1`, weekly
 /// availability, settings and overrides of `?2`, these with a date from `?7` to `?8`; live meetings of
 /// `?1` that begin between `?3`, the longest session before the time that is asked for, and `?4`, its
-/// end, those of two of them twice; and meetings of `?2` that began within `?5` to `?6` and are over.
-/// Kinds are the letters `p`, `h`, `o`, `b` and `d`, as on Postgres.
+/// end, those of two of them twice; meetings of `?2` that began within `?5` to `?6` and are over; and
+/// what is kept of the time of `?2`. Kinds are the letters `p`, `h`, `o`, `b`, `d` and `l`, as on
+/// Postgres.
 pub(super) const DIARIES: &str = "
     SELECT
         112 AS kind, id AS person, role, zone, NULL AS number, NULL AS begin, NULL AS end,
@@ -60,7 +61,18 @@ pub(super) const DIARIES: &str = "
     UNION ALL
     SELECT 100, therapist_id, NULL, NULL, NULL, NULL, NULL, start_ms, NULL FROM meeting
     WHERE therapist_id IN (SELECT value FROM json_each(?2))
-        AND status IN ('COMPLETED', 'NO_SHOW') AND start_ms >= ?5 AND start_ms < ?6";
+        AND status IN ('COMPLETED', 'NO_SHOW') AND start_ms >= ?5 AND start_ms < ?6
+    UNION ALL
+    SELECT
+        108, therapist_id, NULL, NULL, NULL, NULL, NULL, NULL,
+        json_object(
+            'id', hex(id), 'holder_id', holder_id, 'therapist_id', therapist_id,
+            'start_ms', start_ms, 'duration_minutes', duration_minutes,
+            'buffer_before_minutes', buffer_before_minutes,
+            'buffer_after_minutes', buffer_after_minutes,
+            'created_ms', created_ms, 'expires_ms', expires_ms
+        )
+    FROM hold WHERE therapist_id IN (SELECT value FROM json_each(?2))";
 
 /// All of it, as of one moment.
 pub(super) async fn diaries(

@@ -15,6 +15,7 @@ mod delivery_plans;
 mod diaries;
 mod directory;
 mod feeds;
+mod holds;
 mod outbox;
 mod pace;
 #[cfg(test)]

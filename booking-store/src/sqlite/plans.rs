@@ -4,7 +4,7 @@
 use sqlx::Row;
 
 use super::{
-    SqliteStore, audit, change, diaries, directory, feeds, read, series, terms, user_news,
+    SqliteStore, audit, change, diaries, directory, feeds, holds, read, series, terms, user_news,
 };
 
 pub(super) async fn new_store() -> (tempfile::TempDir, SqliteStore) {
@@ -40,6 +40,10 @@ async fn no_statement_scans_a_table() {
         terms::OVERRIDE,
         terms::UPDATE_OVERRIDE,
         terms::DELETE_OVERRIDE,
+        holds::OF_THERAPIST,
+        holds::PLACED,
+        holds::CLEAR,
+        holds::DELETE,
         change::UPDATE_MEETING,
         change::UPDATE_AVAILABILITY,
         change::DELETE_AVAILABILITY,

@@ -6,7 +6,7 @@ use booking_core::{
 };
 use sqlx::{Row, SqliteConnection, SqlitePool};
 
-use super::{directory, series, terms};
+use super::{directory, holds, series, terms};
 use crate::error::Failure;
 use crate::rows::{self, BusyRow, MeetingRow, SlotRow};
 
@@ -77,6 +77,10 @@ pub(super) async fn calendars(
     }
     if let Some(therapist) = &scope.hours_of {
         found.hours = hours_of(connection, therapist).await?;
+        found.holds = holds::find(connection, holds::OF_THERAPIST, therapist).await?;
+    }
+    if let Some(holder) = &scope.placed_by {
+        found.placed = holds::find(connection, holds::PLACED, holder).await?;
     }
     if let Some(id) = scope.series {
         found.series = series::with_meetings(connection, id).await?;

@@ -20,6 +20,12 @@ pub(super) const RELATIONS: &[(&str, &[&str])] = &[
         &["related", "unrelated", "for somebody else", "with somebody else", "unknown therapist"],
     ),
     ("listMeetings", &["own"]),
+    (
+        "createHold",
+        &["related", "unrelated", "for somebody else", "with somebody else", "unknown therapist"],
+    ),
+    ("listHolds", &["own"]),
+    ("deleteHold", &["own", "other's", "unknown"]),
     ("getMeeting", &["own", "other's", "unknown"]),
     (
         "updateMeeting",
@@ -83,7 +89,8 @@ impl Practice {
     pub(super) async fn ask(&self, operation: &str, relation: &str, who: Who) -> Ask {
         self.relate().await;
         match operation {
-            "createMeeting" => ask().body(self.booking(relation, who)),
+            "deleteHold" => self.of_hold(relation, who).await,
+            "createMeeting" | "createHold" => ask().body(self.booking(relation, who)),
             "updateMeeting" => self.of_meeting(relation).await.body(changes(relation)),
             "getMeeting" | "cancelMeeting" => self.of_meeting(relation).await,
             "cancelMeetingWithReason" => {
@@ -168,6 +175,16 @@ impl Practice {
             Some("own") => self.meeting("client_123", "therapist_456").await,
             Some("other's") => self.meeting("client_124", "therapist_457").await,
             _ => "meeting_01h455vb4pex5vsknk084sn02q".to_owned(),
+        };
+        ask().path("id", id)
+    }
+
+    async fn of_hold(&self, relation: &str, who: Who) -> Ask {
+        let id = match (relation, who) {
+            ("own", Who::Therapist) => self.hold("therapist", "therapist_456").await,
+            ("own", _) => self.hold("client", "client_123").await,
+            ("other's", _) => self.hold("client", "client_124").await,
+            _ => "hold_01h455vb4pex5vsknk084sn02q".to_owned(),
         };
         ask().path("id", id)
     }

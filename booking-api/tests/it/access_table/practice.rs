@@ -61,6 +61,19 @@ impl Practice {
         self.server.caller("client", client).book(&body).await.expect(201).id()
     }
 
+    pub(super) async fn hold(&self, role: &str, holder: &str) -> String {
+        let (client, therapist) = match holder {
+            "client_124" => ("client_124", "therapist_457"),
+            _ => ("client_123", "therapist_456"),
+        };
+        let body = json!({
+            "startTime": self.fresh_start(), "duration": 30, "therapistId": therapist,
+            "clientId": client,
+        });
+        let holder = self.server.caller(role, holder);
+        holder.post("/booking/holds", &body).await.expect(201).id()
+    }
+
     pub(super) async fn series(&self, client: &str, therapist: &str) -> String {
         let body = json!({
             "startTime": self.fresh_start(), "duration": 30, "therapistId": therapist,
@@ -118,14 +131,16 @@ impl Practice {
 
     /// All that anybody can see, and with it the last change on record.
     pub(super) async fn everything(&self) -> Vec<Value> {
-        const OF_THERAPISTS: [&str; 5] = [
+        const OF_THERAPISTS: [&str; 6] = [
             "/booking/meetings",
+            "/booking/holds",
             "/booking/availability",
             "/booking/settings",
             "/booking/overrides",
             "/booking/calendar/feeds",
         ];
-        const OF_CLIENTS: [&str; 2] = ["/booking/meetings", "/booking/calendar/feeds"];
+        const OF_CLIENTS: [&str; 3] =
+            ["/booking/meetings", "/booking/holds", "/booking/calendar/feeds"];
         const OF_ADMINS: [&str; 6] = [
             "/booking/audit?limit=1",
             "/booking/webhooks",

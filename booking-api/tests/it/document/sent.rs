@@ -98,6 +98,7 @@ async fn examples_succeed_as_they_stand() {
         "cancelMeeting",
         "deleteAvailability",
         "deleteCalendarFeed",
+        "deleteHold",
         "deleteOverride",
         "deleteRelationship",
         "deleteWebhook",

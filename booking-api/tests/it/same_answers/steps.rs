@@ -34,6 +34,7 @@ impl Script<'_> {
         self.closing(&meetings).await;
         self.shapes(&meetings).await;
         self.feeds().await;
+        self.holds().await;
     }
 
     /// Without those that are there: their keys are other ones each time.

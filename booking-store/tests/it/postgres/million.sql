@@ -117,6 +117,20 @@ SELECT
     '[]', now(), now()
 FROM generate_series(0, 499) AS n CROSS JOIN generate_series(0, 29) AS day;
 
+-- Two of each therapist's clients hold something, and as many did.
+INSERT INTO hold (
+    id, holder_id, therapist_id, start_at, duration_minutes, buffer_before_minutes,
+    buffer_after_minutes, created_at, expires_at
+)
+SELECT
+    gen_random_uuid(), 'client_' || (n + 500 * k), 'therapist_' || n,
+    timestamptz '2025-01-01T00:00Z' + k * interval '1 hour', 60, 0, 0, at,
+    at + interval '10 minutes'
+FROM generate_series(0, 499) AS n CROSS JOIN generate_series(0, 3) AS k
+CROSS JOIN LATERAL (
+    SELECT timestamptz '2024-01-01T12:00Z' - (k % 2) * interval '1 hour' AS at
+) AS made;
+
 INSERT INTO availability (
     id, therapist_id, weekday, start_minute, end_minute, is_available, notes, created_at, updated_at
 )

@@ -65,6 +65,10 @@ async fn the_tables_count_for_everybody() {
          '2024-01-01', '2024-01-02', '[]', NULL, now(), now()",
         "UPDATE availability_override SET last_date = '2024-01-03'",
         "DELETE FROM availability_override",
+        "INSERT INTO hold SELECT gen_random_uuid(), 'client_124', 'therapist_456', now(), 60, 0, 0,
+         now(), now() + interval '1 minute'",
+        "UPDATE hold SET expires_at = now() + interval '2 minutes'",
+        "DELETE FROM hold",
         "DELETE FROM availability WHERE weekday = 2",
         "DELETE FROM meeting",
     ];

@@ -1,0 +1,109 @@
+//! Starts that are kept for somebody while they make up their mind.
+//!
+//! Whether a hold is still one is asked with the time of the asking, here and nowhere else: nothing has
+//! to run for its time to be free again.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::duration::SessionDuration;
+use crate::id::{HoldId, UserId};
+use crate::instant::StartTime;
+use crate::request::BookRequest;
+use crate::settings::{Bounded, Buffers};
+use crate::span::Span;
+
+/// For how many minutes a start is kept.
+pub type HoldMinutes = Bounded<1, 10>;
+
+/// A therapist's time, kept for somebody: until it expires, nobody else is offered it or can book it.
+///
+/// There is one of each holder and therapist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// Which one.
+    pub id: HoldId,
+    /// For whom: a client, or the therapist, who books for one.
+    pub holder: UserId,
+    /// Whose time.
+    pub therapist: UserId,
+    /// When the session would begin.
+    pub start: DateTime<Utc>,
+    /// How long it would be.
+    pub duration: SessionDuration,
+    /// What the therapist keeps free around it.
+    pub buffers: Buffers,
+    /// When it was placed, to the millisecond.
+    pub created_at: DateTime<Utc>,
+    /// From when on it is none any more.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl Hold {
+    /// Whether it has not expired.
+    #[must_use]
+    pub fn is_live(&self, now: DateTime<Utc>) -> bool {
+        now < self.expires_at
+    }
+
+    /// The first instant after the session.
+    #[must_use]
+    pub fn end(&self) -> DateTime<Utc> {
+        self.start.checked_add_signed(self.duration.to_delta()).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+
+    /// The instants that the session would take, where that is any at all.
+    #[must_use]
+    pub fn span(&self) -> Option<Span> {
+        Span::new(self.start, self.end())
+    }
+
+    /// Whether it keeps its time from this viewer.
+    #[must_use]
+    pub fn keeps_from(&self, viewer: Viewer<'_>) -> bool {
+        self.holder != *viewer.user && self.is_live(viewer.now)
+    }
+}
+
+/// Who looks at a calendar, and when: what is held by others is taken, what is held by themselves is
+/// not.
+#[derive(Debug, Clone, Copy)]
+pub struct Viewer<'a> {
+    /// Who.
+    pub user: &'a UserId,
+    /// When.
+    pub now: DateTime<Utc>,
+}
+
+/// A start that somebody wants to be kept for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HoldRequest {
+    /// With whom.
+    pub therapist: UserId,
+    /// For whom; clients leave it out, therapists must say.
+    pub client: Option<UserId>,
+    /// From when.
+    pub start: StartTime,
+    /// For how long.
+    pub duration: SessionDuration,
+    /// For how many minutes from now.
+    pub minutes: HoldMinutes,
+}
+
+impl HoldRequest {
+    /// For so many minutes where nobody says.
+    pub const DEFAULT_MINUTES: HoldMinutes = HoldMinutes::MAX;
+
+    /// What would be booked: who may book may hold.
+    pub(crate) fn booking(&self) -> BookRequest {
+        BookRequest {
+            client: self.client.clone(),
+            ..BookRequest::new(self.therapist.clone(), self.start, self.duration)
+        }
+    }
+
+    /// Until when it would be kept.
+    pub(crate) fn expires_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        let minutes = TimeDelta::minutes(self.minutes.get().into());
+        now.checked_add_signed(minutes).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+}
