@@ -79,6 +79,7 @@
 //! | what changes while somebody looks on | [`Live`], [`Announced`] |
 //! | listings from memory | [`SlotCache`] |
 //! | calendars for calendar apps | [`CalendarFeeds`], [`ical`] |
+//! | when a calendar from elsewhere is busy (feature `ical`) | `external_times` |
 //! | who changed what, and when | [`AuditLog`], [`By`] |
 
 // Pure: values in, values out.
@@ -94,6 +95,8 @@ mod dated;
 mod decide;
 mod duration;
 mod event;
+#[cfg(feature = "ical")]
+mod external;
 pub mod ical;
 mod id;
 mod idempotency;
@@ -171,6 +174,8 @@ pub use event::{
     AppointmentBooked, AppointmentCancelled, AppointmentCompleted, AppointmentRescheduled,
     AttendanceStatus, Event, EventPayload, EventType,
 };
+#[cfg(feature = "ical")]
+pub use external::{ExternalTimes, Unclear, UnclearEvent, UnreadableCalendar, external_times};
 pub use hub::{Hearing, Hub, Watching};
 pub use id::{
     AuditId, AvailabilityId, CountedIds, EventId, FeedId, IdSource, InvalidId, MeetingId,

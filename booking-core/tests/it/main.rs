@@ -8,6 +8,7 @@ mod conformance;
 mod conformance_teeth;
 mod delivery_teeth;
 mod events;
+mod external;
 mod feed_teeth;
 mod feeds;
 mod ical;
