@@ -5,6 +5,7 @@ use chrono::DateTime;
 use rrule::{Frequency, RRule, RRuleSet, Tz, Unvalidated};
 
 use super::values::Written;
+use super::zones::Zone;
 use crate::zone::DAY;
 
 /// The work that expansion may still do. Its unit is about one step of `rrule`, some hundred
@@ -93,17 +94,18 @@ impl Rule {
     }
 
     /// The instances from `start` until `end`, seconds of the wall clock all: of those before `from`
-    /// only the fact that they count. `to_wall` reads an instant, which UNTIL may be, off the clock.
+    /// only the fact that they count. What instant they are matters to an UNTIL that is one.
     pub(super) fn expand(
         &self,
         start: i64,
         (from, end): (i64, i64),
-        to_wall: impl Fn(i64) -> i64,
+        zone: &Zone,
         budget: &mut Budget,
     ) -> Result<Vec<i64>, RuleError> {
         let until = match self.until {
             Some(Written::Date(day)) => (day + 1) * DAY - 1,
-            Some(Written::Utc(second)) => to_wall(second),
+            // Where clocks are set back, the wall may show more a little before than it does then.
+            Some(Written::Utc(second)) => zone.civil(second) + DAY,
             Some(Written::Local(second)) => second,
             None => end,
         };
@@ -137,6 +139,9 @@ impl Rule {
             if instance >= from {
                 instances.push(instance);
             }
+        }
+        if let Some(Written::Utc(until)) = self.until {
+            instances.retain(|instance| zone.instant(*instance) <= until);
         }
         budget.take(if found { meter.work(end - before) } else { Budget::FRUITLESS });
         Ok(instances)

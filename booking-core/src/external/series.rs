@@ -120,8 +120,7 @@ impl<'a> Series<'a> {
         let within = search.wall_window(master, &following);
         if start.civil <= within.1 {
             for rule in &master.rules {
-                let to_wall = |second| start.zone.civil(second);
-                match rule.expand(start.civil, within, to_wall, search.budget) {
+                match rule.expand(start.civil, within, &start.zone, search.budget) {
                     Ok(more) => instances.extend(more),
                     Err(_) if search.budget.is_spent() => return Err(UnreadableCalendar::TooMuch),
                     Err(RuleError::Unreadable) => unclear(master, Unclear::Rule),

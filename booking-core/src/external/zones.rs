@@ -156,10 +156,12 @@ fn onsets(observance: &Component, from: i64, last: i64, budget: &mut Budget) -> 
         Written::Date(_) => None,
     };
     let start = local(&observance.line("DTSTART")?.value)?;
+    let always = Stretch { seconds: Seconds { start: i64::MIN, end: i64::MAX }, offset: from };
+    let before = Zone::Described([always].into());
     let mut onsets = vec![start];
     for rule in observance.all("RRULE") {
         let rule = Rule::parse(&rule.value).ok()?;
-        onsets.extend(rule.expand(start, (start, last), |utc| utc + from, budget).ok()?);
+        onsets.extend(rule.expand(start, (start, last), &before, budget).ok()?);
     }
     for dates in observance.all("RDATE") {
         for date in dates.value.split(',') {

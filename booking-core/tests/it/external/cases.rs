@@ -142,6 +142,13 @@ fn rules_go_by_the_wall_clock_and_end_where_they_say() {
     check(&series("FREQ=WEEKLY;UNTIL=20240122T003000"), two);
     check(&series("FREQ=WEEKLY;UNTIL=20230122T003000"), &two[..1]);
     check(&series("freq=weekly;byday=MO;count=2"), two);
+    // The night has two half past twos, the first of them before one o'clock of UTC.
+    let nightly =
+        "DTSTART;TZID=Europe/Berlin:20241025T023000\nDURATION:PT1M\nRRULE:FREQ=DAILY;UNTIL=";
+    let nights = ["10-25 02:30-02:31", "10-26 02:30-02:31", "10-27 02:30-02:31"];
+    check(&event(&format!("{nightly}20241027T003000Z")), &nights);
+    check(&event(&format!("{nightly}20241027T010000Z")), &nights);
+    check(&event(&format!("{nightly}20241027T002959Z")), &nights[..2]);
     // The 15th is a Monday: a start that the rule does not know is the first all the same.
     check(&series("FREQ=WEEKLY;BYDAY=TU;COUNT=1"), &["01-15 00:30-01:30", "01-16 00:30-01:30"]);
     check(
