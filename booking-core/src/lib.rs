@@ -79,7 +79,7 @@
 //! | what changes while somebody looks on | [`Live`], [`Announced`] |
 //! | listings from memory | [`SlotCache`] |
 //! | calendars for calendar apps | [`CalendarFeeds`], [`ical`] |
-//! | when a calendar from elsewhere is busy (feature `ical`) | `external_times` |
+//! | calendars from elsewhere | [`CalendarLinks`]; with the feature `ical`, `external_times` and `Copier` |
 //! | who changed what, and when | [`AuditLog`], [`By`] |
 
 // Pure: values in, values out.
@@ -124,6 +124,7 @@ mod clock;
 mod delivery;
 mod diary;
 mod directory;
+mod linked_calendar;
 mod outbox;
 mod signal;
 mod sink;
@@ -132,6 +133,8 @@ mod store;
 // Shell: effects, through the ports only.
 mod announced;
 mod booking;
+#[cfg(feature = "ical")]
+mod copier;
 mod hub;
 mod in_flight;
 mod live;
@@ -154,12 +157,14 @@ pub use availability::{
     AvailabilitySlot, InvalidWallTime, WEEKDAYS, WallTime, WeeklyHours, Window,
 };
 pub use backoff::retry_delay;
-pub use booking::{Booking, BookingError, CalendarFeeds};
+pub use booking::{Booking, BookingError, CalendarFeeds, CalendarLinks, LinkPatch, NewLink};
 pub use calendar::Calendar;
 pub use calendar_feed::{CalendarFeed, FeedContent, FeedDigest, FeedKey, FeedName, Feeds, NewFeed};
 pub use calendars::{Busy, Calendars, Held, ScopeTooNarrow};
 pub use clock::{Clock, ManualClock, ShiftedClock, SystemClock};
 pub use cloud_event::{CLOUD_EVENTS_JSON, CloudEvent};
+#[cfg(feature = "ical")]
+pub use copier::{CalendarSource, Copier, Fetched, SourceError};
 pub use decide::{
     Answered, AvailabilityPatch, ExpectedVersion, MeetingPatch, NewAvailability, NewOverride, Patch,
 };
@@ -175,14 +180,21 @@ pub use event::{
     AttendanceStatus, Event, EventPayload, EventType,
 };
 #[cfg(feature = "ical")]
-pub use external::{ExternalTimes, Unclear, UnclearEvent, UnreadableCalendar, external_times};
+pub use external::{
+    ExternalTimes, Unclear, UnclearEvent, UnreadableCalendar, external_times, external_times_of,
+};
 pub use hub::{Hearing, Hub, Watching};
 pub use id::{
-    AuditId, AvailabilityId, CountedIds, EventId, FeedId, IdSource, InvalidId, MeetingId,
-    OverrideId, RandomIds, SeriesId, UserId, WebhookId,
+    AuditId, AvailabilityId, CountedIds, EventId, FeedId, IdSource, InvalidId, LinkedCalendarId,
+    MeetingId, OverrideId, RandomIds, SeriesId, UserId, WebhookId,
 };
 pub use idempotency::{Answer, Fingerprint, IdempotencyKey, InvalidIdempotencyKey, Record};
 pub use instant::{InvalidStart, StartTime, format_instant};
+pub use linked_calendar::{
+    BusyTimes, CalendarHost, CalendarKind, CalendarLabel, Copied, CopyClaim, CopyFault, CopyState,
+    FaultDetail, Linked, LinkedCalendar, LinkedCalendars, Refresh, SealedLocation, TooBusy,
+    Validators, WriteBack,
+};
 pub use live::{EventStream, Live, SlotStream};
 pub use meeting::{Meeting, MeetingStatus, MeetingType, Party, UnknownWord};
 pub use memory::MemoryStore;

@@ -18,8 +18,9 @@ use chrono_tz::Tz;
 use self::event::{Event, free_busy_period};
 use self::rule::Budget;
 use self::series::{Search, Series};
-use self::tree::Components;
+use self::tree::{Component, Components};
 use self::zones::Zones;
+use crate::ical::names_meeting;
 use crate::span::{Span, SpanSet};
 use crate::zone::{DAY, Seconds};
 
@@ -77,6 +78,9 @@ pub enum Unclear {
     /// An RDATE, EXDATE or RECURRENCE-ID is none; it is passed over.
     #[error("one of its dates (RDATE, EXDATE or RECURRENCE-ID) cannot be read")]
     Dates,
+    /// It came in a file of its own, which cannot be taken apart.
+    #[error("its file cannot be taken apart")]
+    File,
 }
 
 /// Why nothing can be said of a file; whoever has an earlier copy does well to keep it.
@@ -108,6 +112,8 @@ pub enum UnreadableCalendar {
 /// When the calendar in `file` is busy within `window`, where dates and times without a zone are those
 /// of `zone`.
 ///
+/// Meetings that [`ical`](crate::ical) has written are left out: they keep their time by themselves.
+///
 /// Opaque events are busy, tentative ones too; cancelled and transparent ones are not, and of VFREEBUSY
 /// what is not FREE is. Where readings of the standard differ, the one counts by which more is busy.
 ///
@@ -134,39 +140,94 @@ pub fn external_times(
     window: Span,
     zone: Tz,
 ) -> Result<ExternalTimes, UnreadableCalendar> {
-    let components = Components::parse(file)?;
-    let window = Seconds::around(window);
-    let mut budget = Budget::new();
-    let zones = Zones::new(zone, &components.zones, window.end + 2 * 366 * DAY, &mut budget);
-    let mut times = ExternalTimes::default();
-    let mut events = Vec::new();
-    for component in &components.events {
-        match Event::read(component, &zones) {
-            Ok(event) => events.push(event),
-            Err((what, uid)) => times.note(&uid, what),
+    let mut reading = Reading::of(window, zone);
+    reading.add(file)?;
+    Ok(reading.end())
+}
+
+/// The same of a calendar that comes in several files, as CalDAV has one for each event. The bounds hold
+/// for all of them together. A file that cannot be taken apart is an event that cannot be read.
+///
+/// # Errors
+/// [`UnreadableCalendar`], if none of the files can be taken apart, or if it is too much.
+pub fn external_times_of<'a>(
+    files: impl IntoIterator<Item = &'a [u8]>,
+    window: Span,
+    zone: Tz,
+) -> Result<ExternalTimes, UnreadableCalendar> {
+    use UnreadableCalendar::{TooLong, TooMuch};
+    let mut reading = Reading::of(window, zone);
+    let (mut bytes, mut is_readable, mut unreadable) = (0, false, None);
+    for file in files {
+        bytes += file.len();
+        if bytes > MAX_BYTES {
+            return Err(TooLong);
+        }
+        match reading.add(file) {
+            Ok(()) => is_readable = true,
+            Err(TooMuch) => return Err(TooMuch),
+            Err(error) => {
+                reading.times.note("", Unclear::File);
+                unreadable.get_or_insert(error);
+            }
         }
     }
-    let mut search = Search { window, budget: &mut budget, busy: Vec::new() };
-    for series in by_uid(&events) {
-        series.search(&mut search, &mut |event, what| {
-            times.note(event.uid.as_deref().unwrap_or_default(), what);
-        })?;
+    unreadable.filter(|_| !is_readable).map_or_else(|| Ok(reading.end()), Err)
+}
+
+/// What was found in the files so far.
+struct Reading {
+    window: Seconds,
+    zone: Tz,
+    budget: Budget,
+    busy: Vec<Seconds>,
+    times: ExternalTimes,
+}
+
+impl Reading {
+    fn of(window: Span, zone: Tz) -> Self {
+        let window = Seconds::around(window);
+        let (budget, times) = (Budget::new(), ExternalTimes::default());
+        Self { window, zone, budget, busy: Vec::new(), times }
     }
-    for component in &components.free_busy {
-        for line in component.all("FREEBUSY") {
-            if line.parameter("FBTYPE").is_some_and(|kind| kind.eq_ignore_ascii_case("FREE")) {
-                continue;
+
+    fn add(&mut self, file: &[u8]) -> Result<(), UnreadableCalendar> {
+        let Self { window, zone, budget, busy, times } = self;
+        let components = Components::parse(file)?;
+        let zones = Zones::new(*zone, &components.zones, window.end + 2 * 366 * DAY, budget);
+        let mut events = Vec::new();
+        for component in components.events.iter().filter(|component| !is_ours(component)) {
+            match Event::read(component, &zones) {
+                Ok(event) => events.push(event),
+                Err((what, uid)) => times.note(&uid, what),
             }
-            for text in line.value.split(',') {
-                match free_busy_period(text, &zones) {
-                    Some((start, end)) => search.add_seconds(Seconds { start, end })?,
-                    None => times.note("", Unclear::Dates),
+        }
+        let mut search = Search { window: *window, budget, busy };
+        for series in by_uid(&events) {
+            series.search(&mut search, &mut |event, what| {
+                times.note(event.uid.as_deref().unwrap_or_default(), what);
+            })?;
+        }
+        for component in &components.free_busy {
+            for line in component.all("FREEBUSY") {
+                if line.parameter("FBTYPE").is_some_and(|kind| kind.eq_ignore_ascii_case("FREE")) {
+                    continue;
+                }
+                for text in line.value.split(',') {
+                    match free_busy_period(text, &zones) {
+                        Some((start, end)) => search.add_seconds(Seconds { start, end })?,
+                        None => times.note("", Unclear::Dates),
+                    }
                 }
             }
         }
+        Ok(())
     }
-    times.busy = search.busy.into_iter().filter_map(Seconds::to_span).collect();
-    Ok(times)
+
+    fn end(self) -> ExternalTimes {
+        let busy = self.busy.into_iter().filter_map(Seconds::to_span).collect();
+        ExternalTimes { busy, ..self.times }
+    }
 }
 
 impl ExternalTimes {
@@ -177,6 +238,12 @@ impl ExternalTimes {
             self.unclear.push(UnclearEvent { uid, what });
         }
     }
+}
+
+/// Whether it is a meeting that went out from here, and came back by way of a feed or of another
+/// program. The meeting itself keeps its time; its copy may be of before it moved.
+fn is_ours(event: &Component) -> bool {
+    event.line("UID").is_some_and(|line| names_meeting(line.value.trim()))
 }
 
 fn by_uid(events: &[Event]) -> Vec<Series<'_>> {

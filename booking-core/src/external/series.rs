@@ -12,7 +12,7 @@ use crate::zone::{DAY, Seconds};
 pub(super) struct Search<'a> {
     pub(super) window: Seconds,
     pub(super) budget: &'a mut Budget,
-    pub(super) busy: Vec<Seconds>,
+    pub(super) busy: &'a mut Vec<Seconds>,
 }
 
 /// The events of one UID.

@@ -13,6 +13,8 @@ mod feed_teeth;
 mod feeds;
 mod ical;
 mod idempotency;
+mod link_teeth;
+mod linked;
 mod listing;
 mod live;
 mod model;

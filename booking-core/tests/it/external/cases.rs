@@ -353,3 +353,32 @@ fn nights_in_which_clocks_change_end_when_the_last_reading_says() {
         &["10-25 22:00-06:00+1", "10-26 22:00-06:00+1", "10-27 22:00-06:00+1"],
     );
 }
+
+/// A copy of one of our own meetings, old or not, and whatever came of it on its way, keeps nothing.
+#[test]
+fn our_own_meetings_are_not_busy_when_they_come_back() {
+    use booking_core::ical::{Detail, meetings};
+    use booking_core::testing::fixtures::{client, hour, meeting, therapist};
+
+    let ours = meeting(&client(), &therapist(), hour(14));
+    let file = meetings("Sessions", Detail::Titles, std::slice::from_ref(&ours));
+    assert!(file.contains(&format!("UID:{}@booking\r\n", ours.id)));
+    check(&file, &[]);
+    let copy = file.replace("TRANSP:OPAQUE", "RRULE:FREQ=DAILY;COUNT=3");
+    check(&copy, &[]);
+
+    // Whatever only looks like one is somebody else's.
+    for (uid, is_ours) in [
+        (format!("{}@booking", ours.id), true),
+        (format!("  {}@booking ", ours.id), true),
+        (format!("{}@booking.example.com", ours.id), false),
+        (ours.id.to_string(), false),
+        ("@booking".to_owned(), false),
+        ("meeting_1@booking".to_owned(), false),
+        ("avail_01h455vb4pex5vsknk084sn02q@booking".to_owned(), false),
+    ] {
+        let file = event(&format!("UID:{uid}\nDTSTART:20240115T080000Z\nDURATION:PT1H"));
+        let busy: &[&str] = if is_ours { &[] } else { &["01-15 09:00-10:00"] };
+        check(&file, busy);
+    }
+}
