@@ -99,8 +99,9 @@ impl Client {
     /// # Errors
     /// [`ClientSetupError`] when TLS cannot be set up.
     pub fn new(options: CalendarOptions, clock: Arc<dyn Clock>) -> Result<Self, ClientSetupError> {
-        let web = Web::new(&options)?;
-        Ok(Self(Arc::new(Inner { web, timeout: options.timeout, clock })))
+        let CalendarOptions { allowed_networks, timeout, longest_pause } = options;
+        let web = Web::new(allowed_networks, longest_pause)?;
+        Ok(Self(Arc::new(Inner { web, timeout, clock })))
     }
 
     /// Whether anything is sent to a location, as far as its URL tells.

@@ -129,7 +129,7 @@ impl FetchError {
     /// Of an answer that did not come, or not whole.
     pub(super) fn unanswered(error: &reqwest::Error) -> Self {
         // Who was refused is said by our resolver, deep inside.
-        if has_cause(error, |cause| cause.is::<NotPublic>()) {
+        if has_cause(error, <dyn Error>::is::<NotPublic>) {
             Self::RefusedAddress(RefusedLocation::NotPublic)
         } else if error.is_timeout() {
             Self::TimedOut

@@ -1,11 +1,14 @@
 //! One question to a server of calendars, whoever it sends on to.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use ipnet::IpNet;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Method, Response, StatusCode};
 use url::Url;
 
-use super::client::{CalendarOptions, ClientSetupError};
+use super::client::ClientSetupError;
 use super::failure::{FetchError, RefusedLocation};
 use super::location::{Credentials, Location, is_of_web};
 use crate::outbound::{self, Guard};
@@ -50,14 +53,17 @@ struct Hop {
 }
 
 impl Web {
-    pub(super) fn new(options: &CalendarOptions) -> Result<Self, ClientSetupError> {
-        let guard = Guard::new(options.allowed_networks.clone());
+    pub(super) fn new(
+        allowed_networks: Vec<IpNet>,
+        longest_pause: Duration,
+    ) -> Result<Self, ClientSetupError> {
+        let guard = Guard::new(allowed_networks);
         let allowed = guard.within_allowed();
         let client = |guard: &Guard, https_only| {
             let builder = outbound::client(guard).map_err(ClientSetupError::of)?;
             builder
                 .https_only(https_only)
-                .read_timeout(options.longest_pause)
+                .read_timeout(longest_pause)
                 .pool_max_idle_per_host(MAX_IDLE)
                 .build()
                 .map_err(ClientSetupError::of)

@@ -1,14 +1,16 @@
 //! Meetings, written into their therapist's calendars outside.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use booking_core::ical::{self, Detail};
 use booking_core::{
-    EventSink, Meeting, MeetingId, MeetingStatus, Recorded, Scope, SinkError, Store, StoreError,
-    Then, UserId,
+    EventSink, Meeting, MeetingId, MeetingQuery, MeetingStatus, Place, Recorded, Scope, SinkError,
+    Store, StoreError, Then, UserId,
 };
+use chrono::{DateTime, Utc};
 use tokio::task::JoinSet;
 
 use super::client::Client;
@@ -18,6 +20,9 @@ use super::location::Location;
 /// How often a meeting is written anew because it has changed meanwhile. Whoever changed it last has
 /// it written too: this only makes sure that an older writer is not the last one.
 const MAX_ROUNDS: usize = 3;
+
+/// How many meetings are read at a time.
+const PAGE: u32 = 100;
 
 /// Knows into which collections somebody's meetings are written.
 #[async_trait]
@@ -71,6 +76,39 @@ impl WriteBackSink {
     /// Writes meetings of this store by this client.
     pub fn new(client: Client, store: Arc<dyn Store>, targets: Arc<dyn Targets>) -> Self {
         Self { client, store, targets }
+    }
+
+    /// Makes all collections of a therapist say what their meetings from an instant on are now, one
+    /// after the other: for a collection that is new, or could not be written to for so long that
+    /// events were given up. Returns how many there were.
+    ///
+    /// # Errors
+    /// [`SinkError`] at the first meeting that a collection does not take; to begin again does no harm.
+    pub async fn catch_up(
+        &self,
+        therapist: &UserId,
+        from: DateTime<Utc>,
+    ) -> Result<usize, SinkError> {
+        let mut query = MeetingQuery {
+            person: therapist.clone(),
+            statuses: BTreeSet::new(),
+            from: Some(from),
+            to: None,
+            after: None,
+            limit: PAGE,
+        };
+        let mut written = 0;
+        loop {
+            let page = self.store.meetings(&query).await;
+            let page = page.map_err(|error| SinkError::retry(error.to_string()))?;
+            let Some(last) = page.last() else { return Ok(written) };
+            query.after = Some(Place { start: last.start, id: last.id });
+            // Those in which they are the client are in others' calendars.
+            for meeting in page.iter().filter(|meeting| meeting.therapist == *therapist) {
+                self.write(meeting.id, therapist).await?;
+                written += 1;
+            }
+        }
     }
 
     /// Makes all collections of the therapist say what a meeting is now.

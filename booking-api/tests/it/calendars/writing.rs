@@ -224,6 +224,37 @@ async fn a_meeting_goes_with_its_therapist() {
     assert!(one.get(&name).await.is_none() && two.get(&name).await.is_some());
 }
 
+/// What was booked before a collection was linked, or changed while nobody listened.
+#[tokio::test]
+async fn a_collection_that_is_new_is_filled() {
+    let (server, practice) = (Radicale::start().await, Practice::new().await);
+    let mut kept = Vec::new();
+    for day in 1..=120 {
+        let start = at("2024-02-01T09:00:00Z") + TimeDelta::days(day);
+        kept.push(practice.book(&start.to_rfc3339()).await);
+    }
+    let (past, gone) =
+        (practice.book("2024-01-02T09:00:00Z").await, practice.book("2024-03-01T14:00:00Z").await);
+    practice.cancel(gone).await;
+    practice.clock.set(at("2024-02-01T00:00:00Z"));
+    let jane = UserId::new(JANE).expect("an id");
+    let from = at("2024-02-01T00:00:00Z");
+    assert_eq!(practice.sink.catch_up(&jane, from).await, Ok(121));
+    practice.link(JANE, Ok(server.location()));
+    for _ in 0..2 {
+        assert_eq!(practice.sink.catch_up(&jane, from).await, Ok(121));
+    }
+    assert!(server.get(&format!("{}.ics", kept[0])).await.is_some());
+    assert!(server.get(&format!("{}.ics", kept[119])).await.is_some());
+    for other in [past, gone] {
+        assert_eq!(server.get(&format!("{other}.ics")).await, None);
+    }
+    // Who is a client there has it in nobody's calendar.
+    let client = client().id;
+    practice.linked.0.lock().expect("no panic").push((client.clone(), Ok(server.location())));
+    assert_eq!(practice.sink.catch_up(&client, from).await, Ok(0));
+}
+
 /// Events that come again, and in whatever order: what is there is what is so.
 #[tokio::test]
 async fn neither_order_nor_repeats_matter() {
