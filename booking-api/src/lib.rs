@@ -29,6 +29,8 @@
 mod api;
 mod auth;
 mod body;
+#[cfg(feature = "calendars")]
+pub mod calendars;
 #[cfg(feature = "webhooks")]
 mod clerk;
 mod dto;
@@ -36,13 +38,15 @@ mod health;
 mod http;
 #[cfg(feature = "nats")]
 mod nats;
+#[cfg(any(feature = "calendars", feature = "webhooks"))]
+mod outbound;
 mod pages;
 mod params;
 mod problem;
 mod server;
 mod spec;
 mod streams;
-#[cfg(any(feature = "jwks", feature = "webhooks"))]
+#[cfg(any(feature = "calendars", feature = "jwks", feature = "webhooks"))]
 mod tls;
 mod told;
 #[cfg(feature = "webhooks")]
