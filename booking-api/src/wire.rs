@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use booking_core::{
-    AuditAction, Email, EventType, FeedContent, MeetingStatus, MeetingType, MeetingUrl, Role,
+    AuditAction, CalendarKind, CopyFault, Email, EventType, FeedContent, MeetingStatus, MeetingType, MeetingUrl, Role,
     SeriesMode, SessionDuration, StartTime, SubjectKind, Text, UserId, WEEKDAYS, WallTime,
     format_instant,
 };
@@ -370,6 +370,8 @@ macro_rules! words_on_wire {
 
 words_on_wire! {
     AuditAction: "What was done";
+    CalendarKind: "How a linked calendar is read: a file at a URL, or a collection on a CalDAV server";
+    CopyFault: "Why a linked calendar cannot be read";
     EventType: "The kind of an event";
     FeedContent: "What a calendar feed shows: when its owner has meetings, also their titles and where to meet, or when a therapist is available";
     MeetingStatus: "Where a meeting stands";
@@ -377,4 +379,26 @@ words_on_wire! {
     Role: "What a user is on the platform";
     SeriesMode: "What to do about sessions that cannot be booked";
     SubjectKind: "The kind of what was changed";
+}
+
+impl OnWire for LinkState {
+    const NAME: &'static str = "LinkedCalendarState";
+    const IS_NAMED: bool = true;
+
+    fn schema() -> MetaSchema {
+        MetaSchema {
+            description: Some("How a linked calendar is"),
+            enum_items: Self::ALL.iter().map(OnWire::write).collect(),
+            ..string(None)
+        }
+    }
+
+    fn read(value: &Value) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|state| Some(state.as_str()) == value.as_str());
+        found.ok_or_else(|| "must be pending, ok or failing".to_owned())
+    }
+
+    fn write(&self) -> Value {
+        self.as_str().into()
+    }
 }
