@@ -5,6 +5,7 @@
 //! somebody has decided.
 
 mod feeds;
+mod links;
 mod series;
 
 use std::borrow::Cow;

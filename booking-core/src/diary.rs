@@ -79,6 +79,8 @@ pub struct Diary {
     pub busy: Vec<DiaryMeeting>,
     /// When those of their meetings began that are over and count for limits, in order.
     pub held: Vec<DateTime<Utc>>,
+    /// When calendars that they have linked say that they are busy.
+    pub external: SpanSet,
 }
 
 /// A live meeting, as far as lists of slots go.
@@ -112,11 +114,13 @@ impl Diary {
     pub fn into_calendar(self) -> Option<Calendar> {
         self.owner.filter(|owner| owner.role == Role::Therapist)?;
         let zone = self.zone()?;
-        let Self { owner: _, hours, overrides, settings, busy, held } = self;
+        let Self { owner: _, hours, overrides, settings, busy, held, external } = self;
         let settings = settings.map_or(Settings::DEFAULT, |set| set.settings);
         let taken = busy.iter().map(|DiaryMeeting { span, buffers }| {
             buffers.map_or(*span, |kept| kept_free(*span, kept, settings.buffers))
         });
+        let linked = external.iter().map(|span| kept_free(span, Buffers::NONE, settings.buffers));
+        let taken = taken.chain(linked);
         let own = busy.iter().filter(|meeting| meeting.buffers.is_some());
         let starts = own.map(|meeting| meeting.span.start()).chain(held);
         let terms = Terms::counting(&settings, zone, starts);
@@ -164,6 +168,7 @@ struct Found {
     settings: Option<TherapistSettings>,
     busy: Vec<DiaryMeeting>,
     held: Vec<DateTime<Utc>>,
+    external: Vec<Span>,
 }
 
 impl<'a> DiariesDraft<'a> {
@@ -223,6 +228,16 @@ impl<'a> DiariesDraft<'a> {
         }
     }
 
+    /// A calendar that this therapist has linked says that they are busy. What lies outside the span that
+    /// was asked for is left out.
+    pub fn external(&mut self, therapist: &UserId, span: Span) {
+        if self.query.within.is_some_and(|within| within.overlaps(span))
+            && let Some(notes) = self.therapists.get_mut(therapist)
+        {
+            notes.external.push(span);
+        }
+    }
+
     /// How often this person's calendar has changed.
     pub fn revision(&mut self, person: UserId, number: u64) {
         self.revisions.insert(person, number);
@@ -233,12 +248,13 @@ impl<'a> DiariesDraft<'a> {
     pub fn finish(self) -> Diaries {
         let Self { query, therapists, client, revisions } = self;
         let diary = |(id, notes): (&UserId, Found)| {
-            let Found { owner, windows, overrides, settings, mut busy, mut held } = notes;
+            let Found { owner, windows, overrides, settings, mut busy, mut held, external } = notes;
             busy.sort_unstable_by_key(|meeting| (meeting.span.start(), meeting.span.end()));
             held.sort_unstable();
             let (hours, overrides) =
                 (windows.into_iter().collect(), overrides.into_iter().collect());
-            (id.clone(), Diary { owner, hours, overrides, settings, busy, held })
+            let external = external.into_iter().collect();
+            (id.clone(), Diary { owner, hours, overrides, settings, busy, held, external })
         };
         Diaries {
             therapists: therapists.into_iter().map(diary).collect(),

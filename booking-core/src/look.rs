@@ -176,7 +176,10 @@ impl Calendars {
                 busy.concerns(people).then_some(busy.span)
             }
         };
-        let taken: SpanSet = self.busy.iter().filter_map(is_taken).collect();
+        let linked = self.external.iter().filter(|_| people.contains(&therapist));
+        let linked = linked.filter(|span| span.overlaps(look.busy));
+        let linked = linked.map(|span| kept_free(*span, Buffers::NONE, settings.buffers));
+        let taken: SpanSet = self.busy.iter().filter_map(is_taken).chain(linked).collect();
         let terms = self.terms(therapist, settings, zone, except, look);
         let hours = WeeklyHours::from_iter(&self.hours);
         let is_near = |one: &&AvailabilityOverride| {

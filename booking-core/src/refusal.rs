@@ -47,6 +47,12 @@ pub enum Refusal {
     /// Somebody has as many calendar feeds as they may have.
     #[error("you have 10 calendar feeds, and cannot have more")]
     TooManyFeeds,
+    /// There is no linked calendar with this id.
+    #[error("there is no such linked calendar")]
+    CalendarNotFound,
+    /// A therapist has linked as many calendars as they may.
+    #[error("you have linked 10 calendars, and cannot link more")]
+    TooManyCalendars,
     /// There is no override with this id.
     #[error("there is no such override")]
     OverrideNotFound,

@@ -5,6 +5,7 @@ use chrono_tz::Tz;
 use sqlx::FromRow;
 
 use crate::error::{Failure, Malformed};
+use crate::link_rows;
 use crate::rows::{self, there};
 use crate::terms_rows::{self, SettingsRow};
 
@@ -54,6 +55,10 @@ impl DiaryRow {
             b'o' => {
                 let dates = terms_rows::dates(there(self.number)?, there(self.begin)?)?;
                 draft.overridden(&person, dates, rows::from_json("windows", &there(self.json)?)?);
+            }
+            b'l' => {
+                let start = rows::instant(there(self.at_ms)?)?;
+                draft.external(&person, link_rows::busy(start, there(self.number)?)?);
             }
             b'd' => draft.held(&person, rows::instant(there(self.at_ms)?)?),
             kind => return Err(Failure::corrupt(format!("rows of no kind {kind}"))),

@@ -20,6 +20,8 @@ mod event_rows;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod feed_rows;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod link_rows;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod pool_state;
 #[cfg(feature = "postgres")]
 mod postgres;

@@ -5,6 +5,7 @@
 //! after a change: what has been committed is answered.
 
 mod feeds;
+pub(crate) mod links;
 mod meetings;
 mod overrides;
 mod people;
@@ -22,6 +23,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use serde::Serialize;
 
 pub use self::feeds::CalendarFeeds;
+pub use self::links::{CalendarLinks, LinkPatch, NewLink};
 
 use crate::access::Actor;
 use crate::audit::By;

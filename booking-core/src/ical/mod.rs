@@ -25,6 +25,8 @@ pub use self::availability::{Week, availability};
 pub use self::meeting::{Detail, meetings, object};
 
 use self::lines::Lines;
+#[cfg(feature = "ical")]
+use crate::id::MeetingId;
 use crate::zone::instant;
 
 /// Who writes. Without a version: the same meetings are the same text after an upgrade too.
@@ -35,6 +37,12 @@ const REFRESH: &str = "PT1H";
 
 /// What makes ids of ours unlike those of other programs. No domain: a calendar outlives those.
 const UID_SUFFIX: &str = "@booking";
+
+/// Whether this is the id of a meeting, as it goes out from here.
+#[cfg(feature = "ical")]
+pub(crate) fn names_meeting(uid: &str) -> bool {
+    uid.strip_suffix(UID_SUFFIX).is_some_and(|id| id.parse::<MeetingId>().is_ok())
+}
 
 /// Years have four digits: from the first second of 0000 to the last of 9999.
 const SECONDS: RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;

@@ -6,6 +6,7 @@
 mod audit;
 mod events;
 mod feeds;
+mod links;
 mod people;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -17,6 +18,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use self::audit::Entries;
 use self::events::Events;
 use self::feeds::FeedTable;
+use self::links::LinkTable;
 use self::people::People;
 use crate::audit::AuditEntry;
 use crate::availability::AvailabilitySlot;
@@ -35,7 +37,8 @@ use crate::store::{
     Change, ChangeError, Decide, Earlier, MeetingQuery, Place, Scope, Store, StoreError, Write,
 };
 
-/// A store, a directory, an outbox, its deliveries, calendar feeds and the audit log in memory.
+/// A store, a directory, an outbox, its deliveries, calendar feeds, linked calendars and the audit log in
+/// memory.
 #[derive(Debug)]
 pub struct MemoryStore {
     state: Mutex<State>,
@@ -68,6 +71,7 @@ struct State {
     audit: Entries,
     people: People,
     feeds: FeedTable,
+    links: LinkTable,
 }
 
 impl MemoryStore {
@@ -171,6 +175,7 @@ impl State {
         Calendars {
             busy: self.busy(&scope.people, &scope.busy_within),
             held: of.zip(scope.held_within).map_or_else(Vec::new, |(of, span)| self.held(of, span)),
+            external: of.map_or_else(Vec::new, |of| self.links.busy(of, &scope.busy_within)),
             settings: self.settings_of(&scope.settings_of),
             hours: of.map_or_else(Vec::new, |of| self.hours(of)),
             overrides: of
@@ -207,6 +212,9 @@ impl State {
             draft.settings(settings);
         }
         for therapist in &query.therapists {
+            for span in self.links.busy(therapist, &query.within.into()) {
+                draft.external(therapist, span);
+            }
             for one in query.dates().map_or_else(Vec::new, |on| self.overrides(therapist, on)) {
                 draft.overridden(therapist, one.dates, one.windows);
             }

@@ -273,6 +273,7 @@ async fn read_one_by_one(world: &super::World, query: &DiariesQuery) -> Diaries 
             settings: seen.settings.remove(therapist),
             busy,
             held,
+            external: seen.external.into_iter().collect(),
         };
         expected.therapists.insert(therapist.clone(), diary);
     }

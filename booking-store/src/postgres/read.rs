@@ -11,6 +11,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::error::Failure;
+use crate::link_rows;
 use crate::rows::{self, BusyRow, MeetingRow, SeriesRow, SlotRow, UserRow, there};
 use crate::terms_rows::{self, OverrideRow, SettingsRow};
 
@@ -106,6 +107,9 @@ impl Row {
                 meeting: MeetingId::from_uuid(there(self.id)?),
                 start: there(self.at)?,
             }),
+            b'l' => {
+                calendars.external.push(link_rows::busy(there(self.at)?, there(self.number)?)?);
+            }
             b'o' => calendars.overrides.push(self.override_row()?),
             b'x' => calendars.override_with = Some(self.override_row()?),
             b'm' => {

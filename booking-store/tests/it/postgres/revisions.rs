@@ -65,6 +65,13 @@ async fn the_tables_count_for_everybody() {
          '2024-01-01', '2024-01-02', '[]', NULL, now(), now()",
         "UPDATE availability_override SET last_date = '2024-01-03'",
         "DELETE FROM availability_override",
+        "INSERT INTO linked_calendar (id, therapist_id, version, kind, host, location, write_back,
+             created_at, failures, next_at)
+         VALUES (gen_random_uuid(), 'therapist_456', 1, 'ics', '', '', 'off', now(), 0, now());
+         INSERT INTO external_busy SELECT therapist_id, now(), now() + interval '1 hour', id
+         FROM linked_calendar",
+        "UPDATE external_busy SET ends_at = ends_at + interval '1 minute'",
+        "DELETE FROM linked_calendar",
         "DELETE FROM availability WHERE weekday = 2",
         "DELETE FROM meeting",
     ];
