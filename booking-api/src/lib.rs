@@ -73,8 +73,8 @@ use tokio_util::sync::CancellationToken;
 #[cfg(feature = "webhooks")]
 use crate::api::WebhooksApi;
 use crate::api::{
-    AuditApi, AvailabilityApi, CalendarApi, DirectoryApi, Linked, LinksApi, MeetingsApi, OverridesApi, SearchApi,
-    SeriesApi, SettingsApi, SlotsApi, StreamsApi,
+    AuditApi, AvailabilityApi, CalendarApi, DirectoryApi, Linked, LinksApi, MeetingsApi,
+    OverridesApi, SearchApi, SeriesApi, SettingsApi, SlotsApi, StreamsApi,
 };
 use crate::http::{Cors, Limiter, Metrics, Observe, Probe, Problems, Routes, Unread, page_policy};
 use crate::pages::{Page, PageEndpoint};

@@ -6,9 +6,9 @@ use std::borrow::Cow;
 use std::fmt;
 
 use booking_core::{
-    AuditAction, CalendarKind, CopyFault, Email, EventType, FeedContent, MeetingStatus, MeetingType, MeetingUrl, Role,
-    SeriesMode, SessionDuration, StartTime, SubjectKind, Text, UserId, WEEKDAYS, WallTime,
-    format_instant,
+    AuditAction, CalendarKind, CopyFault, Email, EventType, FeedContent, MeetingStatus,
+    MeetingType, MeetingUrl, Role, SeriesMode, SessionDuration, StartTime, SubjectKind, Text,
+    UserId, WEEKDAYS, WallTime, format_instant,
 };
 use chrono::{DateTime, NaiveDate, Utc, Weekday};
 use chrono_tz::Tz;
@@ -379,26 +379,4 @@ words_on_wire! {
     Role: "What a user is on the platform";
     SeriesMode: "What to do about sessions that cannot be booked";
     SubjectKind: "The kind of what was changed";
-}
-
-impl OnWire for LinkState {
-    const NAME: &'static str = "LinkedCalendarState";
-    const IS_NAMED: bool = true;
-
-    fn schema() -> MetaSchema {
-        MetaSchema {
-            description: Some("How a linked calendar is"),
-            enum_items: Self::ALL.iter().map(OnWire::write).collect(),
-            ..string(None)
-        }
-    }
-
-    fn read(value: &Value) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|state| Some(state.as_str()) == value.as_str());
-        found.ok_or_else(|| "must be pending, ok or failing".to_owned())
-    }
-
-    fn write(&self) -> Value {
-        self.as_str().into()
-    }
 }

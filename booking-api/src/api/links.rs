@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use booking_core::{
-    CalendarHost, CalendarLinks, LinkPatch, LinkedCalendarId, NewLink, Refusal, SealedLocation, Text,
+    CalendarHost, CalendarLinks, LinkPatch, LinkedCalendarId, NewLink, Refusal, SealedLocation,
+    Text,
 };
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
@@ -77,8 +78,15 @@ impl LinksApi {
         body: Body<LinkedCalendarCreateDto>,
     ) -> Result<Created, Problem> {
         let links = self.links()?;
-        let LinkedCalendarCreateDto { kind, url, username, password, label, time_zone, write_back: on } =
-            body.0;
+        let LinkedCalendarCreateDto {
+            kind,
+            url,
+            username,
+            password,
+            label,
+            time_zone,
+            write_back: on,
+        } = body.0;
         let id = links.new_id();
         let (host, location) = self.seal(id, &url.0, said(username), said(password))?;
         let new = NewLink {
@@ -134,9 +142,7 @@ impl LinksApi {
         let LinkedCalendarUpdateDto { url, username, password, label, time_zone, write_back: on } =
             body.0;
         let location = match (url, said(username), said(password)) {
-            (Some(url), username, password) => {
-                Some(self.seal(id, &url.0, username, password)?)
-            }
+            (Some(url), username, password) => Some(self.seal(id, &url.0, username, password)?),
             (None, None, None) => None,
             (None, ..) => {
                 let detail = "is required where there are a user name and a password";
@@ -254,7 +260,8 @@ mod sealing {
             url: &str,
             credentials: Option<(&str, &str)>,
         ) -> Result<(CalendarHost, SealedLocation), Problem> {
-            let wrong = |field: &str, why: String| Problem::invalid(vec![FieldError::at(field, why)]);
+            let wrong =
+                |field: &str, why: String| Problem::invalid(vec![FieldError::at(field, why)]);
             let mut location =
                 Location::new(url).map_err(|error| wrong("url", error.to_string()))?;
             if let Some((username, password)) = credentials {

@@ -54,7 +54,9 @@ pub(super) async fn fetch(
     for member in multistatus::parse(&answer)? {
         texts.extend(text(member)?);
     }
-    Ok(Fetched::Texts { texts, validators: validators::write(&version) })
+    // That it was read is known, also where nothing is said of versions.
+    let validators = validators::write(&version).or_else(|| Some("{}".to_owned()));
+    Ok(Fetched::Texts { texts, validators })
 }
 
 async fn look(client: &Client, location: &Location) -> Result<Version, FetchError> {

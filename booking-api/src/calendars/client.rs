@@ -4,7 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use booking_core::{Clock, MeetingId, Span};
+use booking_core::{CalendarKind, Clock, MeetingId, Span};
 use bytes::Bytes;
 use ipnet::IpNet;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -51,15 +51,6 @@ impl ClientSetupError {
     pub(super) fn of(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(cause.into())
     }
-}
-
-/// How a calendar is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CalendarKind {
-    /// A file at a URL.
-    Ics,
-    /// A collection on a CalDAV server.
-    CalDav,
 }
 
 /// What became of reading a calendar.

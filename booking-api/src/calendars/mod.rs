@@ -4,8 +4,8 @@
 //! ```no_run
 //! use std::sync::Arc;
 //!
-//! use booking_api::calendars::{CalendarKind, CalendarOptions, Client, Fetched, Location};
-//! use booking_core::{Span, SystemClock};
+//! use booking_api::calendars::{CalendarOptions, Client, Fetched, Location};
+//! use booking_core::{CalendarKind, Span, SystemClock};
 //!
 //! # async fn run(window: Span) -> Result<(), Box<dyn std::error::Error>> {
 //! let client = Client::new(CalendarOptions::default(), Arc::new(SystemClock))?;
@@ -22,6 +22,7 @@ mod caldav;
 mod client;
 mod failure;
 mod ics;
+mod linked;
 mod location;
 mod multistatus;
 mod request;
@@ -29,8 +30,9 @@ mod sealing;
 mod validators;
 mod write_back;
 
-pub use client::{CalendarKind, CalendarOptions, Client, ClientSetupError, Fetched};
+pub use client::{CalendarOptions, Client, ClientSetupError, Fetched};
 pub use failure::{FetchError, RefusedLocation, Unreached};
+pub use linked::OutsideCalendars;
 pub use location::{Credentials, InvalidCredentials, InvalidLocation, Location};
 pub use sealing::{InvalidKeys, Keyring, OpenError, SealError};
 pub use write_back::{Targets, TargetsError, WriteBackSink};

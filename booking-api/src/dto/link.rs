@@ -1,15 +1,15 @@
 //! Calendars from elsewhere.
 
-use booking_core::{
-    CalendarKind, CalendarLabel, CopyFault, LinkedCalendar, Text, WriteBack,
-};
+use booking_core::{CalendarKind, CalendarLabel, CopyFault, LinkedCalendar, Text, WriteBack};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use poem_openapi::Object;
+use poem_openapi::registry::MetaSchema;
 use poem_openapi::types::MaybeUndefined;
+use serde_json::Value;
 
 use crate::body::{plain, request_body};
-use crate::wire::Wire;
+use crate::wire::{OnWire, Wire, string};
 
 request_body! {
     /// A calendar to link.
@@ -135,6 +135,28 @@ impl LinkState {
     }
 }
 
+impl OnWire for LinkState {
+    const NAME: &'static str = "LinkedCalendarState";
+    const IS_NAMED: bool = true;
+
+    fn schema() -> MetaSchema {
+        MetaSchema {
+            description: Some("How a linked calendar is"),
+            enum_items: Self::ALL.iter().map(OnWire::write).collect(),
+            ..string(None)
+        }
+    }
+
+    fn read(value: &Value) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|state| Some(state.as_str()) == value.as_str());
+        found.ok_or_else(|| "must be pending, ok or failing".to_owned())
+    }
+
+    fn write(&self) -> Value {
+        self.as_str().into()
+    }
+}
+
 impl From<LinkedCalendar> for LinkedCalendarDto {
     fn from(link: LinkedCalendar) -> Self {
         let state = LinkState::of(&link);
@@ -161,9 +183,7 @@ impl From<LinkedCalendar> for LinkedCalendarDto {
 }
 
 /// A field of the body that may be empty.
-pub(crate) fn said<const MAX: usize>(
-    field: MaybeUndefined<Wire<Text<MAX>>>,
-) -> Option<Text<MAX>> {
+pub(crate) fn said<const MAX: usize>(field: MaybeUndefined<Wire<Text<MAX>>>) -> Option<Text<MAX>> {
     plain(field.take())
 }
 

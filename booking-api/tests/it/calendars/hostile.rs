@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use booking_api::calendars::{CalendarKind, Client, FetchError, RefusedLocation, Unreached};
+use booking_api::calendars::{Client, FetchError, RefusedLocation, Unreached};
+use booking_core::CalendarKind;
 use tokio::task::JoinSet;
 
 use super::answers::{Answers, Step, raw, to, whole};

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use booking_api::calendars::{CalendarKind, FetchError, Fetched, RefusedLocation};
+use booking_api::calendars::{FetchError, Fetched, RefusedLocation};
+use booking_core::CalendarKind;
 
 use super::answers::{Answers, Step, raw, to, whole};
 use super::{client_for, location, texts, window, with_login};
@@ -160,7 +161,10 @@ async fn no_address_in_an_answer_is_asked() {
     ];
     let content: String = hrefs.iter().map(|href| event(href)).collect();
     let (found, validators) = texts(read_content(multistatus(&content)).await.expect("six events"));
-    assert_eq!((found, validators), (vec![CALENDAR.to_owned(); hrefs.len()], None));
+    assert_eq!(
+        (found, validators),
+        (vec![CALENDAR.to_owned(); hrefs.len()], Some("{}".to_owned()))
+    );
     assert_eq!(elsewhere.take(), [""; 0]);
 }
 

@@ -1,6 +1,7 @@
 //! Reading from a real CalDAV server.
 
-use booking_api::calendars::{CalendarKind, FetchError, Fetched, RefusedLocation, Unreached};
+use booking_api::calendars::{FetchError, Fetched, RefusedLocation, Unreached};
+use booking_core::CalendarKind;
 
 use super::radicale::Radicale;
 use super::{client_for, location, patient_client, texts, window};

@@ -1,6 +1,7 @@
 //! A file is asked for by what its server said of it.
 
-use booking_api::calendars::{CalendarKind, FetchError, Fetched};
+use booking_api::calendars::{FetchError, Fetched};
+use booking_core::CalendarKind;
 
 use super::answers::{Answers, raw, whole};
 use super::{location, patient_client, texts, window};
