@@ -233,7 +233,8 @@ fn at_midnight(span: Span) -> (Span, Option<Span>) {
     let next = span.start().date_naive().checked_add_days(Days::new(1));
     let midnight = next.map(|date| date.and_time(NaiveTime::MIN).and_utc());
     let cut = midnight.filter(|midnight| *midnight < span.end());
-    let parts = cut.and_then(|cut| Some((Span::new(span.start(), cut)?, Span::new(cut, span.end())?)));
+    let parts =
+        cut.and_then(|cut| Some((Span::new(span.start(), cut)?, Span::new(cut, span.end())?)));
     parts.map_or((span, None), |(piece, rest)| (piece, Some(rest)))
 }
 

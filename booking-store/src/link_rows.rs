@@ -1,8 +1,6 @@
 //! Linked calendars, between the domain's values and the plain ones that databases keep: as [`rows`].
 
-use booking_core::{
-    CopyState, LinkedCalendar, LinkedCalendarId, SealedLocation, Span, Text,
-};
+use booking_core::{CopyState, LinkedCalendar, LinkedCalendarId, SealedLocation, Span, Text};
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
 use uuid::Uuid;

@@ -47,6 +47,8 @@ pub(super) struct Service {
     event_source: String,
     stream_limits: StreamLimits,
     relay: JoinHandle<()>,
+    links: CalendarLinks,
+    outside: Option<OutsideCalendars>,
     /// Reads linked calendars, if there is a key for them.
     copier: Option<JoinHandle<()>>,
     metrics: Registry,
@@ -76,14 +78,15 @@ impl Service {
         let webhooks = webhooks(&settings)?;
         let mut relay = relay(&backend, &hub, &webhooks, &settings).await?;
         let no_more_changes = CancellationToken::new();
-        let outside = outside(&backend, &hub, &settings)?;
-        let copier = outside.as_ref().map(|(links, outside)| {
+        let kept = Arc::new(Announced::new(backend.links.clone(), hub.clone()));
+        let outside = outside(&backend, kept.clone(), &settings)?;
+        let links = CalendarLinks::new(booking.clone(), kept);
+        let copier = outside.as_ref().map(|outside| {
             let every = settings.calendars.calendars_every;
-            let links = CalendarLinks::new(booking.clone(), links.clone());
-            let copier = Copier::new(links, Arc::new(outside.clone()), every);
+            let copier = Copier::new(links.clone(), Arc::new(outside.clone()), every);
             tokio::spawn(copier.run(no_more_changes.clone().cancelled_owned()))
         });
-        if let Some((_, outside)) = &outside {
+        if let Some(outside) = &outside {
             let name = SubscriberId::new(CALENDARS)?;
             relay = relay.with_sink(name, Arc::new(outside.sink())).await?;
         }
@@ -105,6 +108,8 @@ impl Service {
                 per_user: settings.max_streams_per_user,
             },
             relay: tokio::spawn(relay.run(no_more_changes.clone().cancelled_owned())),
+            links,
+            outside,
             copier,
             no_more_changes,
             metrics,
@@ -124,6 +129,7 @@ impl Service {
             .with_directory(self.directory.clone())
             .with_audit(self.backend.audit.clone())
             .with_calendar_feeds(self.backend.feeds.clone())
+            .with_linked_calendars(self.links.clone(), self.outside.clone())
             .with_live(self.live.clone())
             .stream_limits(self.stream_limits)
             .event_source(&self.event_source)
@@ -157,23 +163,19 @@ impl Service {
     }
 }
 
-/// Linked calendars, where there is a key for them. Whoever lists slots is told when their times change.
+/// Linked calendars, where there is a key for them.
 fn outside(
     backend: &Backend,
-    hub: &Hub,
+    links: Arc<dyn LinkedCalendars>,
     settings: &EventsArgs,
-) -> Result<Option<(Arc<dyn LinkedCalendars>, OutsideCalendars)>, Failure> {
+) -> Result<Option<OutsideCalendars>, Failure> {
     let Some((client, keyring)) = settings.calendars.set_up()? else {
         tracing::info!(
             "no calendars can be linked: there is no --calendar-key (BOOKING_CALENDAR_KEYS)"
         );
         return Ok(None);
     };
-    let links: Arc<dyn LinkedCalendars> =
-        Arc::new(Announced::new(backend.links.clone(), hub.clone()));
-    let store = backend.store.clone();
-    let outside = OutsideCalendars::new(client, keyring, links.clone(), store);
-    Ok(Some((links, outside)))
+    Ok(Some(OutsideCalendars::new(client, keyring, links, backend.store.clone())))
 }
 
 fn webhooks(settings: &EventsArgs) -> Result<WebhookSinks, Failure> {

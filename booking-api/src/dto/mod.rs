@@ -6,6 +6,7 @@ mod audit;
 mod availability;
 mod calendar;
 mod directory;
+pub(crate) mod link;
 mod meeting;
 mod overrides;
 mod search;
@@ -21,6 +22,7 @@ pub(crate) use availability::{
 };
 pub(crate) use calendar::{CalendarFeedCreateDto, CalendarFeedDto, CalendarFeedWithPathDto};
 pub(crate) use directory::{UserDto, UserPutDto};
+pub(crate) use link::{LinkedCalendarCreateDto, LinkedCalendarDto, LinkedCalendarUpdateDto};
 pub(crate) use meeting::{MeetingCancelDto, MeetingCreateDto, MeetingDto, MeetingUpdateDto};
 pub(crate) use overrides::{OverrideCreateDto, OverrideDto, OverrideUpdateDto};
 pub(crate) use search::{SlotsFoundDto, found_json};

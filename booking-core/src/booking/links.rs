@@ -197,11 +197,8 @@ impl CalendarLinks {
     pub async fn refresh(&self, actor: &Actor, id: LinkedCalendarId) -> Result<(), BookingError> {
         actor.may(Operation::ManageAvailability)?;
         let now = self.booking.now();
-        let refresh = Refresh {
-            now,
-            unless_checked_after: now - REFRESH_EVERY,
-            unless_due_by: now + LEASE,
-        };
+        let refresh =
+            Refresh { now, unless_checked_after: now - REFRESH_EVERY, unless_due_by: now + LEASE };
         if !self.links.refresh(&actor.id, id, &refresh).await? {
             return Err(Refusal::CalendarNotFound.into());
         }

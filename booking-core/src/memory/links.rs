@@ -8,8 +8,7 @@ use super::MemoryStore;
 use crate::audit::{AuditEntry, By};
 use crate::id::{LinkedCalendarId, UserId};
 use crate::linked_calendar::{
-    BusyTimes, Copied, CopyClaim, CopyState, Linked, LinkedCalendar, LinkedCalendars,
-    Refresh,
+    BusyTimes, Copied, CopyClaim, CopyState, Linked, LinkedCalendar, LinkedCalendars, Refresh,
 };
 use crate::span::{Span, SpanSet};
 use crate::store::StoreError;

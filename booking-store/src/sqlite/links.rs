@@ -199,8 +199,7 @@ impl SqliteStore {
         by: By,
     ) -> Result<bool, Failure> {
         let mut transaction = self.begin_write().await?;
-        let delete =
-            sqlx::query_as::<_, LinkRow>(REMOVE).bind(id.uuid()).bind(therapist.as_str());
+        let delete = sqlx::query_as::<_, LinkRow>(REMOVE).bind(id.uuid()).bind(therapist.as_str());
         let gone = rows::one(delete.fetch_optional(&mut *transaction).await?)?;
         let Some(link) = gone else { return Ok(false) };
         audit::note(&mut transaction, [&AuditEntry::of_removed_link(by, &link)]).await?;
