@@ -4,6 +4,7 @@
 mod answers;
 mod hostile;
 mod hostile_dav;
+mod over_http;
 mod radicale;
 mod reading;
 mod validators;
