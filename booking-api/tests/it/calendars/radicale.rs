@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use booking_api::calendars::Location;
 use reqwest::{Client, Method};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
@@ -105,6 +106,18 @@ impl Radicale {
 
     pub(crate) fn location_with(&self, password: &str) -> Location {
         with_login(&self.url(), USERNAME, password)
+    }
+
+    /// What links it, for the API.
+    pub(crate) fn link(&self, write_back: bool) -> Value {
+        let Value::Object(mut link) = self.relink() else { unreachable!() };
+        link.extend([("kind".into(), "caldav".into()), ("writeBack".into(), write_back.into())]);
+        link.into()
+    }
+
+    /// What links it again.
+    pub(crate) fn relink(&self) -> Value {
+        json!({"url": self.url(), "username": USERNAME, "password": PASSWORD})
     }
 
     /// As a calendar app puts an event there.
