@@ -185,6 +185,8 @@ tests() {
     # Also with DATABASE_URL: the fault tests kill a server, and take one of their own for that.
     need_postgres
     need_nats
+    # In target/tools, where the tests look for it.
+    python_environment radicale booking-api/tests/it/calendars/requirements.txt >/dev/null
     # They wait more than they compute.
     RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc)))} \
         cargo test --workspace --all-features --locked

@@ -29,6 +29,8 @@
 mod api;
 mod auth;
 mod body;
+#[cfg(feature = "calendars")]
+pub mod calendars;
 #[cfg(feature = "webhooks")]
 mod clerk;
 mod dto;
@@ -36,13 +38,15 @@ mod health;
 mod http;
 #[cfg(feature = "nats")]
 mod nats;
+#[cfg(any(feature = "calendars", feature = "webhooks"))]
+mod outbound;
 mod pages;
 mod params;
 mod problem;
 mod server;
 mod spec;
 mod streams;
-#[cfg(any(feature = "jwks", feature = "webhooks"))]
+#[cfg(any(feature = "calendars", feature = "jwks", feature = "webhooks"))]
 mod tls;
 mod told;
 #[cfg(feature = "webhooks")]
@@ -69,8 +73,8 @@ use tokio_util::sync::CancellationToken;
 #[cfg(feature = "webhooks")]
 use crate::api::WebhooksApi;
 use crate::api::{
-    AuditApi, AvailabilityApi, CalendarApi, DirectoryApi, HoldsApi, MeetingsApi, OverridesApi,
-    SearchApi, SeriesApi, SettingsApi, SlotsApi, StreamsApi,
+    AuditApi, AvailabilityApi, CalendarApi, DirectoryApi, HoldsApi, Linked, LinksApi, MeetingsApi,
+    OverridesApi, SearchApi, SeriesApi, SettingsApi, SlotsApi, StreamsApi,
 };
 use crate::http::{Cors, Limiter, Metrics, Observe, Probe, Problems, Routes, Unread, page_policy};
 use crate::pages::{Page, PageEndpoint};
@@ -113,6 +117,7 @@ pub struct Api {
     directory: Option<Arc<dyn DirectoryAdmin>>,
     audit: Option<Arc<dyn AuditLog>>,
     feeds: Option<Arc<dyn Feeds>>,
+    linked: Option<Linked>,
     #[cfg(feature = "webhooks")]
     webhooks: Option<WebhooksApi>,
     live: Option<Live>,
@@ -139,6 +144,7 @@ impl Api {
             directory: None,
             audit: None,
             feeds: None,
+            linked: None,
             #[cfg(feature = "webhooks")]
             webhooks: None,
             live: None,
@@ -329,7 +335,7 @@ impl Api {
             SettingsApi(booking.clone()),
             OverridesApi(booking.clone()),
             SlotsApi(booking.clone()),
-            CalendarApi::of(self),
+            (CalendarApi::of(self), LinksApi::of(self)),
             SearchApi(booking.clone()),
         );
         match &self.directory {
@@ -375,6 +381,7 @@ impl Api {
         let add = |document: &mut Value| {
             add(document);
             CalendarApi::of(self).describe(document);
+            LinksApi::of(self).describe(document);
         };
         (Spec::of(&service, &add), service.into_endpoint().map_to_response().boxed())
     }

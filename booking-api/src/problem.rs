@@ -117,6 +117,12 @@ codes! {
         "There is no calendar feed with this id or at this address. It may have been revoked.";
     FeedLimit = "feed_limit", BAD_REQUEST, "Too many calendar feeds",
         "Everybody can have 10 calendar feeds. Revoke one that is no longer read.";
+    CalendarNotFound = "calendar_not_found", NOT_FOUND, "No such linked calendar",
+        "There is no linked calendar with this id that is yours.";
+    CalendarLimit = "calendar_limit", BAD_REQUEST, "Too many linked calendars",
+        "A therapist can link ten calendars.";
+    CalendarsDisabled = "calendars_disabled", CONFLICT, "No calendars here",
+        "This server links no calendars: nobody has given it a key to keep their addresses with.";
     WebhookNotFound = "webhook_not_found", NOT_FOUND, "No such webhook",
         "There is no webhook with this id.";
     WebhookLimit = "webhook_limit", BAD_REQUEST, "Too many webhooks",
@@ -373,6 +379,8 @@ impl Code {
             Refusal::FeedNotFound => Self::FeedNotFound,
             Refusal::TooManyFeeds => Self::FeedLimit,
             Refusal::HoldNotFound => Self::HoldNotFound,
+            Refusal::CalendarNotFound => Self::CalendarNotFound,
+            Refusal::TooManyCalendars => Self::CalendarLimit,
             Refusal::OverrideNotFound => Self::OverrideNotFound,
             Refusal::OverrideOverlap => Self::OverrideOverlap,
             Refusal::TooManyOverrides => Self::OverrideLimit,

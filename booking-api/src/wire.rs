@@ -6,9 +6,9 @@ use std::borrow::Cow;
 use std::fmt;
 
 use booking_core::{
-    AuditAction, Email, EventType, FeedContent, MeetingStatus, MeetingType, MeetingUrl, Role,
-    SeriesMode, SessionDuration, StartTime, SubjectKind, Text, UserId, WEEKDAYS, WallTime,
-    format_instant,
+    AuditAction, CalendarKind, CopyFault, Email, EventType, FeedContent, MeetingStatus,
+    MeetingType, MeetingUrl, Role, SeriesMode, SessionDuration, StartTime, SubjectKind, Text,
+    UserId, WEEKDAYS, WallTime, format_instant,
 };
 use chrono::{DateTime, NaiveDate, Utc, Weekday};
 use chrono_tz::Tz;
@@ -370,6 +370,8 @@ macro_rules! words_on_wire {
 
 words_on_wire! {
     AuditAction: "What was done";
+    CalendarKind: "How a linked calendar is read: a file at a URL, or a collection on a CalDAV server";
+    CopyFault: "Why a linked calendar cannot be read";
     EventType: "The kind of an event";
     FeedContent: "What a calendar feed shows: when its owner has meetings, also their titles and where to meet, or when a therapist is available";
     MeetingStatus: "Where a meeting stands";

@@ -10,7 +10,10 @@ use crate::calendars::Calendars;
 use crate::diary::{Diaries, DiariesQuery};
 use crate::directory::{Directory, DirectoryAdmin, DirectoryId, User};
 use crate::hub::Hub;
-use crate::id::{IdSource, UserId};
+use crate::id::{IdSource, LinkedCalendarId, UserId};
+use crate::linked_calendar::{
+    BusyTimes, Copied, CopyClaim, CopyState, Linked, LinkedCalendar, LinkedCalendars, Refresh,
+};
 use crate::meeting::Meeting;
 use crate::store::{Change, ChangeError, Decide, MeetingQuery, Scope, Store, StoreError};
 use crate::user_news::{NewsOutcome, UserNews};
@@ -163,5 +166,67 @@ impl<T: DirectoryAdmin + ?Sized> DirectoryAdmin for Announced<T> {
             std::mem::forget(telling);
         }
         Ok(outcome)
+    }
+}
+
+/// When a linked calendar is busy is part of its therapist's.
+#[async_trait]
+impl<T: LinkedCalendars + ?Sized> LinkedCalendars for Announced<T> {
+    async fn link(&self, calendar: &LinkedCalendar, by: By) -> Result<Linked, StoreError> {
+        self.inner.link(calendar, by).await
+    }
+
+    async fn linked_to(&self, therapist: &UserId) -> Result<Vec<LinkedCalendar>, StoreError> {
+        self.inner.linked_to(therapist).await
+    }
+
+    async fn linked_calendar(
+        &self,
+        id: LinkedCalendarId,
+    ) -> Result<Option<LinkedCalendar>, StoreError> {
+        self.inner.linked_calendar(id).await
+    }
+
+    async fn relink(&self, calendar: &LinkedCalendar, by: By) -> Result<bool, StoreError> {
+        self.inner.relink(calendar, by).await
+    }
+
+    async fn unlink(
+        &self,
+        therapist: &UserId,
+        id: LinkedCalendarId,
+        by: By,
+    ) -> Result<bool, StoreError> {
+        let people = BTreeSet::from([therapist.clone()]);
+        let _telling = Telling { hub: &self.hub, people: &people };
+        self.inner.unlink(therapist, id, by).await
+    }
+
+    async fn refresh(
+        &self,
+        therapist: &UserId,
+        id: LinkedCalendarId,
+        refresh: &Refresh,
+    ) -> Result<bool, StoreError> {
+        self.inner.refresh(therapist, id, refresh).await
+    }
+
+    async fn claim_links(&self, claim: &CopyClaim) -> Result<Vec<LinkedCalendar>, StoreError> {
+        self.inner.claim_links(claim).await
+    }
+
+    async fn copied(
+        &self,
+        claimed: &LinkedCalendar,
+        state: &CopyState,
+        times: Option<&BusyTimes>,
+    ) -> Result<Copied, StoreError> {
+        let people = BTreeSet::from([claimed.therapist.clone()]);
+        let telling = Telling { hub: &self.hub, people: &people };
+        let copied = self.inner.copied(claimed, state, times).await;
+        if matches!(copied, Ok(Copied::Outdated | Copied::Same)) {
+            std::mem::forget(telling);
+        }
+        copied
     }
 }

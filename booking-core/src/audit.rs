@@ -102,8 +102,10 @@ words! {
         Subscriber = "subscriber",
         /// A calendar feed.
         Feed = "feed",
+        /// A calendar from elsewhere.
+        Calendar = "calendar",
     }
-    expected "meeting, series, hold, availability, override, settings, user, relationship, webhook, subscriber, feed"
+    expected "meeting, series, hold, availability, override, settings, user, relationship, webhook, subscriber, feed, calendar"
 }
 
 words! {
@@ -173,6 +175,12 @@ words! {
         FeedCreated = "feed.created",
         /// A calendar feed was taken back, or went with its owner.
         FeedRevoked = "feed.revoked",
+        /// A therapist linked a calendar from elsewhere.
+        CalendarLinked = "calendar.linked",
+        /// The link changed: where it leads, what it is called, what its times mean.
+        CalendarChanged = "calendar.changed",
+        /// The link was removed, or went with its therapist.
+        CalendarUnlinked = "calendar.unlinked",
     }
     expected "a kind of subject and what was done to it, such as meeting.created"
 }

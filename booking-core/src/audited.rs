@@ -6,6 +6,7 @@
 
 mod feeds;
 mod holds;
+mod links;
 mod series;
 
 use std::borrow::Cow;

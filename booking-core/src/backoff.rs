@@ -37,8 +37,26 @@ const SCHEDULE: [Duration; 9] = [
 #[must_use]
 pub fn retry_delay(failures: u32, subscriber: &SubscriberId, sequence: u64) -> Option<Duration> {
     let delay = SCHEDULE.get(usize::try_from(failures.saturating_sub(1)).ok()?)?;
+    Some(spread(*delay, (failures, subscriber, sequence)))
+}
+
+/// When to look at a linked calendar again that has failed so often in a row, give or take a tenth: in
+/// one minute first, twice as long each time, and at most six hours or as long as it takes anyway.
+#[cfg(feature = "ical")]
+pub(crate) fn copy_delay(failures: u32, every: Duration, of: impl Hash) -> Duration {
+    const FIRST: Duration = Duration::from_mins(1);
+    const LONGEST: Duration = Duration::from_hours(6);
+    let delay = match failures.checked_sub(1) {
+        None => every,
+        Some(again) => FIRST.saturating_mul(1 << again.min(16)).min(LONGEST.max(every)),
+    };
+    spread(delay, of)
+}
+
+/// Give or take a tenth.
+fn spread(delay: Duration, of: impl Hash) -> Duration {
     let mut hasher = DefaultHasher::new();
-    (failures, subscriber, sequence).hash(&mut hasher);
+    of.hash(&mut hasher);
     let fraction = f64::from((hasher.finish() >> 32) as u32) / f64::from(u32::MAX);
-    Some(delay.mul_f64(0.9 + 0.2 * fraction))
+    delay.mul_f64(0.9 + 0.2 * fraction)
 }

@@ -28,6 +28,9 @@ pub struct Calendars {
     pub busy: Vec<Busy>,
     /// For [`Scope::held_within`]: completed and missed meetings.
     pub held: Vec<Held>,
+    /// For [`Scope::busy_within`]: when calendars say so that the therapist [`Scope::hours_of`] has
+    /// linked. Spans may overlap.
+    pub external: Vec<Span>,
     /// For [`Scope::settings_of`]; who has never set anything is left out.
     pub settings: BTreeMap<UserId, TherapistSettings>,
     /// Weekly availability, for [`Scope::hours_of`], by weekday from Sunday and start.
@@ -57,7 +60,8 @@ pub struct Calendars {
     pub are_related: bool,
     /// How often the calendar of each of [`Scope::people`] has changed, where the store counts: a
     /// number that differs after every change of one of their meetings, of their availability, its
-    /// overrides, the holds on their time, and their settings, or, in the [directory](crate::Store::directory) that the store keeps, of their zone and
+    /// overrides, the holds on their time, their settings, and the calendars that they have linked, or,
+    /// in the [directory](crate::Store::directory) that the store keeps, of their zone and
     /// role.
     pub revisions: BTreeMap<UserId, u64>,
 }
@@ -115,7 +119,8 @@ impl Calendars {
     /// long as the [`revisions`](Self::revisions) are.
     #[must_use]
     pub fn vouch_for(&self, change: &Change) -> bool {
-        // Live meetings come by people; who the users are is not for changes to rest on.
+        // Live meetings come by people, and linked calendars by whose hours there are; who the users are
+        // is not for changes to rest on.
         let Scope {
             people,
             hours_of,

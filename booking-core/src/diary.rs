@@ -83,6 +83,8 @@ pub struct Diary {
     pub held: Vec<DateTime<Utc>>,
     /// What is kept of their time, by start; see [`Calendars::holds`](crate::Calendars::holds).
     pub holds: Vec<Hold>,
+    /// When calendars that they have linked say that they are busy.
+    pub external: SpanSet,
 }
 
 /// A live meeting, as far as lists of slots go.
@@ -116,12 +118,13 @@ impl Diary {
     pub fn into_calendar(self) -> Option<DiaryCalendar> {
         self.owner.filter(|owner| owner.role == Role::Therapist)?;
         let zone = self.zone()?;
-        let Self { owner: _, hours, overrides, settings, busy, held, holds } = self;
+        let Self { owner: _, hours, overrides, settings, busy, held, holds, external } = self;
         let settings = settings.map_or(Settings::DEFAULT, |set| set.settings);
         let taken = busy.iter().map(|DiaryMeeting { span, buffers }| {
             buffers.map_or(*span, |kept| kept_free(*span, kept, settings.buffers))
         });
-        let taken = taken.collect();
+        let linked = external.iter().map(|span| kept_free(span, Buffers::NONE, settings.buffers));
+        let taken = taken.chain(linked).collect();
         let own = || busy.iter().filter(|meeting| meeting.buffers.is_some());
         let starts = || own().map(|meeting| meeting.span.start()).chain(held.iter().copied());
         let terms = Terms::counting(&settings, zone, starts());
@@ -171,6 +174,7 @@ struct Found {
     busy: Vec<DiaryMeeting>,
     held: Vec<DateTime<Utc>>,
     holds: Vec<Hold>,
+    external: Vec<Span>,
 }
 
 impl<'a> DiariesDraft<'a> {
@@ -237,6 +241,16 @@ impl<'a> DiariesDraft<'a> {
         }
     }
 
+    /// A calendar that this therapist has linked says that they are busy. What lies outside the span that
+    /// was asked for is left out.
+    pub fn external(&mut self, therapist: &UserId, span: Span) {
+        if self.query.within.is_some_and(|within| within.overlaps(span))
+            && let Some(notes) = self.therapists.get_mut(therapist)
+        {
+            notes.external.push(span);
+        }
+    }
+
     /// How often this person's calendar has changed.
     pub fn revision(&mut self, person: UserId, number: u64) {
         self.revisions.insert(person, number);
@@ -247,14 +261,24 @@ impl<'a> DiariesDraft<'a> {
     pub fn finish(self) -> Diaries {
         let Self { query, therapists, client, revisions } = self;
         let diary = |(id, notes): (&UserId, Found)| {
-            let Found { owner, windows, overrides, settings, mut busy, mut held, mut holds } =
-                notes;
+            let Found {
+                owner,
+                windows,
+                overrides,
+                settings,
+                mut busy,
+                mut held,
+                mut holds,
+                external,
+            } = notes;
             busy.sort_unstable_by_key(|meeting| (meeting.span.start(), meeting.span.end()));
             held.sort_unstable();
             holds.sort_unstable_by_key(|hold| (hold.start, hold.id));
             let (hours, overrides) =
                 (windows.into_iter().collect(), overrides.into_iter().collect());
-            (id.clone(), Diary { owner, hours, overrides, settings, busy, held, holds })
+            let external = external.into_iter().collect();
+            let diary = Diary { owner, hours, overrides, settings, busy, held, holds, external };
+            (id.clone(), diary)
         };
         Diaries {
             therapists: therapists.into_iter().map(diary).collect(),

@@ -138,6 +138,10 @@ typeid! {
     /// A calendar feed: `feed_01h455vb4pex5vsknk084sn02q`.
     FeedId, FeedTag, "feed"
 }
+typeid! {
+    /// A calendar from elsewhere: `calendar_01h455vb4pex5vsknk084sn02q`.
+    LinkedCalendarId, LinkedCalendarTag, "calendar"
+}
 
 /// A user, as the identity provider or the embedding service names them: 1–128 visible ASCII
 /// characters, otherwise opaque.

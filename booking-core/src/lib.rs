@@ -79,6 +79,7 @@
 //! | what changes while somebody looks on | [`Live`], [`Announced`] |
 //! | listings from memory | [`SlotCache`] |
 //! | calendars for calendar apps | [`CalendarFeeds`], [`ical`] |
+//! | calendars from elsewhere | [`CalendarLinks`]; with the feature `ical`, `external_times` and `Copier` |
 //! | who changed what, and when | [`AuditLog`], [`By`] |
 
 // Pure: values in, values out.
@@ -94,6 +95,8 @@ mod dated;
 mod decide;
 mod duration;
 mod event;
+#[cfg(feature = "ical")]
+mod external;
 mod hold;
 pub mod ical;
 mod id;
@@ -123,6 +126,7 @@ mod clock;
 mod delivery;
 mod diary;
 mod directory;
+mod linked_calendar;
 mod outbox;
 mod signal;
 mod sink;
@@ -131,6 +135,8 @@ mod store;
 // Shell: effects, through the ports only.
 mod announced;
 mod booking;
+#[cfg(feature = "ical")]
+mod copier;
 mod hub;
 mod in_flight;
 mod live;
@@ -153,12 +159,14 @@ pub use availability::{
     AvailabilitySlot, InvalidWallTime, WEEKDAYS, WallTime, WeeklyHours, Window,
 };
 pub use backoff::retry_delay;
-pub use booking::{Booking, BookingError, CalendarFeeds};
+pub use booking::{Booking, BookingError, CalendarFeeds, CalendarLinks, LinkPatch, NewLink};
 pub use calendar::Calendar;
 pub use calendar_feed::{CalendarFeed, FeedContent, FeedDigest, FeedKey, FeedName, Feeds, NewFeed};
 pub use calendars::{Busy, Calendars, Held, ScopeTooNarrow};
 pub use clock::{Clock, ManualClock, ShiftedClock, SystemClock};
 pub use cloud_event::{CLOUD_EVENTS_JSON, CloudEvent};
+#[cfg(feature = "ical")]
+pub use copier::{CalendarSource, Copier, Fetched, SourceError};
 pub use decide::{
     Answered, AvailabilityPatch, ExpectedVersion, MeetingPatch, NewAvailability, NewOverride, Patch,
 };
@@ -173,15 +181,24 @@ pub use event::{
     AppointmentBooked, AppointmentCancelled, AppointmentCompleted, AppointmentRescheduled,
     AttendanceStatus, Event, EventPayload, EventType,
 };
+#[cfg(feature = "ical")]
+pub use external::{
+    ExternalTimes, Unclear, UnclearEvent, UnreadableCalendar, external_times, external_times_of,
+};
 pub use hold::{Hold, HoldMinutes, HoldRequest, Viewer};
 pub use hub::{Hearing, Hub, Watching};
 pub use id::{
-    AuditId, AvailabilityId, CountedIds, EventId, FeedId, HoldId, IdSource, InvalidId, MeetingId,
-    OverrideId, RandomIds, SeriesId, UserId, WebhookId,
+    AuditId, AvailabilityId, CountedIds, EventId, FeedId, HoldId, IdSource, InvalidId,
+    LinkedCalendarId, MeetingId, OverrideId, RandomIds, SeriesId, UserId, WebhookId,
 };
 pub use idempotency::{Answer, Fingerprint, IdempotencyKey, InvalidIdempotencyKey, Record};
 pub use instant::{InvalidStart, StartTime, format_instant};
 pub use kept::DiaryCalendar;
+pub use linked_calendar::{
+    BusyTimes, CalendarHost, CalendarKind, CalendarLabel, Copied, CopyClaim, CopyFault, CopyState,
+    FaultDetail, Linked, LinkedCalendar, LinkedCalendars, Refresh, SealedLocation, TooBusy,
+    Validators, WriteBack,
+};
 pub use live::{EventStream, Live, SlotStream};
 pub use meeting::{Meeting, MeetingStatus, MeetingType, Party, UnknownWord};
 pub use memory::MemoryStore;

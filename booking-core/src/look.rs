@@ -180,7 +180,11 @@ impl Calendars {
             }
         };
         let held = kept::taken_by(&self.holds, viewer, settings.buffers);
-        let taken: SpanSet = self.busy.iter().filter_map(is_taken).chain(held).collect();
+        let linked = self.external.iter().filter(|_| people.contains(&therapist));
+        let linked = linked.filter(|span| span.overlaps(look.busy));
+        let linked = linked.map(|span| kept_free(*span, Buffers::NONE, settings.buffers));
+        let meetings = self.busy.iter().filter_map(is_taken);
+        let taken: SpanSet = meetings.chain(held).chain(linked).collect();
         let terms = self.terms(therapist, settings, zone, except, look, viewer);
         let hours = WeeklyHours::from_iter(&self.hours);
         let is_near = |one: &&AvailabilityOverride| {

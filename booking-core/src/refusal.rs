@@ -50,6 +50,12 @@ pub enum Refusal {
     /// The actor holds nothing with this id, or does so no more.
     #[error("you hold nothing with this id")]
     HoldNotFound,
+    /// There is no linked calendar with this id.
+    #[error("there is no such linked calendar")]
+    CalendarNotFound,
+    /// A therapist has linked as many calendars as they may.
+    #[error("you have linked 10 calendars, and cannot link more")]
+    TooManyCalendars,
     /// There is no override with this id.
     #[error("there is no such override")]
     OverrideNotFound,

@@ -56,6 +56,19 @@ CROSS JOIN LATERAL (
     OFFSET 0
 ) AS live
 UNION ALL
+-- When calendars say so that $5 has linked, as far as it overlaps any of the spans from $7 to $8: pieces
+-- of at most a day, so both bounds are bounds of the index.
+SELECT
+    'q'::"char", NULL, NULL, NULL, unix_ms(linked.ends_at), NULL, NULL, NULL, linked.starts_at,
+    NULL, NULL, NULL
+FROM unnest($7::timestamptz[], $8::timestamptz[]) AS span (begins, ends)
+CROSS JOIN LATERAL (
+    SELECT starts_at, ends_at FROM external_busy
+    WHERE therapist_id = $5 AND starts_at > begins - interval '1 day' AND starts_at < ends
+        AND ends_at > begins
+    OFFSET 0
+) AS linked
+UNION ALL
 -- How often the calendars of $6 have changed.
 SELECT 'v'::"char", NULL, person_id, NULL, revision, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM calendar WHERE person_id = ANY($6::text[])

@@ -47,6 +47,16 @@ FROM meeting
 WHERE therapist_id = ANY($1::text[]) AND status IN ('SCHEDULED', 'CONFIRMED')
     AND start_at > $3 AND start_at < $4
 UNION ALL
+-- When calendars say so that $2 have linked: pieces of at most a day that begin less than that before
+-- $3, and before $4. Those that end too early are left out later.
+SELECT
+    'q'::"char", person_id, NULL, NULL, unix_ms(linked.ends_at), NULL, NULL, linked.starts_at, NULL
+FROM unnest($2::text[]) AS person_id CROSS JOIN LATERAL (
+    SELECT starts_at, ends_at FROM external_busy
+    WHERE therapist_id = person_id AND starts_at > $3 - interval '1 day' AND starts_at < $4
+    OFFSET 0
+) AS linked
+UNION ALL
 -- Meetings of $2 that began within $5 to $6, and are over: with live ones, those that count for limits.
 SELECT 'd'::"char", therapist_id, NULL, NULL, NULL, NULL, NULL, start_at, NULL
 FROM meeting

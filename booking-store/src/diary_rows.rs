@@ -5,9 +5,9 @@ use chrono_tz::Tz;
 use sqlx::FromRow;
 
 use crate::error::{Failure, Malformed};
-use crate::hold_rows;
 use crate::rows::{self, there};
 use crate::terms_rows::{self, SettingsRow};
+use crate::{hold_rows, link_rows};
 
 /// One of the things that the statement for diaries finds; what the columns mean is said there.
 #[derive(Debug, FromRow)]
@@ -57,6 +57,10 @@ impl DiaryRow {
                 draft.overridden(&person, dates, rows::from_json("windows", &there(self.json)?)?);
             }
             b'l' => draft.hold(hold_rows::from_json(&there(self.json)?)?),
+            b'q' => {
+                let start = rows::instant(there(self.at_ms)?)?;
+                draft.external(&person, link_rows::busy(start, there(self.number)?)?);
+            }
             b'd' => draft.held(&person, rows::instant(there(self.at_ms)?)?),
             kind => return Err(Failure::corrupt(format!("rows of no kind {kind}"))),
         }

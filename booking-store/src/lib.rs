@@ -21,6 +21,8 @@ mod event_rows;
 mod feed_rows;
 mod hold_rows;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod link_rows;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod pool_state;
 #[cfg(feature = "postgres")]
 mod postgres;

@@ -18,9 +18,10 @@ use crate::dto::{
     DeliveryCursor, ReplayedDto, TestedDto, WebhookCreateDto, WebhookDeliveryDto, WebhookDto,
     WebhookReplayDto, WebhookUpdateDto, WebhookWithSecretDto,
 };
+use crate::outbound::NotPublic;
 use crate::params::{Limit, next_page};
 use crate::problem::{Code, FieldError, Problem};
-use crate::webhooks::{Endpoint, NotPublic, Secret, WebhookSinks, WebhookUrl, webhook_id};
+use crate::webhooks::{Endpoint, Secret, WebhookSinks, WebhookUrl, webhook_id};
 use crate::wire::Wire;
 
 /// How many webhooks there can be.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use booking_core::{AuditLog, DirectoryAdmin, EventStore, Feeds, MemoryStore, Store};
+use booking_core::{
+    AuditLog, DirectoryAdmin, EventStore, Feeds, LinkedCalendars, MemoryStore, Store,
+};
 use booking_store::{PoolState, PostgresStore, SqliteStore};
 
 use super::Failure;
@@ -17,6 +19,7 @@ pub(super) struct Backend {
     pub(super) events: Arc<dyn EventStore>,
     pub(super) audit: Arc<dyn AuditLog>,
     pub(super) feeds: Arc<dyn Feeds>,
+    pub(super) links: Arc<dyn LinkedCalendars>,
     kept: Arc<dyn Kept>,
 }
 
@@ -85,7 +88,14 @@ impl Backend {
 
     fn of<S>(store: S) -> Self
     where
-        S: Store + DirectoryAdmin + EventStore + AuditLog + Feeds + Kept + 'static,
+        S: Store
+            + DirectoryAdmin
+            + EventStore
+            + AuditLog
+            + Feeds
+            + LinkedCalendars
+            + Kept
+            + 'static,
     {
         let store = Arc::new(store);
         Self {
@@ -94,6 +104,7 @@ impl Backend {
             events: store.clone(),
             audit: store.clone(),
             feeds: store.clone(),
+            links: store.clone(),
             kept: store,
         }
     }

@@ -10,6 +10,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
 
+use super::calendars::CalendarsArgs;
 use super::exposure::{LimitsArgs, ReachArgs, StopArgs, TraceArgs};
 use crate::StreamLimits;
 
@@ -92,6 +93,8 @@ pub(super) struct EventsArgs {
         value_parser = network
     )]
     pub(super) webhook_allow_network: Vec<IpNet>,
+    #[command(flatten)]
+    pub(super) calendars: CalendarsArgs,
     /// Publish events to this NATS server, with JetStream: `nats://…` or `tls://…`
     #[arg(long, env = "BOOKING_NATS_URL", hide_env_values = true)]
     pub(super) nats_url: Option<String>,

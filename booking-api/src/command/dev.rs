@@ -47,6 +47,8 @@ pub(super) async fn run(args: DevArgs) -> Result<(), Failure> {
     let (listeners, port) = server::listen_on_loopback(args.port).await?;
     let mut events = args.events;
     events.webhook_allow_network.extend(this_machine());
+    events.calendars.calendar_allow_network.extend(this_machine());
+    events.calendars.or_key_in(&args.data.data_dir)?;
     let directory = backend.directory.clone();
     let mut service = Service::start(backend, clock.clone(), events).await?;
     let connections = args.limits.of_connections(Unsaid::Unlimited);
@@ -78,7 +80,7 @@ fn clock_route(clock: &Arc<ShiftedClock>, hub: &Hub) -> BoxEndpoint<'static, Res
     get(endpoint.clone()).put(endpoint).boxed()
 }
 
-/// Where a developer's own receivers of webhooks are.
+/// Where a developer's own receivers of webhooks are, and servers of calendars.
 fn this_machine() -> [IpNet; 2] {
     [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)].map(IpNet::from)
 }

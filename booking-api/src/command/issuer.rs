@@ -1,7 +1,6 @@
 //! The token issuer of the `dev` server: a key of its own in each data directory.
 
 use std::fs;
-use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use rsa::{RsaPrivateKey, RsaPublicKey};
 
 use super::Failure;
 use super::cli::TokenArgs;
+use super::files::write_once;
 use crate::auth::{JwtVerifier, sign};
 
 /// The `iss` of its tokens.
@@ -60,27 +60,7 @@ impl DevIssuer {
     }
 }
 
-/// Two processes that come here at once end up with one key: the file appears whole or not at all,
-/// and the first one stays.
 fn write_new_key(path: &Path) -> Result<(), Failure> {
     let key = RsaPrivateKey::new(&mut OsRng, KEY_BITS)?.to_pkcs8_pem(LineEnding::LF)?;
-    let draft = path.with_extension(format!("pem.{}", std::process::id()));
-    let mut file = private_file(&draft)?;
-    file.write_all(key.as_bytes())?;
-    file.sync_all()?;
-    let linked = fs::hard_link(&draft, path);
-    fs::remove_file(&draft)?;
-    match linked {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error.into()),
-        _ => Ok(()),
-    }
-}
-
-/// A file that nobody else may read.
-fn private_file(path: &Path) -> std::io::Result<fs::File> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    Ok(write_once(path, key.as_bytes())?)
 }

@@ -3,11 +3,13 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
 
 mod backend;
+mod calendars;
 mod cli;
 mod clock;
 mod demo;
 mod dev;
 mod exposure;
+mod files;
 mod health;
 mod issuer;
 mod logs;

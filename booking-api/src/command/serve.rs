@@ -4,7 +4,8 @@ use std::io::{ErrorKind, Write};
 use std::sync::Arc;
 
 use booking_core::{
-    Booking, By, Clock, Hub, Live, MemoryStore, RandomIds, SubscriberId, SystemClock, SystemName,
+    Booking, By, CalendarLinks, Clock, Hub, Live, MemoryStore, RandomIds, SubscriberId,
+    SystemClock, SystemName,
 };
 
 use super::backend::Backend;
@@ -91,11 +92,13 @@ pub(super) fn print_openapi(args: &OpenapiArgs) -> Result<(), Failure> {
         Booking::new(store.clone(), store.clone(), Arc::new(SystemClock), Arc::new(RandomIds));
     let hub = Hub::default();
     let live = Live::new(booking.clone(), store.clone(), hub.clone());
+    let links = CalendarLinks::new(booking.clone(), store.clone());
     let webhooks = WebhookSinks::new(WebhookOptions::default(), Arc::new(SystemClock))?;
     let api = Api::new(booking, Arc::new(Nobody))
         .with_directory(store.clone())
         .with_audit(store.clone())
         .with_calendar_feeds(store.clone())
+        .with_linked_calendars(links, None)
         .with_live(live)
         .with_webhooks(store, hub, webhooks);
     let document = if args.yaml { api.openapi_yaml() } else { api.openapi_json() + "\n" };

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use booking_core::{
-    Announced, Booking, Clock, DirectoryAdmin, Hub, Live, RandomIds, Relay, SlotCache,
-    SubscriberId, SystemClock,
+    Announced, Booking, CalendarLinks, Clock, Copier, DirectoryAdmin, Hub, LinkedCalendars, Live,
+    RandomIds, Relay, SlotCache, SubscriberId, SystemClock,
 };
 use ipnet::IpNet;
 use prometheus::Registry;
@@ -18,6 +18,7 @@ use super::backend::Backend;
 use super::cli::EventsArgs;
 use super::probes;
 use super::traces::Traced;
+use crate::calendars::OutsideCalendars;
 use crate::http::Probe;
 use crate::webhooks::Secret;
 use crate::{
@@ -29,6 +30,8 @@ use crate::{
 const LAST_DELIVERIES: Duration = Duration::from_secs(10);
 /// The subscriber that stands for NATS.
 pub(super) const NATS: &str = "nats";
+/// The subscriber that stands for the calendars into which meetings are written.
+const CALENDARS: &str = "calendars";
 
 pub(super) struct Service {
     pub(super) live: Live,
@@ -44,6 +47,10 @@ pub(super) struct Service {
     event_source: String,
     stream_limits: StreamLimits,
     relay: JoinHandle<()>,
+    links: CalendarLinks,
+    outside: Option<OutsideCalendars>,
+    /// Reads linked calendars, if there is a key for them.
+    copier: Option<JoinHandle<()>>,
     metrics: Registry,
     probes: Vec<Arc<dyn Probe>>,
 }
@@ -69,8 +76,20 @@ impl Service {
         };
         let live = Live::new(booking.clone(), backend.events.clone(), hub.clone());
         let webhooks = webhooks(&settings)?;
-        let relay = relay(&backend, &hub, &webhooks, &settings).await?;
+        let mut relay = relay(&backend, &hub, &webhooks, &settings).await?;
         let no_more_changes = CancellationToken::new();
+        let kept = Arc::new(Announced::new(backend.links.clone(), hub.clone()));
+        let outside = outside(&backend, kept.clone(), &settings)?;
+        let links = CalendarLinks::new(booking.clone(), kept);
+        let copier = outside.as_ref().map(|outside| {
+            let every = settings.calendars.calendars_every;
+            let copier = Copier::new(links.clone(), Arc::new(outside.clone()), every);
+            tokio::spawn(copier.run(no_more_changes.clone().cancelled_owned()))
+        });
+        if let Some(outside) = &outside {
+            let name = SubscriberId::new(CALENDARS)?;
+            relay = relay.with_sink(name, Arc::new(outside.sink())).await?;
+        }
         let metrics = probes::registry()?;
         let mut probes = probes::of_store(&metrics, &backend)?;
         if let Some(cache) = cache {
@@ -89,6 +108,9 @@ impl Service {
                 per_user: settings.max_streams_per_user,
             },
             relay: tokio::spawn(relay.run(no_more_changes.clone().cancelled_owned())),
+            links,
+            outside,
+            copier,
             no_more_changes,
             metrics,
             probes,
@@ -107,6 +129,7 @@ impl Service {
             .with_directory(self.directory.clone())
             .with_audit(self.backend.audit.clone())
             .with_calendar_feeds(self.backend.feeds.clone())
+            .with_linked_calendars(self.links.clone(), self.outside.clone())
             .with_live(self.live.clone())
             .stream_limits(self.stream_limits)
             .event_source(&self.event_source)
@@ -133,8 +156,26 @@ impl Service {
         if tokio::time::timeout(LAST_DELIVERIES, self.relay).await.is_err() {
             tracing::warn!("some deliveries did not end in time; they come again");
         }
+        if let Some(copier) = self.copier {
+            let _panicked = copier.await;
+        }
         self.backend.close().await;
     }
+}
+
+/// Linked calendars, where there is a key for them.
+fn outside(
+    backend: &Backend,
+    links: Arc<dyn LinkedCalendars>,
+    settings: &EventsArgs,
+) -> Result<Option<OutsideCalendars>, Failure> {
+    let Some((client, keyring)) = settings.calendars.set_up()? else {
+        tracing::info!(
+            "no calendars can be linked: there is no --calendar-key (BOOKING_CALENDAR_KEYS)"
+        );
+        return Ok(None);
+    };
+    Ok(Some(OutsideCalendars::new(client, keyring, links, backend.store.clone())))
 }
 
 fn webhooks(settings: &EventsArgs) -> Result<WebhookSinks, Failure> {

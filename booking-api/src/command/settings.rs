@@ -165,6 +165,7 @@ fn check_events(events: &EventsArgs, mistakes: &mut Mistakes) {
         }
         read(setting, file, mistakes);
     }
+    events.calendars.check(mistakes);
 }
 
 fn read(setting: &str, file: impl AsRef<Path>, mistakes: &mut Mistakes) -> Option<Vec<u8>> {

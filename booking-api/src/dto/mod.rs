@@ -7,6 +7,7 @@ mod availability;
 mod calendar;
 mod directory;
 mod hold;
+pub(crate) mod link;
 mod meeting;
 mod overrides;
 mod search;
@@ -23,6 +24,7 @@ pub(crate) use availability::{
 pub(crate) use calendar::{CalendarFeedCreateDto, CalendarFeedDto, CalendarFeedWithPathDto};
 pub(crate) use directory::{UserDto, UserPutDto};
 pub(crate) use hold::{HoldCreateDto, HoldDto};
+pub(crate) use link::{LinkedCalendarCreateDto, LinkedCalendarDto, LinkedCalendarUpdateDto};
 pub(crate) use meeting::{MeetingCancelDto, MeetingCreateDto, MeetingDto, MeetingUpdateDto};
 pub(crate) use overrides::{OverrideCreateDto, OverrideDto, OverrideUpdateDto};
 pub(crate) use search::{SlotsFoundDto, found_json};

@@ -182,6 +182,18 @@ fn own(operation_id: &str) -> Vec<Code> {
         "createCalendarFeed" => vec![Code::RoleRequired, Code::UserNotFound, Code::FeedLimit],
         "deleteCalendarFeed" => vec![Code::RoleRequired, Code::FeedNotFound],
         "readCalendarFeed" => vec![Code::FeedNotFound],
+        "linkCalendar" => vec![
+            Code::RoleRequired,
+            Code::UserNotFound,
+            Code::CalendarLimit,
+            Code::CalendarsDisabled,
+        ],
+        "updateLinkedCalendar" => {
+            vec![Code::RoleRequired, Code::CalendarNotFound, Code::CalendarsDisabled]
+        }
+        "getLinkedCalendar" | "unlinkCalendar" | "refreshLinkedCalendar" => {
+            vec![Code::RoleRequired, Code::CalendarNotFound]
+        }
         "createWebhook" => vec![Code::RoleRequired, Code::WebhookLimit],
         "getWebhook"
         | "updateWebhook"

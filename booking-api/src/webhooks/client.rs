@@ -5,29 +5,17 @@ use std::time::Duration;
 
 use booking_core::{CLOUD_EVENTS_JSON, SinkError, Then};
 use chrono::{DateTime, Utc};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
-use reqwest::{Response, StatusCode, redirect, retry};
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use url::Url;
 
 use super::WebhookSetupError;
-use super::guard::{Guard, NotPublic};
-use crate::tls;
-
-const USER_AGENT: &str = concat!("booking-api/", env!("CARGO_PKG_VERSION"));
-
-/// How long a connection may take to be there; the rest of the time is for the receiver.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Of an answer's body, so much is read, in so much time, and only so that the connection can be
-/// used again: what counts is the status.
-const MAX_ANSWER_BYTES: usize = 16 * 1024;
-const ANSWER_PATIENCE: Duration = Duration::from_millis(250);
+use crate::outbound::{self, Guard, NotPublic, drain, retry_after};
 
 /// Idle connections kept to one receiver.
 const MAX_IDLE: usize = 8;
 
-/// Sends to wherever the guard lets it, one attempt at a time: no redirects, no repeats, no
-/// proxies, whatever the environment says.
+/// Sends to wherever the guard lets it, one attempt at a time.
 pub(super) struct Client {
     http: reqwest::Client,
     guard: Guard,
@@ -44,14 +32,8 @@ pub(super) struct Message {
 
 impl Client {
     pub(super) fn new(guard: Guard, timeout: Duration) -> Result<Self, WebhookSetupError> {
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::client().map_err(WebhookSetupError::of)?)
-            .dns_resolver(guard.clone())
-            .redirect(redirect::Policy::none())
-            .retry(retry::never())
-            .no_proxy()
-            .user_agent(USER_AGENT)
-            .connect_timeout(CONNECT_TIMEOUT)
+        let http = outbound::client(&guard)
+            .map_err(WebhookSetupError::of)?
             .timeout(timeout)
             .pool_max_idle_per_host(MAX_IDLE)
             .build()
@@ -115,27 +97,6 @@ fn judge(status: StatusCode, headers: &HeaderMap, now: DateTime<Utc>) -> Result<
     Err(SinkError { reason, status: Some(code), then })
 }
 
-/// Seconds, or a date (RFC 9110, section 10.2.3).
-fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    (DateTime::parse_from_rfc2822(text).ok()?.to_utc() - now).to_std().ok()
-}
-
-/// Reads a short answer to its end, and leaves any other.
-async fn drain(mut response: Response) {
-    let read = async {
-        let mut room = MAX_ANSWER_BYTES;
-        while let Ok(Some(chunk)) = response.chunk().await {
-            let Some(left) = room.checked_sub(chunk.len()) else { break };
-            room = left;
-        }
-    };
-    let _read_or_not = tokio::time::timeout(ANSWER_PATIENCE, read).await;
-}
-
 /// The errors around it say where requests go, and nothing else.
 fn root_cause(error: &reqwest::Error) -> &dyn Error {
     let mut root: &dyn Error = error;
@@ -147,6 +108,8 @@ fn root_cause(error: &reqwest::Error) -> &dyn Error {
 
 #[cfg(test)]
 mod tests {
+    use reqwest::header::RETRY_AFTER;
+
     use super::*;
 
     #[test]

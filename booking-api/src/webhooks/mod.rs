@@ -6,7 +6,6 @@
 mod client;
 mod documented;
 mod endpoint;
-mod guard;
 mod signature;
 
 use std::error::Error;
@@ -24,11 +23,10 @@ use serde_json::json;
 
 use self::client::{Client, Message};
 use self::endpoint::UnreadableSettings;
-use self::guard::Guard;
+use crate::outbound::{Guard, NotPublic};
 
 pub(crate) use documented::document_events;
 pub(crate) use endpoint::{Endpoint, WebhookDescription, WebhookUrl, webhook_id};
-pub(crate) use guard::NotPublic;
 pub(crate) use signature::Secret;
 
 /// The type of the event by which an admin tries a webhook out. It is in no log.

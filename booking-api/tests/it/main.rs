@@ -5,6 +5,7 @@ mod access_table;
 mod audit;
 mod by;
 mod calendar_feeds;
+mod calendars;
 mod caller;
 mod clerk_webhook;
 mod commands;

@@ -6,6 +6,7 @@
 
 mod feeds;
 mod holds;
+pub(crate) mod links;
 mod meetings;
 mod overrides;
 mod people;
@@ -23,6 +24,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use serde::Serialize;
 
 pub use self::feeds::CalendarFeeds;
+pub use self::links::{CalendarLinks, LinkPatch, NewLink};
 
 use crate::access::Actor;
 use crate::audit::By;

@@ -3,7 +3,7 @@
 use chrono_tz::Tz;
 
 use super::lines::Lines;
-use super::{InUtc, UID_SUFFIX, calendar, time_zone};
+use super::{InUtc, UID_SUFFIX, calendar, envelope, time_zone};
 use crate::meeting::{Meeting, MeetingStatus};
 use crate::zone::Seconds;
 
@@ -47,6 +47,13 @@ pub fn meetings(name: &str, detail: Detail, meetings: &[Meeting]) -> String {
             time_zone::write(lines, Tz::UTC, Seconds { start: 0, end: 1 });
         }
     })
+}
+
+/// One meeting as an object of its own, the same event as in [`meetings`]: what a CalDAV server keeps
+/// of it (RFC 4791, section 4.1), with nothing that describes a calendar.
+#[must_use]
+pub fn object(detail: Detail, meeting: &Meeting) -> String {
+    envelope(|lines| event(lines, detail, meeting))
 }
 
 fn event(lines: &mut Lines, detail: Detail, meeting: &Meeting) {

@@ -22,9 +22,11 @@ use std::ops::RangeInclusive;
 use chrono::{DateTime, NaiveDateTime, Utc};
 
 pub use self::availability::{Week, availability};
-pub use self::meeting::{Detail, meetings};
+pub use self::meeting::{Detail, meetings, object};
 
 use self::lines::Lines;
+#[cfg(feature = "ical")]
+use crate::id::MeetingId;
 use crate::zone::instant;
 
 /// Who writes. Without a version: the same meetings are the same text after an upgrade too.
@@ -36,24 +38,37 @@ const REFRESH: &str = "PT1H";
 /// What makes ids of ours unlike those of other programs. No domain: a calendar outlives those.
 const UID_SUFFIX: &str = "@booking";
 
+/// Whether this is the id of a meeting, as it goes out from here.
+#[cfg(feature = "ical")]
+pub(crate) fn names_meeting(uid: &str) -> bool {
+    uid.strip_suffix(UID_SUFFIX).is_some_and(|id| id.parse::<MeetingId>().is_ok())
+}
+
 /// Years have four digits: from the first second of 0000 to the last of 9999.
 const SECONDS: RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
 
-/// The object that everything is in, with what describes it as a calendar.
-fn calendar(name: &str, fill: impl FnOnce(&mut Lines)) -> String {
+/// The object that everything is in.
+fn envelope(fill: impl FnOnce(&mut Lines)) -> String {
     let mut lines = Lines::default();
     lines.component("VCALENDAR", |calendar| {
         calendar.plain("VERSION", "2.0");
         calendar.plain("PRODID", PRODUCT);
         calendar.plain("CALSCALE", "GREGORIAN");
+        fill(calendar);
+    });
+    lines.into_text()
+}
+
+/// An object with what describes it as a calendar.
+fn calendar(name: &str, fill: impl FnOnce(&mut Lines)) -> String {
+    envelope(|calendar| {
         // RFC 7986, and what apps understood before there was one.
         calendar.text("NAME", name);
         calendar.text("X-WR-CALNAME", name);
         calendar.plain("REFRESH-INTERVAL;VALUE=DURATION", REFRESH);
         calendar.plain("X-PUBLISHED-TTL", REFRESH);
         fill(calendar);
-    });
-    lines.into_text()
+    })
 }
 
 /// An instant, in UTC: `20240115T140000Z`.

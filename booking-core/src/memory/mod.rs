@@ -7,6 +7,7 @@ mod audit;
 mod events;
 mod feeds;
 mod holds;
+mod links;
 mod people;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -19,6 +20,7 @@ use self::audit::Entries;
 use self::events::Events;
 use self::feeds::FeedTable;
 use self::holds::HoldTable;
+use self::links::LinkTable;
 use self::people::People;
 use crate::audit::AuditEntry;
 use crate::availability::AvailabilitySlot;
@@ -37,7 +39,8 @@ use crate::store::{
     Change, ChangeError, Decide, Earlier, MeetingQuery, Place, Scope, Store, StoreError, Write,
 };
 
-/// A store, a directory, an outbox, its deliveries, calendar feeds and the audit log in memory.
+/// A store, a directory, an outbox, its deliveries, calendar feeds, linked calendars and the audit log in
+/// memory.
 #[derive(Debug)]
 pub struct MemoryStore {
     state: Mutex<State>,
@@ -71,6 +74,7 @@ struct State {
     audit: Entries,
     people: People,
     feeds: FeedTable,
+    links: LinkTable,
 }
 
 impl MemoryStore {
@@ -174,6 +178,7 @@ impl State {
         Calendars {
             busy: self.busy(&scope.people, &scope.busy_within),
             held: of.zip(scope.held_within).map_or_else(Vec::new, |(of, span)| self.held(of, span)),
+            external: of.map_or_else(Vec::new, |of| self.links.busy(of, &scope.busy_within)),
             settings: self.settings_of(&scope.settings_of),
             hours: of.map_or_else(Vec::new, |of| self.hours(of)),
             overrides: of
@@ -212,6 +217,9 @@ impl State {
             draft.settings(settings);
         }
         for therapist in &query.therapists {
+            for span in self.links.busy(therapist, &query.within.into()) {
+                draft.external(therapist, span);
+            }
             for one in query.dates().map_or_else(Vec::new, |on| self.overrides(therapist, on)) {
                 draft.overridden(therapist, one.dates, one.windows);
             }

@@ -32,6 +32,11 @@ impl People {
         self.relationships.contains(two)
     }
 
+    /// Whether the news of somebody have taken them out.
+    pub(super) fn has_left(&self, user: &UserId) -> bool {
+        self.last_news.contains_key(user) && !self.users.contains_key(user)
+    }
+
     /// With the entries of the audit log.
     fn take(
         &mut self,
@@ -138,6 +143,8 @@ impl DirectoryAdmin for MemoryStore {
         if was_there && !state.people.users.contains_key(&news.user) {
             let gone = state.feeds.take(&news.user);
             state.note(AuditEntry::of_removed_feeds(&by, &gone, ids));
+            let gone = state.links.take(&news.user);
+            state.note(AuditEntry::of_removed_links(&by, &gone, ids));
         }
         state.note(entries);
         Ok(outcome)

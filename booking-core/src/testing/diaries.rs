@@ -284,6 +284,7 @@ async fn read_one_by_one(world: &super::World, query: &DiariesQuery) -> Diaries 
             busy,
             held,
             holds: seen.holds,
+            external: seen.external.into_iter().collect(),
         };
         expected.therapists.insert(therapist.clone(), diary);
     }

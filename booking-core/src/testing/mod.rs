@@ -33,6 +33,7 @@ pub mod feeds;
 pub mod fixtures;
 pub mod hold_races;
 pub mod holds;
+pub mod links;
 pub mod lists;
 pub mod log;
 pub mod news;
@@ -54,7 +55,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{AuditLog, DirectoryAdmin, EventStore, Feeds, Store};
+use crate::{AuditLog, DirectoryAdmin, EventStore, Feeds, LinkedCalendars, Store};
 
 pub use world::{Everything, Tally, World, race};
 
@@ -70,6 +71,8 @@ pub struct Harness {
     pub audit: Arc<dyn AuditLog>,
     /// Its calendar feeds.
     pub feeds: Arc<dyn Feeds>,
+    /// Its linked calendars.
+    pub links: Arc<dyn LinkedCalendars>,
     /// What has to live as long as the store: a temporary folder, a server.
     pub keep: Box<dyn Any + Send + Sync>,
 }
@@ -78,13 +81,14 @@ impl Harness {
     /// For a store that is all of it at once.
     pub fn new<S>(store: Arc<S>, keep: impl Any + Send + Sync) -> Self
     where
-        S: Store + EventStore + DirectoryAdmin + AuditLog + Feeds + 'static,
+        S: Store + EventStore + DirectoryAdmin + AuditLog + Feeds + LinkedCalendars + 'static,
     {
         Self {
             outbox: store.clone(),
             directory: store.clone(),
             audit: store.clone(),
             feeds: store.clone(),
+            links: store.clone(),
             store,
             keep: Box::new(keep),
         }
@@ -139,6 +143,7 @@ macro_rules! conformance {
         $crate::conformance_audit_pages!($make);
         $crate::conformance_news!($make);
         $crate::conformance_feeds!($make);
+        $crate::conformance_links!($make);
     };
 }
 

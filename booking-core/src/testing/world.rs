@@ -99,6 +99,12 @@ impl World {
         self.harness.feeds.clone()
     }
 
+    /// Its linked calendars.
+    #[must_use]
+    pub fn links(&self) -> Arc<dyn crate::LinkedCalendars> {
+        self.harness.links.clone()
+    }
+
     /// All entries of the audit log, the latest first.
     pub async fn entries(&self) -> Vec<AuditEntry> {
         let latest = AuditQuery::latest(100_000);

@@ -20,11 +20,9 @@ mod announced {
         let announced = Arc::new(Announced::new(inner.clone(), Hub::default()));
         Harness {
             store: announced.clone(),
-            outbox: inner.clone(),
-            directory: announced,
-            audit: inner.clone(),
-            feeds: inner,
-            keep: Box::new(()),
+            directory: announced.clone(),
+            links: announced,
+            ..Harness::new(inner, ())
         }
     }
 

@@ -199,7 +199,7 @@ fn harness(fault: Fault) -> Harness {
     let (lock, calendars, changes) = Default::default();
     let store = Arc::new(Faulty { inner: inner.clone(), fault, lock, calendars, changes });
     let (outbox, directory) = (inner.clone(), inner.clone());
-    Harness { store, outbox, directory, audit: inner.clone(), feeds: inner, keep: Box::new(()) }
+    Harness { store, outbox, directory, ..Harness::new(inner, ()) }
 }
 
 /// How the case ends within some seconds: by itself, not at all, or by a panic.

@@ -155,7 +155,7 @@ fn harness(fault: Fault) -> Harness {
     let inner = Arc::new(MemoryStore::default());
     let outbox = Arc::new(Faulty { inner: inner.clone(), fault, withheld: Mutex::default() });
     let (store, directory) = (inner.clone(), inner.clone());
-    Harness { store, outbox, directory, audit: inner.clone(), feeds: inner, keep: Box::new(()) }
+    Harness { store, outbox, directory, ..Harness::new(inner, ()) }
 }
 
 macro_rules! fails {

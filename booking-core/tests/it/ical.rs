@@ -111,6 +111,11 @@ proptest! {
         let events = components(&read.components, "VEVENT");
         prop_assert_eq!(events.len(), meetings.len());
         for (event, meeting) in events.into_iter().zip(&meetings) {
+            // Alone it is the same event, with nothing about a calendar around it.
+            let alone = self::read(&ours::object(Detail::Titles, meeting));
+            prop_assert_eq!(&alone.components[..], std::slice::from_ref(event));
+            prop_assert_eq!(prop(&alone.props, "NAME"), None);
+            prop_assert_eq!(prop(&alone.props, "METHOD"), None);
             let prop = |name| prop(&event.props, name);
             prop_assert_eq!(prop("UID"), Some(format!("{}@booking", meeting.id)));
             prop_assert_eq!(prop("SUMMARY"), Some(meeting.title.as_str().to_owned()));

@@ -14,6 +14,7 @@ mod diaries;
 mod directory;
 mod feeds;
 mod holds;
+mod links;
 mod outbox;
 mod pool;
 mod read;
@@ -63,7 +64,7 @@ const MIGRATION_WAIT: Duration = Duration::from_secs(60);
 /// How long it leaves bookings alone when it did not get its locks in time.
 const MIGRATE_AGAIN_AFTER: Duration = Duration::from_secs(2);
 
-/// A store, a directory, an outbox, its deliveries, calendar feeds and the audit log in one Postgres database; tested on Postgres
+/// A store, a directory, an outbox, its deliveries, calendar feeds, linked calendars and the audit log in one Postgres database; tested on Postgres
 /// 15.
 ///
 /// Cheap to clone; clones share their connections, 20 at most (8 to read, 8 to change, 4 for events

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::error::Failure;
 use crate::hold_rows;
+use crate::link_rows;
 use crate::rows::{self, BusyRow, MeetingRow, SeriesRow, SlotRow, UserRow, there};
 use crate::terms_rows::{self, OverrideRow, SettingsRow};
 
@@ -108,6 +109,9 @@ impl Row {
                 meeting: MeetingId::from_uuid(there(self.id)?),
                 start: there(self.at)?,
             }),
+            b'q' => {
+                calendars.external.push(link_rows::busy(there(self.at)?, there(self.number)?)?);
+            }
             b'o' => calendars.overrides.push(self.override_row()?),
             b'l' => calendars.holds.push(hold_rows::from_json(&there(self.json)?)?),
             b'y' => calendars.placed.push(hold_rows::from_json(&there(self.json)?)?),

@@ -5,7 +5,7 @@ use booking_core::{
 };
 use sqlx::{Connection, PgConnection};
 
-use super::{BEGIN, audit, directory, feeds};
+use super::{BEGIN, audit, directory, feeds, links};
 use crate::error::Failure;
 use crate::rows;
 
@@ -62,7 +62,9 @@ async fn take_within(
             Some(user) => {
                 let ended = remove(connection, &user.id).await?;
                 let feeds = feeds::revoke_all(connection, &user.id).await?;
+                let links = links::unlink_all(connection, &user.id).await?;
                 let mut entries = AuditEntry::of_removed_feeds(&by, &feeds, ids);
+                entries.extend(AuditEntry::of_removed_links(&by, &links, ids));
                 entries.extend(AuditEntry::of_removed_user(by, &user, ended, ids));
                 entries
             }

@@ -12,8 +12,9 @@ use crate::terms_rows;
 /// availability, settings and overrides of `?2`, these with a date from `?7` to `?8`; live meetings of
 /// `?1` that begin between `?3`, the longest session before the time that is asked for, and `?4`, its
 /// end, those of two of them twice; meetings of `?2` that began within `?5` to `?6` and are over; and
-/// what is kept of the time of `?2`. Kinds are the letters `p`, `h`, `o`, `b`, `d` and `l`, as on
-/// Postgres.
+/// what is kept of the time of `?2`. Before the meetings that are over come times at which calendars
+/// that `?2` have linked are busy, in pieces of at most a day, and a few that end too early. Kinds are
+/// the letters `p`, `h`, `o`, `b`, `q`, `d` and `l`, as on Postgres.
 pub(super) const DIARIES: &str = "
     SELECT
         112 AS kind, id AS person, role, zone, NULL AS number, NULL AS begin, NULL AS end,
@@ -58,6 +59,10 @@ pub(super) const DIARIES: &str = "
     WHERE therapist_id IN (SELECT value FROM json_each(?1))
         AND status IN ('SCHEDULED', 'CONFIRMED')
         AND start_ms > ?3 AND start_ms < ?4
+    UNION ALL
+    SELECT 113, therapist_id, NULL, NULL, ends_ms, NULL, NULL, starts_ms, NULL FROM external_busy
+    WHERE therapist_id IN (SELECT value FROM json_each(?2))
+        AND starts_ms > ?3 - 86400000 AND starts_ms < ?4
     UNION ALL
     SELECT 100, therapist_id, NULL, NULL, NULL, NULL, NULL, start_ms, NULL FROM meeting
     WHERE therapist_id IN (SELECT value FROM json_each(?2))

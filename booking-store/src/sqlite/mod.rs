@@ -16,6 +16,7 @@ mod diaries;
 mod directory;
 mod feeds;
 mod holds;
+mod links;
 mod outbox;
 mod pace;
 #[cfg(test)]
@@ -60,7 +61,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 const READERS: u32 = 4;
 
-/// A store, a directory, an outbox, its deliveries, calendar feeds and the audit log in one SQLite file.
+/// A store, a directory, an outbox, its deliveries, calendar feeds, linked calendars and the audit log in one SQLite file.
 ///
 /// Cheap to clone; clones share their connections. Several stores may have one file open, in one
 /// process or in several, but all on one machine: the file must not lie on a network drive.

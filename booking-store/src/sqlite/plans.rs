@@ -4,7 +4,8 @@
 use sqlx::Row;
 
 use super::{
-    SqliteStore, audit, change, diaries, directory, feeds, holds, read, series, terms, user_news,
+    SqliteStore, audit, change, diaries, directory, feeds, holds, links, read, series, terms,
+    user_news,
 };
 
 pub(super) async fn new_store() -> (tempfile::TempDir, SqliteStore) {
@@ -56,6 +57,18 @@ async fn no_statement_scans_a_table() {
         feeds::ONE,
         feeds::REVOKE,
         feeds::REVOKE_ALL,
+        links::LOOK,
+        links::OF_THERAPIST,
+        links::ONE,
+        links::REPLACE,
+        links::REMOVE,
+        links::REMOVE_ALL,
+        links::REFRESH,
+        links::IS_ANY_DUE,
+        links::CLAIM,
+        links::NOTE,
+        links::DELETE_TIMES,
+        links::BUSY,
         audit::LATEST,
         audit::OF_AUTHOR,
         audit::OF_SUBJECT,

@@ -6,7 +6,7 @@ use booking_core::{
 };
 use sqlx::{Row, SqliteConnection, SqlitePool};
 
-use super::{directory, holds, series, terms};
+use super::{directory, holds, links, series, terms};
 use crate::error::Failure;
 use crate::rows::{self, BusyRow, MeetingRow, SlotRow};
 
@@ -81,6 +81,9 @@ pub(super) async fn calendars(
     }
     if let Some(holder) = &scope.placed_by {
         found.placed = holds::find(connection, holds::PLACED, holder).await?;
+    }
+    if let Some(therapist) = scope.hours_of.as_ref().filter(|_| !scope.busy_within.is_empty()) {
+        found.external = links::busy(connection, therapist, &scope.busy_within).await?;
     }
     if let Some(id) = scope.series {
         found.series = series::with_meetings(connection, id).await?;

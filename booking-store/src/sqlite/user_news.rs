@@ -7,7 +7,7 @@ use booking_core::{
 use sqlx::{Row, SqliteConnection};
 
 use super::directory::{put_user, user};
-use super::{SqliteStore, audit, feeds};
+use super::{SqliteStore, audit, feeds, links};
 use crate::error::Failure;
 use crate::rows;
 
@@ -81,7 +81,9 @@ async fn take(
             Some(user) => {
                 let ended = remove(connection, &user.id).await?;
                 let feeds = feeds::revoke_all(connection, &user.id).await?;
+                let links = links::unlink_all(connection, &user.id).await?;
                 let mut entries = AuditEntry::of_removed_feeds(&by, &feeds, ids);
+                entries.extend(AuditEntry::of_removed_links(&by, &links, ids));
                 entries.extend(AuditEntry::of_removed_user(by, &user, ended, ids));
                 entries
             }

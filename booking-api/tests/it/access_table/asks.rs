@@ -68,6 +68,12 @@ pub(super) const RELATIONS: &[(&str, &[&str])] = &[
     ("listCalendarFeeds", &["own"]),
     ("deleteCalendarFeed", &["own", "other's", "unknown"]),
     ("readCalendarFeed", &["known", "wrong secret", "unknown"]),
+    ("linkCalendar", &["own"]),
+    ("listLinkedCalendars", &["own"]),
+    ("getLinkedCalendar", &["own", "other's", "unknown"]),
+    ("updateLinkedCalendar", &["own", "other's", "unknown"]),
+    ("unlinkCalendar", &["own", "other's", "unknown"]),
+    ("refreshLinkedCalendar", &["own", "other's", "unknown"]),
     ("putUser", &["oneself", "somebody else", "new"]),
     ("getUser", &["oneself", "somebody else", "unknown"]),
     ("putRelationship", &["own", "other's", "unknown"]),
@@ -138,6 +144,14 @@ impl Practice {
             }
             "deleteCalendarFeed" => self.of_feed(relation, who).await,
             "readCalendarFeed" => self.of_calendar(relation).await,
+            "linkCalendar" => {
+                self.no_links().await;
+                ask().body(linked())
+            }
+            "updateLinkedCalendar" => self.of_link(relation).await.body(json!({"label": "Work"})),
+            "getLinkedCalendar" | "unlinkCalendar" | "refreshLinkedCalendar" => {
+                self.of_link(relation).await
+            }
             "createWebhook" => ask().body(json!({"url": "http://127.0.0.1:9/"})),
             "updateWebhook" => self.of_webhook(relation).await.body(json!({"isActive": false})),
             "replayWebhookDeliveries" => self.of_webhook(relation).await.body(json!({})),
@@ -217,6 +231,15 @@ impl Practice {
         ask().path("id", id)
     }
 
+    async fn of_link(&self, relation: &str) -> Ask {
+        let id = match relation {
+            "own" => self.link("therapist_456").await,
+            "other's" => self.link("therapist_457").await,
+            _ => "calendar_01h455vb4pex5vsknk084sn02q".to_owned(),
+        };
+        ask().path("id", id)
+    }
+
     async fn of_override(&self, relation: &str) -> Ask {
         let id = match relation {
             "own" => self.override_of("therapist_456").await,
@@ -244,6 +267,11 @@ impl Practice {
         };
         ask().path("id", id)
     }
+}
+
+/// Nobody answers there.
+pub(super) fn linked() -> Value {
+    json!({"kind": "ics", "url": "http://127.0.0.1:9/a.ics"})
 }
 
 fn ask() -> Ask {

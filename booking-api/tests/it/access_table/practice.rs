@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde_json::{Value, json};
 
+use super::asks::linked;
 use crate::caller::{Answer, Caller};
 use crate::server::{Server, open};
 
@@ -127,6 +128,22 @@ impl Practice {
         self.no_feeds().await;
         let owner = self.server.caller(role, owner);
         owner.post("/booking/calendar/feeds", &json!({})).await.expect(201)
+    }
+
+    /// Room for linked calendars: there is room for 10.
+    pub(super) async fn no_links(&self) {
+        for id in ["therapist_456", "therapist_457"] {
+            let owner = self.server.caller("therapist", id);
+            for link in owner.get("/booking/calendars").await.expect(200).column("id") {
+                owner.delete(&format!("/booking/calendars/{link}")).await.expect(204);
+            }
+        }
+    }
+
+    pub(super) async fn link(&self, therapist: &str) -> String {
+        self.no_links().await;
+        let owner = self.server.caller("therapist", therapist);
+        owner.post("/booking/calendars", &linked()).await.expect(201).id()
     }
 
     /// All that anybody can see, and with it the last change on record.

@@ -69,6 +69,13 @@ async fn the_tables_count_for_everybody() {
          now(), now() + interval '1 minute'",
         "UPDATE hold SET expires_at = now() + interval '2 minutes'",
         "DELETE FROM hold",
+        "INSERT INTO linked_calendar (id, therapist_id, version, kind, host, location, write_back,
+             created_at, failures, next_at)
+         VALUES (gen_random_uuid(), 'therapist_456', 1, 'ics', '', '', 'off', now(), 0, now());
+         INSERT INTO external_busy SELECT therapist_id, now(), now() + interval '1 hour', id
+         FROM linked_calendar",
+        "UPDATE external_busy SET ends_at = ends_at + interval '1 minute'",
+        "DELETE FROM linked_calendar",
         "DELETE FROM availability WHERE weekday = 2",
         "DELETE FROM meeting",
     ];

@@ -10,29 +10,55 @@ use url::{Host, Url};
 
 /// Admits public addresses, and those of the networks that it was told of.
 #[derive(Debug, Clone)]
-pub(super) struct Guard {
+pub(crate) struct Guard {
     allowed: Vec<IpNet>,
+    others: Others,
 }
 
-/// The URL leads to where webhooks may not.
+/// What becomes of addresses that are in no allowed network.
+#[derive(Debug, Clone, Copy)]
+enum Others {
+    IfPublic,
+    #[cfg(feature = "calendars")]
+    Refused,
+}
+
+/// The URL leads to where nothing is sent from here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("leads to no public address")]
 pub(crate) struct NotPublic;
 
 impl Guard {
-    pub(super) fn new(allowed: Vec<IpNet>) -> Self {
-        Self { allowed }
+    pub(crate) fn new(allowed: Vec<IpNet>) -> Self {
+        Self { allowed, others: Others::IfPublic }
     }
 
-    pub(super) fn admits(&self, address: IpAddr) -> bool {
+    /// Admits the allowed networks alone: for what everybody on the way could read.
+    #[cfg(feature = "calendars")]
+    pub(crate) fn within_allowed(&self) -> Self {
+        Self { allowed: self.allowed.clone(), others: Others::Refused }
+    }
+
+    /// Whether not a single network is allowed by name.
+    #[cfg(feature = "calendars")]
+    pub(crate) fn allows_none(&self) -> bool {
+        self.allowed.is_empty()
+    }
+
+    pub(crate) fn admits(&self, address: IpAddr) -> bool {
         let address = without_wrapping(address);
         let within = |networks: &[IpNet]| networks.iter().any(|network| network.contains(&address));
-        !within(&NEVER) && (is_public(address) || within(&self.allowed))
+        let is_welcome = match self.others {
+            Others::IfPublic => is_public(address) || within(&self.allowed),
+            #[cfg(feature = "calendars")]
+            Others::Refused => within(&self.allowed),
+        };
+        is_welcome && !within(&NEVER)
     }
 
     /// Looks at hosts that are addresses, for which no resolver is asked. The URL's parser has
     /// made plain addresses of all other notations, such as `0x7f.1`.
-    pub(super) fn check(&self, url: &Url) -> Result<(), NotPublic> {
+    pub(crate) fn check(&self, url: &Url) -> Result<(), NotPublic> {
         let address: IpAddr = match url.host() {
             Some(Host::Ipv4(address)) => address.into(),
             Some(Host::Ipv6(address)) => address.into(),
@@ -147,15 +173,14 @@ const SPECIAL: [IpNet; 15] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::webhooks::endpoint::WebhookUrl;
 
     fn guard(allowed: &[&str]) -> Guard {
         Guard::new(allowed.iter().map(|network| network.parse().unwrap()).collect())
     }
 
     fn passes(guard: &Guard, host: &str) -> bool {
-        let url = WebhookUrl::new(format!("http://{host}/")).expect(host);
-        guard.check(url.as_url()).is_ok()
+        let url = Url::parse(&format!("http://{host}/")).expect(host);
+        guard.check(&url).is_ok()
     }
 
     const PUBLIC: [&str; 9] = [
@@ -262,6 +287,16 @@ mod tests {
         let some = guard(&["10.1.0.0/16"]);
         assert!(passes(&some, "10.1.2.3") && passes(&some, "[::ffff:10.1.2.3]"));
         assert!(!passes(&some, "10.2.0.1") && !passes(&some, "127.0.0.1"));
+    }
+
+    #[cfg(feature = "calendars")]
+    #[test]
+    fn within_what_is_allowed_nothing_else_passes() {
+        let inside = guard(&["10.1.0.0/16", "0.0.0.0/8"]).within_allowed();
+        assert!(passes(&inside, "10.1.2.3") && passes(&inside, "[::ffff:10.1.2.3]"));
+        for host in PUBLIC.into_iter().chain(PRIVATE).chain(NOWHERE) {
+            assert!(!passes(&inside, host), "{host}");
+        }
     }
 
     #[tokio::test]

@@ -1,0 +1,192 @@
+//! Meetings, written into their therapist's calendars outside.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use booking_core::ical::{self, Detail};
+use booking_core::{
+    EventSink, Meeting, MeetingId, MeetingQuery, MeetingStatus, Place, Recorded, Scope, SinkError,
+    Store, StoreError, Then, UserId,
+};
+use chrono::{DateTime, Utc};
+use tokio::task::JoinSet;
+
+use super::client::Client;
+use super::failure::FetchError;
+use super::location::Location;
+
+/// How often a meeting is written anew because it has changed meanwhile. Whoever changed it last has
+/// it written too: this only makes sure that an older writer is not the last one.
+const MAX_ROUNDS: usize = 3;
+
+/// How many meetings are read at a time.
+const PAGE: u32 = 100;
+
+/// Knows into which collections somebody's meetings are written.
+#[async_trait]
+pub trait Targets: Send + Sync {
+    /// The collections of a therapist, each with the id of its link, which may be told to whoever looks
+    /// after the server; none when there are none.
+    ///
+    /// # Errors
+    /// [`TargetsError`] when that cannot be told now: it is asked again.
+    async fn of(&self, therapist: &UserId) -> Result<Vec<(String, Location)>, TargetsError>;
+}
+
+/// Why it cannot be told where meetings are to be written.
+#[derive(Debug, thiserror::Error)]
+#[error("the linked calendars cannot be told")]
+pub struct TargetsError(#[source] Box<dyn Error + Send + Sync>);
+
+impl TargetsError {
+    /// For this reason.
+    pub fn of(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(cause.into())
+    }
+}
+
+/// Makes collections on CalDAV servers say what the meetings are now.
+///
+/// An event only says which meeting it is about. What is written is the meeting as the store has it at
+/// that moment, so that events that come late, twice or again do no harm: cancelled meetings, and those
+/// that went to another therapist, are taken out, and all others put there. Nobody's name, title or notes
+/// go along.
+///
+/// Give it to [`Relay::with_sink`](booking_core::Relay::with_sink). What a collection does not take is
+/// tried again for three days, since servers come back and passwords are mended; who has no collection
+/// any more is owed nothing.
+pub struct WriteBackSink {
+    client: Client,
+    store: Arc<dyn Store>,
+    targets: Arc<dyn Targets>,
+}
+
+/// Why one collection does not say what it should.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("the meeting cannot be read")]
+    Store(#[from] StoreError),
+    #[error("{code}: {0}", code = .0.code())]
+    Calendar(#[from] FetchError),
+}
+
+impl WriteBackSink {
+    /// Writes meetings of this store by this client.
+    pub fn new(client: Client, store: Arc<dyn Store>, targets: Arc<dyn Targets>) -> Self {
+        Self { client, store, targets }
+    }
+
+    /// Makes all collections of a therapist say what their meetings from an instant on are now, one
+    /// after the other: for a collection that is new, or could not be written to for so long that
+    /// events were given up. Returns how many there were.
+    ///
+    /// # Errors
+    /// [`SinkError`] at the first meeting that a collection does not take; to begin again does no harm.
+    pub async fn catch_up(
+        &self,
+        therapist: &UserId,
+        from: DateTime<Utc>,
+    ) -> Result<usize, SinkError> {
+        let mut query = MeetingQuery {
+            person: therapist.clone(),
+            statuses: BTreeSet::new(),
+            from: Some(from),
+            to: None,
+            after: None,
+            limit: PAGE,
+        };
+        let mut written = 0;
+        loop {
+            let page = self.store.meetings(&query).await;
+            let page = page.map_err(|error| SinkError::retry(error.to_string()))?;
+            let Some(last) = page.last() else { return Ok(written) };
+            query.after = Some(Place { start: last.start, id: last.id });
+            // Those in which they are the client are in others' calendars.
+            for meeting in page.iter().filter(|meeting| meeting.therapist == *therapist) {
+                self.write(meeting.id, therapist).await?;
+                written += 1;
+            }
+        }
+    }
+
+    /// Makes all collections of the therapist say what a meeting is now.
+    async fn write(&self, meeting: MeetingId, therapist: &UserId) -> Result<(), SinkError> {
+        let targets = self.targets.of(therapist).await;
+        let targets = targets.map_err(|error| SinkError::retry(error.to_string()))?;
+        // None waits for another's server.
+        let mut writing = JoinSet::new();
+        for (link, location) in targets {
+            let page = Page {
+                client: self.client.clone(),
+                store: self.store.clone(),
+                meeting,
+                therapist: therapist.clone(),
+                location,
+            };
+            writing.spawn(async move { (link, page.write().await) });
+        }
+        let mut failed = None;
+        for (link, outcome) in writing.join_all().await {
+            failed = outcome.err().map(|failure| told(&link, &failure)).or(failed);
+        }
+        failed.map_or(Ok(()), Err)
+    }
+}
+
+#[async_trait]
+impl EventSink for WriteBackSink {
+    async fn deliver(&self, recorded: &Recorded) -> Result<(), SinkError> {
+        let event = &recorded.event.payload;
+        let [_client, therapist] = event.people();
+        self.write(event.meeting(), therapist).await
+    }
+}
+
+/// One meeting in one collection.
+struct Page {
+    client: Client,
+    store: Arc<dyn Store>,
+    meeting: MeetingId,
+    therapist: UserId,
+    location: Location,
+}
+
+impl Page {
+    async fn write(&self) -> Result<(), Failure> {
+        let mut meeting = self.current().await?;
+        for _ in 0..MAX_ROUNDS {
+            match &meeting {
+                Some(meeting) => {
+                    let text = ical::object(Detail::Times, meeting);
+                    self.client.put(&self.location, meeting.id, text).await?;
+                }
+                None => self.client.delete(&self.location, self.meeting).await?,
+            }
+            let now = self.current().await?;
+            if now == meeting {
+                break;
+            }
+            meeting = now;
+        }
+        Ok(())
+    }
+
+    /// The meeting, if it is to be in this therapist's calendar.
+    async fn current(&self) -> Result<Option<Meeting>, StoreError> {
+        let scope = Scope { meeting: Some(self.meeting), ..Scope::default() };
+        let meeting = self.store.read(&scope).await?.meeting;
+        Ok(meeting.filter(|meeting| {
+            meeting.therapist == self.therapist && meeting.status != MeetingStatus::Cancelled
+        }))
+    }
+}
+
+fn told(link: &str, failure: &Failure) -> SinkError {
+    let (status, rest) = match failure {
+        Failure::Calendar(error) => (error.status(), error.retry_after()),
+        Failure::Store(_) => (None, None),
+    };
+    SinkError { reason: format!("{link}: {failure}"), status, then: Then::Retry(rest) }
+}

@@ -1,0 +1,193 @@
+//! Calendars from elsewhere.
+
+use booking_core::{CalendarKind, CalendarLabel, CopyFault, LinkedCalendar, Text, WriteBack};
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use poem_openapi::Object;
+use poem_openapi::registry::MetaSchema;
+use poem_openapi::types::MaybeUndefined;
+use serde_json::Value;
+
+use crate::body::{plain, request_body};
+use crate::wire::{OnWire, Wire, string};
+
+request_body! {
+    /// A calendar to link.
+    LinkedCalendarCreateDto {
+        /// How it is read.
+        kind: Wire<CalendarKind>,
+        /// Where it is: an `https` or `webcal` URL, without credentials in it. Of a collection, its own.
+        url: Wire<Text<2_000>>,
+        /// Who asks for it, where its server wants to know. Not without a password.
+        #[oai(nullable)]
+        username: MaybeUndefined<Wire<Text<500>>>,
+        /// What they are known by: one that is for this alone, if the server has such.
+        #[oai(nullable)]
+        password: MaybeUndefined<Wire<Text<500>>>,
+        /// What it is called here.
+        #[oai(nullable)]
+        label: MaybeUndefined<Wire<CalendarLabel>>,
+        /// The IANA zone in which its dates are meant, and its times that name none; the therapist's
+        /// when null or left out.
+        #[oai(nullable)]
+        time_zone: MaybeUndefined<Wire<Tz>>,
+        /// Whether sessions are written into it, for collections alone; `false` when left out.
+        write_back: Option<Wire<bool>>,
+    }
+}
+
+request_body! {
+    /// What a linked calendar is to be from now on. What is left out is as if it had never been said, but
+    /// for where it is.
+    LinkedCalendarUpdateDto {
+        /// Where it is; as before when left out, with what opens it.
+        url: Option<Wire<Text<2_000>>>,
+        /// Who asks for it there. Not without a URL and a password.
+        #[oai(nullable)]
+        username: MaybeUndefined<Wire<Text<500>>>,
+        /// What they are known by.
+        #[oai(nullable)]
+        password: MaybeUndefined<Wire<Text<500>>>,
+        /// What it is called here.
+        #[oai(nullable)]
+        label: MaybeUndefined<Wire<CalendarLabel>>,
+        /// The IANA zone in which its dates are meant, and its times that name none; the therapist's
+        /// when null or left out.
+        #[oai(nullable)]
+        time_zone: MaybeUndefined<Wire<Tz>>,
+        /// Whether sessions are written into it, for collections alone; `false` when left out.
+        write_back: Option<Wire<bool>>,
+    }
+}
+
+/// A linked calendar, without its address and what opens it.
+#[derive(Debug, Object)]
+#[oai(rename = "LinkedCalendar", rename_all = "camelCase")]
+pub(crate) struct LinkedCalendarDto {
+    /// Which one.
+    id: String,
+    /// How it is read.
+    kind: Wire<CalendarKind>,
+    /// On which server it is.
+    host: String,
+    /// What it is called here.
+    #[oai(nullable)]
+    label: Option<Wire<CalendarLabel>>,
+    /// The IANA zone in which its dates are meant, and its times that name none; null for the
+    /// therapist's.
+    #[oai(nullable)]
+    time_zone: Option<Wire<Tz>>,
+    /// Whether sessions are written into it.
+    write_back: bool,
+    /// `pending` until it is read for the first time; `failing` while it cannot be read.
+    state: Wire<LinkState>,
+    /// As of when its busy times count: when it was read last; null if it never was. They go on to count
+    /// while it cannot be read.
+    #[oai(nullable)]
+    fetched_at: Option<Wire<DateTime<Utc>>>,
+    /// When somebody tried last; null if never.
+    #[oai(nullable)]
+    checked_at: Option<Wire<DateTime<Utc>>>,
+    /// Why it cannot be read; null when it can.
+    #[oai(nullable)]
+    error: Option<LinkErrorDto>,
+    /// Since when it is linked.
+    created_at: Wire<DateTime<Utc>>,
+}
+
+/// Why a linked calendar cannot be read.
+#[derive(Debug, Object)]
+#[oai(rename = "LinkedCalendarError", rename_all = "camelCase")]
+struct LinkErrorDto {
+    /// For programs.
+    code: Wire<CopyFault>,
+    /// In a few words.
+    detail: String,
+    /// How often in a row it has failed.
+    failures: i32,
+}
+
+/// How a link is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LinkState {
+    Pending,
+    Ok,
+    Failing,
+}
+
+impl LinkState {
+    pub(crate) const ALL: [Self; 3] = [Self::Pending, Self::Ok, Self::Failing];
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Ok => "ok",
+            Self::Failing => "failing",
+        }
+    }
+
+    const fn of(link: &LinkedCalendar) -> Self {
+        match (&link.copy.fault, link.copy.fetched_at) {
+            (Some(_), _) => Self::Failing,
+            (None, Some(_)) => Self::Ok,
+            (None, None) => Self::Pending,
+        }
+    }
+}
+
+impl OnWire for LinkState {
+    const NAME: &'static str = "LinkedCalendarState";
+    const IS_NAMED: bool = true;
+
+    fn schema() -> MetaSchema {
+        MetaSchema {
+            description: Some("How a linked calendar is"),
+            enum_items: Self::ALL.iter().map(OnWire::write).collect(),
+            ..string(None)
+        }
+    }
+
+    fn read(value: &Value) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|state| Some(state.as_str()) == value.as_str());
+        found.ok_or_else(|| "must be pending, ok or failing".to_owned())
+    }
+
+    fn write(&self) -> Value {
+        self.as_str().into()
+    }
+}
+
+impl From<LinkedCalendar> for LinkedCalendarDto {
+    fn from(link: LinkedCalendar) -> Self {
+        let state = LinkState::of(&link);
+        let failures = i32::try_from(link.copy.failures).unwrap_or(i32::MAX);
+        let error = link.copy.fault.map(|(fault, detail)| LinkErrorDto {
+            code: Wire(fault),
+            detail: detail.as_str().to_owned(),
+            failures,
+        });
+        Self {
+            id: link.id.to_string(),
+            kind: Wire(link.kind),
+            host: link.host.as_str().to_owned(),
+            label: link.label.map(Wire),
+            time_zone: link.zone.map(Wire),
+            write_back: link.write_back == WriteBack::On,
+            state: Wire(state),
+            fetched_at: link.copy.fetched_at.map(Wire),
+            checked_at: link.copy.checked_at.map(Wire),
+            error,
+            created_at: Wire(link.created_at),
+        }
+    }
+}
+
+/// A field of the body that may be empty.
+pub(crate) fn said<const MAX: usize>(field: MaybeUndefined<Wire<Text<MAX>>>) -> Option<Text<MAX>> {
+    plain(field.take())
+}
+
+/// Whether sessions are to be written.
+pub(crate) fn write_back(field: Option<Wire<bool>>) -> WriteBack {
+    if plain(field).unwrap_or_default() { WriteBack::On } else { WriteBack::Off }
+}

@@ -1,0 +1,424 @@
+//! Meetings, written into calendars outside: into a real CalDAV server, and into some that are not
+//! what they should be.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use booking_api::calendars::{Location, Targets, TargetsError, WriteBackSink};
+use booking_core::{
+    Actor, Announced, BookRequest, Booking, DirectoryAdmin, Email, EventQuery, EventSink,
+    ExpectedVersion, Hub, ManualClock, Meeting, MeetingId, MeetingPatch, MeetingStatus,
+    MemoryStore, NewAvailability, Outbox, Passed, Patch, RandomIds, Recorded, Relay, Role,
+    SessionDuration, StartTime, SubscriberId, Text, Then, User, UserId, WEEKDAYS, Window, ical,
+};
+use chrono::TimeDelta;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use super::answers::{Answers, Step, raw, to, whole};
+use super::radicale::Radicale;
+use super::{PATIENCE, at, location, patient_client};
+use crate::by::by;
+
+const JANE: &str = "therapist_456";
+const OTHER: &str = "therapist_457";
+
+fn actor(id: &str, role: Role) -> Actor {
+    Actor { id: UserId::new(id).expect("an id"), role }
+}
+
+fn client() -> Actor {
+    actor("client_123", Role::Client)
+}
+
+/// Who has which collections; some of them cannot be told.
+#[derive(Default)]
+struct Linked(Mutex<Vec<(UserId, Result<Location, ()>)>>);
+
+#[async_trait]
+impl Targets for Linked {
+    async fn of(&self, therapist: &UserId) -> Result<Vec<(String, Location)>, TargetsError> {
+        let linked = self.0.lock().expect("no panic").clone();
+        let theirs = linked.into_iter().zip(1..).filter(|((owner, _), _)| owner == therapist);
+        let told = theirs.map(|((_, location), n)| Ok((format!("calendar_{n}"), location?)));
+        told.collect::<Result<_, ()>>().map_err(|()| TargetsError::of("no database"))
+    }
+}
+
+/// A service in this process, with two therapists who are always there.
+struct Practice {
+    store: Arc<MemoryStore>,
+    booking: Booking,
+    clock: Arc<ManualClock>,
+    linked: Arc<Linked>,
+    sink: Arc<WriteBackSink>,
+    relay: Relay,
+}
+
+impl Practice {
+    async fn new() -> Self {
+        let store = Arc::new(MemoryStore::default());
+        let clock = Arc::new(ManualClock::new(at("2024-01-01T12:00:00Z")));
+        let announced = Arc::new(Announced::new(store.clone(), Hub::default()));
+        let ids = Arc::new(RandomIds);
+        let booking = Booking::new(announced, store.clone(), clock.clone(), ids);
+        add(&store, &client()).await;
+        for id in [JANE, OTHER] {
+            let therapist = actor(id, Role::Therapist);
+            add(&store, &therapist).await;
+            store.relate(&client().id, &therapist.id, by()).await.expect("memory holds");
+            open_always(&booking, &therapist).await;
+        }
+        let linked = Arc::new(Linked::default());
+        let sink = WriteBackSink::new(patient_client(), store.clone(), linked.clone());
+        let sink = Arc::new(sink);
+        let name = SubscriberId::new("calendars").expect("a name");
+        let relay = Relay::new(store.clone(), Hub::default(), clock.clone());
+        let relay = relay.with_sink(name, sink.clone()).await.expect("memory holds");
+        Self { store, booking, clock, linked, sink, relay }
+    }
+
+    fn link(&self, therapist: &str, location: Result<Location, ()>) {
+        let therapist = UserId::new(therapist).expect("an id");
+        self.linked.0.lock().expect("no panic").push((therapist, location));
+    }
+
+    fn unlink_all(&self) {
+        self.linked.0.lock().expect("no panic").clear();
+    }
+
+    /// An hour with Jane.
+    async fn book(&self, start: &str) -> MeetingId {
+        let start = StartTime::new(at(start)).expect("a whole minute");
+        let title = Some(Text::new("About my divorce").expect("a title"));
+        let therapist = UserId::new(JANE).expect("an id");
+        let request = BookRequest::new(therapist, start, SessionDuration::Hour);
+        let request = BookRequest { title, ..request };
+        self.booking.book(&client(), &request, None).await.expect("free").value.meeting.id
+    }
+
+    async fn change(&self, by: Actor, id: MeetingId, patch: MeetingPatch) {
+        let any = ExpectedVersion::Any;
+        self.booking.update(&by, id, &patch, &any).await.expect("a change");
+    }
+
+    async fn move_to(&self, id: MeetingId, start: &str) {
+        let start = Some(StartTime::new(at(start)).expect("a whole minute"));
+        self.change(client(), id, MeetingPatch { start, ..MeetingPatch::default() }).await;
+    }
+
+    async fn cancel(&self, id: MeetingId) {
+        let status = Some(MeetingStatus::Cancelled);
+        self.change(client(), id, MeetingPatch { status, ..MeetingPatch::default() }).await;
+    }
+
+    async fn meeting(&self, id: MeetingId) -> Meeting {
+        self.booking.meeting(&client(), id).await.expect("a meeting").meeting
+    }
+
+    /// Delivers all that is due: how many were taken, and how many not.
+    async fn deliver(&self) -> (usize, usize) {
+        let Passed { delivered, failed } = self.relay.pass().await.expect("memory holds");
+        (delivered, failed)
+    }
+
+    async fn log(&self) -> Vec<Recorded> {
+        let all = EventQuery { after: 0, person: None, limit: 1_000 };
+        self.store.publish(at("2024-01-01T12:00:00Z"), 1_000).await.expect("memory holds");
+        self.store.events(&all).await.expect("memory holds")
+    }
+}
+
+async fn add(store: &MemoryStore, Actor { id, role }: &Actor) {
+    let name = Text::new("Smith").expect("a name");
+    let email = Email::new("someone@example.com").expect("an address");
+    let (id, role) = (id.clone(), *role);
+    let user = User { id, role, first_name: name.clone(), last_name: name, email, zone: None };
+    store.put_user(&user, by()).await.expect("memory holds");
+}
+
+async fn open_always(booking: &Booking, therapist: &Actor) {
+    for weekday in WEEKDAYS {
+        let (from, to) = ("00:00".parse().expect("a time"), "24:00".parse().expect("a time"));
+        let window = Window::new(from, to).expect("a day");
+        let new = NewAvailability { weekday, window, notes: None };
+        booking.add_availability(therapist, &new, None).await.expect("free hours");
+    }
+}
+
+/// The lines of an event that say what it is.
+fn said(text: &str) -> Vec<&str> {
+    let begins = |name: &&str| {
+        ["UID:", "DTSTART", "DTEND", "SEQUENCE:", "STATUS:", "SUMMARY:"]
+            .iter()
+            .any(|wanted| name.starts_with(wanted))
+    };
+    let mut lines: Vec<_> = text.lines().filter(begins).collect();
+    lines.sort_unstable();
+    lines
+}
+
+#[tokio::test]
+async fn a_meeting_is_there_moves_and_goes() {
+    let (server, practice) = (Radicale::start().await, Practice::new().await);
+    practice.link(JANE, Ok(server.location()));
+    let id = practice.book("2024-01-15T14:00:00Z").await;
+    let name = format!("{id}.ics");
+    assert_eq!(practice.deliver().await, (1, 0));
+    let text = server.get(&name).await.expect("a meeting");
+    let uid = format!("UID:{id}@booking");
+    assert_eq!(
+        said(&text),
+        [
+            "DTEND:20240115T150000Z",
+            "DTSTART:20240115T140000Z",
+            "SEQUENCE:0",
+            "STATUS:CONFIRMED",
+            "SUMMARY:Session",
+            &uid,
+        ]
+    );
+    for secret in ["divorce", "Smith", "client_123", "example.com"] {
+        assert!(!text.contains(secret), "{text}");
+    }
+    // The same event as in the owner's calendar feed.
+    let feed = ical::meetings("x", ical::Detail::Times, &[practice.meeting(id).await]);
+    assert_eq!(said(&feed), said(&text));
+
+    practice.move_to(id, "2024-01-16T09:30:00Z").await;
+    assert_eq!(practice.deliver().await, (1, 0));
+    let text = server.get(&name).await.expect("a meeting");
+    let moved = said(&text);
+    assert!(moved.contains(&"DTSTART:20240116T093000Z") && moved.contains(&"SEQUENCE:1"), "{text}");
+    assert!(moved.contains(&&*uid));
+
+    practice.clock.set(at("2024-01-16T11:00:00Z"));
+    let other = practice.book("2024-01-17T14:00:00Z").await;
+    let done = MeetingPatch {
+        status: Some(MeetingStatus::Completed),
+        session_notes: Patch::Set(Text::new("secret notes").expect("notes")),
+        ..MeetingPatch::default()
+    };
+    practice.change(actor(JANE, Role::Therapist), id, done).await;
+    practice.cancel(other).await;
+    assert_eq!(practice.deliver().await, (3, 0));
+    let text = server.get(&name).await.expect("it took place");
+    assert!(!text.contains("secret notes"), "{text}");
+    assert_eq!(server.get(&format!("{other}.ics")).await, None);
+}
+
+#[tokio::test]
+async fn a_meeting_goes_with_its_therapist() {
+    let (one, two, practice) =
+        (Radicale::start().await, Radicale::start().await, Practice::new().await);
+    practice.link(JANE, Ok(one.location()));
+    practice.link(OTHER, Ok(two.location()));
+    let id = practice.book("2024-01-15T14:00:00Z").await;
+    let name = format!("{id}.ics");
+    practice.deliver().await;
+    assert!(one.get(&name).await.is_some() && two.get(&name).await.is_none());
+    let therapist = Some(UserId::new(OTHER).expect("an id"));
+    practice.change(client(), id, MeetingPatch { therapist, ..MeetingPatch::default() }).await;
+    assert_eq!(practice.deliver().await, (2, 0));
+    assert!(one.get(&name).await.is_none() && two.get(&name).await.is_some());
+}
+
+/// What was booked before a collection was linked, or changed while nobody listened.
+#[tokio::test]
+async fn a_collection_that_is_new_is_filled() {
+    let (server, practice) = (Radicale::start().await, Practice::new().await);
+    let mut kept = Vec::new();
+    for day in 1..=120 {
+        let start = at("2024-02-01T09:00:00Z") + TimeDelta::days(day);
+        kept.push(practice.book(&start.to_rfc3339()).await);
+    }
+    let (past, gone) =
+        (practice.book("2024-01-02T09:00:00Z").await, practice.book("2024-03-01T14:00:00Z").await);
+    practice.cancel(gone).await;
+    practice.clock.set(at("2024-02-01T00:00:00Z"));
+    let jane = UserId::new(JANE).expect("an id");
+    let from = at("2024-02-01T00:00:00Z");
+    assert_eq!(practice.sink.catch_up(&jane, from).await, Ok(121));
+    practice.link(JANE, Ok(server.location()));
+    for _ in 0..2 {
+        assert_eq!(practice.sink.catch_up(&jane, from).await, Ok(121));
+    }
+    assert!(server.get(&format!("{}.ics", kept[0])).await.is_some());
+    assert!(server.get(&format!("{}.ics", kept[119])).await.is_some());
+    for other in [past, gone] {
+        assert_eq!(server.get(&format!("{other}.ics")).await, None);
+    }
+    // Who is a client there has it in nobody's calendar.
+    let client = client().id;
+    practice.linked.0.lock().expect("no panic").push((client.clone(), Ok(server.location())));
+    assert_eq!(practice.sink.catch_up(&client, from).await, Ok(0));
+}
+
+/// Events that come again, and in whatever order: what is there is what is so.
+#[tokio::test]
+async fn neither_order_nor_repeats_matter() {
+    let (server, practice) = (Radicale::start().await, Practice::new().await);
+    practice.link(JANE, Ok(server.location()));
+    let (kept, gone) =
+        (practice.book("2024-01-15T14:00:00Z").await, practice.book("2024-01-15T16:00:00Z").await);
+    practice.move_to(kept, "2024-01-18T09:00:00Z").await;
+    practice.move_to(gone, "2024-01-19T09:00:00Z").await;
+    practice.cancel(gone).await;
+    let log = practice.log().await;
+    assert_eq!(log.len(), 5);
+    let mut chance = fastrand::Rng::with_seed(3);
+    for _ in 0..4 {
+        let mut events = [&log[..], &log].concat();
+        chance.shuffle(&mut events);
+        for event in &events {
+            practice.sink.deliver(event).await.expect("radicale takes it");
+            let meeting = event.event.payload.meeting();
+            let text = server.get(&format!("{meeting}.ics")).await;
+            assert_eq!(text.is_some(), meeting == kept);
+            assert!(text.is_none_or(|text| text.contains("DTSTART:20240118T090000Z")));
+        }
+    }
+}
+
+/// What happens while the server is away is there once it is back.
+#[tokio::test]
+async fn a_server_that_is_away_for_a_while_misses_nothing() {
+    let (mut server, practice) = (Radicale::start().await, Practice::new().await);
+    practice.link(JANE, Ok(server.location()));
+    let (moved, cancelled) =
+        (practice.book("2024-01-15T14:00:00Z").await, practice.book("2024-01-15T16:00:00Z").await);
+    assert_eq!(practice.deliver().await, (2, 0));
+    server.kill();
+    practice.move_to(moved, "2024-01-18T09:00:00Z").await;
+    practice.cancel(cancelled).await;
+    let new = practice.book("2024-01-15T16:00:00Z").await;
+    assert_eq!(practice.deliver().await, (0, 3));
+    practice.clock.advance(TimeDelta::seconds(6));
+    assert_eq!(practice.deliver().await, (0, 3));
+    server.resume().await;
+    practice.clock.advance(TimeDelta::minutes(6));
+    assert_eq!(practice.deliver().await, (3, 0));
+    let text = server.get(&format!("{moved}.ics")).await.expect("a meeting");
+    assert!(text.contains("DTSTART:20240118T090000Z"), "{text}");
+    assert_eq!(server.get(&format!("{cancelled}.ics")).await, None);
+    assert!(server.get(&format!("{new}.ics")).await.is_some());
+}
+
+/// All are tried again, and none is told where the calendar is, or what opens it.
+#[tokio::test]
+async fn what_fails_is_tried_again_and_says_why() {
+    let (server, practice) = (Radicale::start().await, Practice::new().await);
+    let broken = Answers::start(
+        "127.0.0.1",
+        Box::new(|line| match line.split(['/', ' ']).nth(2).unwrap_or_default() {
+            "busy" => whole("503 So", "retry-after: 90\r\n", ""),
+            "full" => whole("507 So", "", ""),
+            "closed" => raw(""),
+            _ => whole("403 So", "", "not here"),
+        }),
+    )
+    .await;
+    let id = practice.book("2024-01-15T14:00:00Z").await;
+    let event = practice.log().await.remove(0);
+    practice.sink.deliver(&event).await.expect("nobody is owed anything");
+
+    let away = location(&format!("{}/jane/none/", server.origin()));
+    let away = away.with_credentials(server.location().credentials().expect("some").clone());
+    let at = |path: &str| Ok(location(&broken.url(path)));
+    for (target, code, status, rest) in [
+        (Ok(server.location_with("wrong")), "unauthorized", Some(401), None),
+        (at("/busy/"), "status", Some(503), Some(90)),
+        (at("/full/"), "status", Some(507), None),
+        (at("/closed/"), "unreachable", None, None),
+        (at("/forbidden/"), "status", Some(403), None),
+        (Ok(location("https://10.0.0.1/")), "refused_address", None, None),
+        (Ok(away), "status", Some(409), None),
+        (Err(()), "the linked calendars cannot be told", None, None),
+    ] {
+        practice.unlink_all();
+        let is_told = target.is_ok();
+        practice.link(JANE, target);
+        if is_told {
+            practice.link(JANE, Ok(server.location()));
+        }
+        let failure = practice.sink.deliver(&event).await.expect_err(code);
+        assert!(failure.reason.contains(code), "{failure:?}");
+        assert_eq!(failure.status, status, "{failure:?}");
+        assert_eq!(failure.then, Then::Retry(rest.map(Duration::from_secs)), "{failure:?}");
+        for secret in ["http", "127.0.0.1", "jane", "wrong", "10.0.0.1"] {
+            assert!(!failure.reason.contains(secret), "{failure:?}");
+        }
+        // Another calendar of theirs does not have to wait for that.
+        let name = format!("{id}.ics");
+        assert_eq!(server.get(&name).await.is_some(), is_told, "{code}");
+        if is_told {
+            server.delete(&name).await;
+        }
+    }
+}
+
+/// What is written is for the server that was linked; on the same server it may move.
+#[tokio::test]
+async fn meetings_are_not_sent_on_to_other_servers() {
+    let practice = Practice::new().await;
+    let other = Answers::start("127.0.0.1", Box::new(|_| whole("201 Created", "", ""))).await;
+    let there = other.url("/there/");
+    let home = Answers::start(
+        "127.0.0.1",
+        Box::new(move |line| match line.split(' ').nth(1).unwrap_or_default() {
+            path if path.starts_with("/away/") => to("307 So", &there),
+            path if path.starts_with("/old/") => to("308 So", "/new/one.ics"),
+            _ => whole("201 Created", "", ""),
+        }),
+    )
+    .await;
+    practice.book("2024-01-15T14:00:00Z").await;
+    let event = practice.log().await.remove(0);
+    practice.link(JANE, Ok(location(&home.url("/away/"))));
+    let failure = practice.sink.deliver(&event).await.expect_err("not there");
+    assert_eq!((failure.status, other.take()), (Some(307), vec![]));
+    home.take();
+    practice.unlink_all();
+    practice.link(JANE, Ok(location(&home.url("/old"))));
+    practice.sink.deliver(&event).await.expect("it has moved");
+    let methods: Vec<String> =
+        home.take().iter().map(|head| head.chars().take(14).collect()).collect();
+    assert_eq!(methods, ["put /old/meeti", "put /new/one.i"]);
+}
+
+/// A meeting changes while it is written: the writer sees to it that the last word is what is so.
+#[tokio::test]
+async fn a_writer_that_was_slow_does_not_leave_what_was() {
+    let practice = Practice::new().await;
+    let go_on = Arc::new(Notify::new());
+    let told = go_on.clone();
+    let server = Answers::start(
+        "127.0.0.1",
+        Box::new(move |line| {
+            let answer = whole("204 No Content", "", "");
+            let wait = line.starts_with("PUT").then(|| Step::Until(told.clone()));
+            wait.into_iter().chain(answer).collect()
+        }),
+    )
+    .await;
+    practice.link(JANE, Ok(location(&server.url("/"))));
+    let id = practice.book("2024-01-15T14:00:00Z").await;
+    let event = practice.log().await.remove(0);
+    let sink = practice.sink.clone();
+    let writing = tokio::spawn(async move { sink.deliver(&event).await });
+    let mut heads = Vec::new();
+    let begun = async {
+        while heads.is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            heads = server.take();
+        }
+    };
+    timeout(PATIENCE, begun).await.expect("it is being written");
+    practice.cancel(id).await;
+    go_on.notify_one();
+    writing.await.expect("no panic").expect("the server takes it");
+    let then = server.take();
+    assert!(heads[0].starts_with("put /") && then.len() == 1, "{heads:?} {then:?}");
+    assert!(then[0].starts_with("delete /"), "{then:?}");
+}

@@ -1,0 +1,303 @@
+//! Copies linked calendars in the background: on no request's way, each by one process, and again and again.
+//!
+//! A calendar that cannot be read keeps the copy that there is, for ever, and is tried again less and less
+//! often. One that has not changed is worked out anew once a day all the same, for the time that it is
+//! read for moves on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::task::JoinSet;
+
+use crate::backoff::copy_delay;
+use crate::booking::links::LEASE;
+use crate::booking::{BookingError, CalendarLinks};
+use crate::external::{ExternalTimes, UnreadableCalendar, external_times_of};
+use crate::linked_calendar::{
+    BusyTimes, CalendarKind, Copied, CopyClaim, CopyFault, CopyState, FaultDetail, LinkedCalendar,
+    TooBusy, Validators,
+};
+use crate::span::Span;
+use crate::store::StoreError;
+use crate::text::Text;
+
+/// How many calendars are read at the same time.
+const AT_ONCE: usize = 2;
+/// How often somebody looks whether anything is due that nobody has said so of.
+const LOOKS_EVERY: Duration = Duration::from_secs(10);
+/// Times that were worked out longer ago are worked out again.
+const EXPANDED_EVERY: TimeDelta = TimeDelta::hours(24);
+/// How long reading one may take, whatever its source does: well within the lease.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Where linked calendars are read: over the network, usually.
+#[async_trait]
+pub trait CalendarSource: Send + Sync {
+    /// What is there, as far as it may bear on `window`; or that it is as it was when the source gave
+    /// these validators.
+    async fn fetch(
+        &self,
+        link: &LinkedCalendar,
+        validators: Option<&Validators>,
+        window: Span,
+    ) -> Result<Fetched, SourceError>;
+}
+
+/// What a source found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fetched {
+    /// The calendar is as it was.
+    Unchanged,
+    /// All of it.
+    Texts {
+        /// iCalendar files.
+        texts: Vec<String>,
+        /// To be asked with next time.
+        validators: Option<Validators>,
+    },
+}
+
+/// Why a source found nothing. The texts are shown to the calendar's owner: nothing in them may be secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{fault}: {}", detail.as_str())]
+pub struct SourceError {
+    /// Of which kind it is.
+    pub fault: CopyFault,
+    /// A few words.
+    pub detail: FaultDetail,
+}
+
+impl SourceError {
+    /// With these words, as many of them as are kept.
+    #[must_use]
+    pub fn new(fault: CopyFault, words: &str) -> Self {
+        let plain = words.chars().filter(|c| !c.is_control()).take(200).collect::<String>();
+        Self { fault, detail: Text::new(plain).unwrap_or_else(|_| Text::empty()) }
+    }
+}
+
+impl From<UnreadableCalendar> for SourceError {
+    fn from(error: UnreadableCalendar) -> Self {
+        let fault = match error {
+            UnreadableCalendar::NotACalendar => CopyFault::NotACalendar,
+            UnreadableCalendar::TooLong => CopyFault::TooLarge,
+            UnreadableCalendar::TooMuch => CopyFault::TooBusy,
+            UnreadableCalendar::CutShort
+            | UnreadableCalendar::Unbalanced
+            | UnreadableCalendar::TooManyComponents
+            | UnreadableCalendar::TooDeep => CopyFault::Unreadable,
+        };
+        Self::new(fault, &error.to_string())
+    }
+}
+
+impl From<TooBusy> for SourceError {
+    fn from(error: TooBusy) -> Self {
+        Self::new(CopyFault::TooBusy, &error.to_string())
+    }
+}
+
+/// Copies what is linked, as long as it runs. Any number of processes may: each calendar is read by one.
+#[derive(Clone)]
+pub struct Copier {
+    links: CalendarLinks,
+    source: Arc<dyn CalendarSource>,
+    every: Duration,
+}
+
+impl Copier {
+    /// Reads these calendars from there, each about every so often.
+    #[must_use]
+    pub fn new(links: CalendarLinks, source: Arc<dyn CalendarSource>, every: Duration) -> Self {
+        Self { links, source, every }
+    }
+
+    /// Copies whatever is due, now and later, until `stop` is ready. What is being read then is left, and
+    /// read again some minutes later, by whoever is there.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send) {
+        tokio::select! {
+            () = stop => {}
+            () = self.copy_for_ever() => {}
+        }
+    }
+
+    /// Copies all that is due, and returns how many calendars that was: for tests, and for programs that
+    /// do so from time to time.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store fails.
+    pub async fn pass(&self) -> Result<usize, StoreError> {
+        let mut copied = 0;
+        loop {
+            let due = self.claim(AT_ONCE).await?;
+            if due.is_empty() {
+                return Ok(copied);
+            }
+            copied += due.len();
+            for link in due {
+                self.copy(link).await?;
+            }
+        }
+    }
+
+    async fn copy_for_ever(&self) {
+        let mut under_way = JoinSet::new();
+        loop {
+            let free = AT_ONCE - under_way.len();
+            let due = match self.claim(free).await {
+                Ok(due) => due,
+                Err(error) => {
+                    tracing::warn!(%error, "linked calendars cannot be looked up");
+                    vec![]
+                }
+            };
+            for link in due {
+                let copier = self.clone();
+                under_way.spawn(async move { copier.copy_or_say(link).await });
+            }
+            if under_way.len() < AT_ONCE {
+                tokio::select! {
+                    Some(_) = under_way.join_next() => {}
+                    () = self.links.due.notified() => {}
+                    () = tokio::time::sleep(LOOKS_EVERY) => {}
+                }
+            } else {
+                under_way.join_next().await;
+            }
+        }
+    }
+
+    async fn claim(&self, limit: usize) -> Result<Vec<LinkedCalendar>, StoreError> {
+        let now = self.links.now();
+        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        self.links.links.claim_links(&CopyClaim { now, until: now + LEASE, limit }).await
+    }
+
+    async fn copy_or_say(&self, link: LinkedCalendar) {
+        let id = link.id;
+        if let Err(error) = self.copy(link).await {
+            tracing::warn!(calendar = %id, %error, "a linked calendar was read for nothing");
+        }
+    }
+
+    async fn copy(&self, link: LinkedCalendar) -> Result<(), StoreError> {
+        let found = match tokio::time::timeout(PATIENCE, self.read(&link)).await {
+            Ok(Ok(found)) => Ok(found),
+            Ok(Err(Unread::Source(error))) => Err(error),
+            Ok(Err(Unread::Store(error))) => return Err(error),
+            Err(_) => Err(SourceError::new(CopyFault::TimedOut, "it took too long")),
+        };
+        let now = self.links.now();
+        let mut copy = CopyState { checked_at: Some(now), ..link.copy.clone() };
+        let mut times = None;
+        match found {
+            Ok(found) => {
+                (copy.failures, copy.fault, copy.fetched_at) = (0, None, Some(now));
+                if let Found::Times { busy, validators, as_of } = found {
+                    (copy.validators, copy.expanded_at) = (validators, Some(as_of));
+                    times = Some(busy);
+                }
+            }
+            Err(error) => {
+                tell(&link, &error);
+                copy.failures = link.copy.failures.saturating_add(1);
+                copy.fault = Some((error.fault, error.detail));
+            }
+        }
+        copy.next_at = later(now, copy_delay(copy.failures, self.every, (link.id, now)));
+        if self.links.links.copied(&link, &copy, times.as_ref()).await? == Copied::Outdated {
+            tracing::debug!(calendar = %link.id, "somebody else was faster");
+        }
+        Ok(())
+    }
+
+    async fn read(&self, link: &LinkedCalendar) -> Result<Found, Unread> {
+        let as_of = self.links.now();
+        let window = BusyTimes::window(as_of)
+            .ok_or_else(|| SourceError::new(CopyFault::Unreadable, "the clock is off"))?;
+        let is_recent = |at: DateTime<Utc>| at <= as_of && as_of - at < EXPANDED_EVERY;
+        let is_current = link.copy.expanded_at.is_some_and(is_recent);
+        let validators = link.copy.validators.as_ref().filter(|_| is_current);
+        let (texts, validators) = match self.source.fetch(link, validators, window).await? {
+            Fetched::Unchanged if is_current => return Ok(Found::AsItWas),
+            // Nobody had asked.
+            Fetched::Unchanged => {
+                let words = "the server says that nothing has changed, without having been asked";
+                return Err(SourceError::new(CopyFault::Status, words).into());
+            }
+            Fetched::Texts { texts, validators } => (texts, validators),
+        };
+        let zone = self.links.zone_of(link).await?;
+        let kind = link.kind;
+        // Seconds, for the worst of files: not where others wait for their turn.
+        let work = tokio::task::spawn_blocking(move || busy_times(kind, &texts, window, zone));
+        let work = work.await.map_err(|error| StoreError::Corrupt(error.into()))?;
+        let (busy, unclear) = work?;
+        if unclear > 0 {
+            tracing::info!(calendar = %link.id, unclear, "some events cannot be read in full");
+        }
+        Ok(Found::Times { busy, validators, as_of })
+    }
+}
+
+/// With how many events could not be read in full.
+fn busy_times(
+    kind: CalendarKind,
+    texts: &[String],
+    window: Span,
+    zone: chrono_tz::Tz,
+) -> Result<(BusyTimes, usize), SourceError> {
+    let is_empty = texts.is_empty() && kind == CalendarKind::Ics;
+    if is_empty {
+        return Err(UnreadableCalendar::NotACalendar.into());
+    }
+    let files = texts.iter().map(String::as_bytes);
+    let ExternalTimes { busy, unclear: _, unclear_count } = external_times_of(files, window, zone)?;
+    Ok((BusyTimes::within(window, &busy)?, unclear_count))
+}
+
+enum Found {
+    AsItWas,
+    Times { busy: BusyTimes, validators: Option<Validators>, as_of: DateTime<Utc> },
+}
+
+enum Unread {
+    Source(SourceError),
+    Store(StoreError),
+}
+
+impl From<SourceError> for Unread {
+    fn from(error: SourceError) -> Self {
+        Self::Source(error)
+    }
+}
+
+impl From<StoreError> for Unread {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<BookingError> for Unread {
+    fn from(error: BookingError) -> Self {
+        match error {
+            BookingError::Store(error) => Self::Store(error),
+            BookingError::Refused(refusal) => Self::Store(StoreError::Corrupt(refusal.into())),
+        }
+    }
+}
+
+/// Once, until it is something else.
+fn tell(link: &LinkedCalendar, error: &SourceError) {
+    let was = link.copy.fault.as_ref().map(|(fault, _)| *fault);
+    if was != Some(error.fault) {
+        tracing::info!(calendar = %link.id, %error, "a linked calendar cannot be read");
+    }
+}
+
+fn later(now: DateTime<Utc>, delay: Duration) -> DateTime<Utc> {
+    let delay = TimeDelta::from_std(delay).unwrap_or(TimeDelta::MAX);
+    now.checked_add_signed(delay).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}

@@ -1,0 +1,106 @@
+//! The lines of an iCalendar file (RFC 5545, 3.1): unfolded, and taken apart.
+
+/// `NAME;PARAMETER=value:value`, with what matters of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Line {
+    /// In upper case.
+    pub(super) name: String,
+    /// The first value of each that matters, without its quotes.
+    parameters: Vec<(&'static str, String)>,
+    pub(super) value: String,
+}
+
+/// The others are not kept.
+const PARAMETERS: [&str; 3] = ["TZID", "RANGE", "FBTYPE"];
+
+impl Line {
+    /// `None` for a line that is none; what is not UTF-8 becomes U+FFFD.
+    fn parse(line: &[u8]) -> Option<Self> {
+        let line = String::from_utf8_lossy(line);
+        let head = line.find([';', ':'])?;
+        let (name, mut rest) = line.split_at(head);
+        let mut parameters = Vec::new();
+        while let Some(parameter) = rest.strip_prefix(';') {
+            let (before, after) = parameter.split_at(end_of_parameter(parameter)?);
+            if let Some((name, value)) = before.split_once('=')
+                && let Some(name) = PARAMETERS.into_iter().find(|p| p.eq_ignore_ascii_case(name))
+                && parameters.len() < PARAMETERS.len()
+            {
+                parameters.push((name, first_value(value).to_owned()));
+            }
+            rest = after;
+        }
+        let value = rest.strip_prefix(':')?.to_owned();
+        Some(Self { name: name.trim().to_ascii_uppercase(), parameters, value })
+    }
+
+    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.iter().find(|(own, _)| *own == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The value in upper case, without the blanks around it: for the words of the format.
+    pub(super) fn word(&self) -> String {
+        self.value.trim().to_ascii_uppercase()
+    }
+}
+
+/// The first `;` or `:` outside quotes.
+fn end_of_parameter(text: &str) -> Option<usize> {
+    let mut quoted = false;
+    text.find(|c: char| {
+        quoted ^= c == '"';
+        !quoted && (c == ';' || c == ':')
+    })
+}
+
+fn first_value(values: &str) -> &str {
+    match values.strip_prefix('"') {
+        Some(quoted) => quoted.split('"').next().unwrap_or_default(),
+        None => values.split(',').next().unwrap_or_default(),
+    }
+}
+
+/// The lines of a file that begin with one of `names`; others are not copied. Lines end with LF or
+/// CRLF. They are unfolded as bytes, for a fold may be inside a character.
+pub(super) fn lines<'a>(
+    file: &'a [u8],
+    is_wanted: impl Fn(&[u8]) -> bool + 'a,
+) -> impl Iterator<Item = Line> + 'a {
+    let mut physical = file.split(|byte| *byte == b'\n').peekable();
+    std::iter::from_fn(move || {
+        loop {
+            let first = physical.next()?;
+            // The name may itself be folded, if never by a program that meant well.
+            let mut whole = without_cr(first).to_vec();
+            let mut kept = true;
+            while let Some(more) = physical.next_if(|next| matches!(next, [b' ' | b'\t', ..])) {
+                kept = kept && (whole.len() < LONGEST_NAME || is_wanted(name_of(&whole)));
+                if kept {
+                    whole.extend_from_slice(&without_cr(more)[1..]);
+                }
+            }
+            if kept
+                && is_wanted(name_of(&whole))
+                && let Some(line) = Line::parse(&whole)
+            {
+                return Some(line);
+            }
+        }
+    })
+}
+
+/// No name that matters is longer.
+const LONGEST_NAME: usize = 32;
+
+fn name_of(line: &[u8]) -> &[u8] {
+    let end = line.iter().position(|byte| matches!(byte, b';' | b':')).unwrap_or(line.len());
+    line[..end].trim_ascii()
+}
+
+fn without_cr(line: &[u8]) -> &[u8] {
+    let mut line = line;
+    while let [shorter @ .., b'\r'] = line {
+        line = shorter;
+    }
+    line
+}

@@ -1,0 +1,174 @@
+//! What a TZID means, and wall clocks as instants (RFC 5545, 3.3.5 and 3.6.5).
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use chrono_tz::Tz;
+use windows_timezones::WindowsTimezone;
+
+use super::rule::{Budget, Rule};
+use super::tree::{Component, ZoneComponent};
+use super::values::{Written, offset};
+use crate::zone::{Clocks, DAY, Seconds, Stretch};
+
+/// A wall clock.
+#[derive(Debug, Clone)]
+pub(super) enum Zone {
+    Known(Tz),
+    /// One that the file describes, and nobody else knows: its stretches, earliest first.
+    Described(Rc<[Stretch]>),
+}
+
+/// No zone of the world changes its clocks so often within the years that are looked at.
+const MAX_CHANGES: usize = 4_000;
+
+impl Zone {
+    /// The second at which the wall shows `civil`: the first, where it does so twice. What it skips is
+    /// read by the clock before, as the standard has it.
+    pub(super) fn instant(&self, civil: i64) -> i64 {
+        match self {
+            Self::Known(zone) => first_instant(&Clocks::near(*zone, civil).stretches(), civil),
+            Self::Described(stretches) => {
+                let near = stretches.partition_point(|s| s.seconds.end < civil - 2 * DAY);
+                let far = stretches.partition_point(|s| s.seconds.start <= civil + 2 * DAY);
+                first_instant(&stretches[near..far], civil)
+            }
+        }
+    }
+
+    /// What the wall shows.
+    pub(super) fn civil(&self, second: i64) -> i64 {
+        let offset = match self {
+            Self::Known(zone) => Clocks::near(*zone, second).at(second).offset,
+            Self::Described(stretches) => {
+                let at = stretches.partition_point(|s| s.seconds.end <= second);
+                stretches.get(at).map_or(0, |stretch| stretch.offset)
+            }
+        };
+        second + offset
+    }
+}
+
+/// Neighbouring stretches with the one at which the wall shows `civil`.
+fn first_instant(stretches: &[Stretch], civil: i64) -> i64 {
+    let shows = |stretch: &&Stretch| stretch.seconds.contains(civil - stretch.offset);
+    let skipped = || {
+        let is_before = |stretch: &&Stretch| stretch.seconds.end <= civil - stretch.offset;
+        stretches.iter().rev().find(is_before)
+    };
+    let stretch = stretches.iter().find(shows).or_else(skipped);
+    civil - stretch.map_or(0, |stretch| stretch.offset)
+}
+
+/// The zones of a file.
+#[derive(Debug)]
+pub(super) struct Zones {
+    /// For dates, and times without a zone.
+    pub(super) own: Zone,
+    utc: Zone,
+    named: HashMap<String, Zone>,
+}
+
+impl Zones {
+    /// A name that is known is believed before the rules that come with it: those are often cut short,
+    /// or of the year in which a program was made.
+    pub(super) fn new(
+        own: Tz,
+        components: &[ZoneComponent],
+        last: i64,
+        budget: &mut Budget,
+    ) -> Self {
+        let mut named = HashMap::new();
+        for component in components {
+            let Some(id) = component.own.line("TZID").map(|line| line.value.trim()) else {
+                continue;
+            };
+            let says = |name| known(component.own.line(name)?.value.trim());
+            let zone = known(id)
+                .or_else(|| says("TZID-ALIAS-OF"))
+                .or_else(|| says("X-LIC-LOCATION"))
+                .map(Zone::Known)
+                .or_else(|| described(&component.observances, last, budget));
+            if let Some(zone) = zone {
+                named.entry(id.to_owned()).or_insert(zone);
+            }
+        }
+        Self { own: Zone::Known(own), utc: Zone::Known(Tz::UTC), named }
+    }
+
+    pub(super) const fn utc(&self) -> &Zone {
+        &self.utc
+    }
+
+    pub(super) fn get(&self, id: &str) -> Option<Zone> {
+        let id = id.trim();
+        self.named.get(id).cloned().or_else(|| known(id).map(Zone::Known))
+    }
+}
+
+/// A name of IANA, one with something before it (`/mozilla.org/20070129_1/Europe/Berlin`), or one of
+/// Windows.
+fn known(name: &str) -> Option<Tz> {
+    let mut rest = name;
+    loop {
+        if let Ok(zone) = rest.parse() {
+            return Some(zone);
+        }
+        match rest.split_once('/') {
+            Some((_, after)) if name.starts_with('/') => rest = after,
+            _ => break,
+        }
+    }
+    name.parse::<WindowsTimezone>().ok()?.tzdb_id().parse().ok()
+}
+
+/// A zone as its STANDARD and DAYLIGHT have it; `None` if one of them cannot be read.
+fn described(observances: &[Component], last: i64, budget: &mut Budget) -> Option<Zone> {
+    let mut changes: Vec<(i64, i64, i64)> = Vec::new();
+    for observance in observances {
+        let offset = |name| offset(&observance.line(name)?.value);
+        let (from, to) = (offset("TZOFFSETFROM")?, offset("TZOFFSETTO")?);
+        for civil in onsets(observance, from, last, budget)? {
+            changes.push((civil - from, from, to));
+        }
+        if changes.len() > MAX_CHANGES {
+            return None;
+        }
+    }
+    changes.sort_unstable();
+    let (_, before, _) = *changes.first()?;
+    let mut stretches =
+        vec![Stretch { seconds: Seconds { start: i64::MIN, end: i64::MAX }, offset: before }];
+    for (second, _, offset) in changes {
+        if let Some(stretch) = stretches.last_mut() {
+            stretch.seconds.end = second;
+        }
+        stretches.push(Stretch { seconds: Seconds { start: second, end: i64::MAX }, offset });
+    }
+    Some(Zone::Described(stretches.into()))
+}
+
+/// When the wall clock, by the offset it then still has, shows that it changes.
+fn onsets(observance: &Component, from: i64, last: i64, budget: &mut Budget) -> Option<Vec<i64>> {
+    let local = |text: &str| match Written::parse(text)? {
+        Written::Local(second) => Some(second),
+        Written::Utc(second) => Some(second + from),
+        Written::Date(_) => None,
+    };
+    let start = local(&observance.line("DTSTART")?.value)?;
+    let always = Stretch { seconds: Seconds { start: i64::MIN, end: i64::MAX }, offset: from };
+    let before = Zone::Described([always].into());
+    let mut onsets = vec![start];
+    for rule in observance.all("RRULE") {
+        let rule = Rule::parse(&rule.value).ok()?;
+        onsets.extend(rule.expand(start, (start, last), &before, budget).ok()?);
+    }
+    for dates in observance.all("RDATE") {
+        for date in dates.value.split(',') {
+            onsets.push(local(date)?);
+        }
+    }
+    onsets.sort_unstable();
+    onsets.dedup();
+    Some(onsets)
+}

@@ -1,0 +1,1 @@
+//! Linked calendars through the service, and how they are copied.
