@@ -9,11 +9,15 @@ use crate::duration::SessionDuration;
 use crate::id::{HoldId, UserId};
 use crate::instant::StartTime;
 use crate::request::BookRequest;
-use crate::settings::{Bounded, Buffers};
+use crate::settings::{Bounded, Buffers, Notice};
 use crate::span::Span;
+use crate::terms::Terms;
 
 /// For how many minutes a start is kept.
 pub type HoldMinutes = Bounded<1, 10>;
+
+/// By how much the clocks of two processes may differ without one of them losing what is live by its own.
+const CLOCKS_APART: TimeDelta = TimeDelta::minutes(1);
 
 /// A therapist's time, kept for somebody: until it expires, nobody else is offered it or can book it.
 ///
@@ -43,6 +47,13 @@ impl Hold {
     #[must_use]
     pub fn is_live(&self, now: DateTime<Utc>) -> bool {
         now < self.expires_at
+    }
+
+    /// What expired before this, when this one is placed, has done so by anybody's clock, and may be
+    /// cleared away.
+    #[must_use]
+    pub fn clears_until(&self) -> DateTime<Utc> {
+        self.created_at.checked_sub_signed(CLOCKS_APART).unwrap_or(DateTime::<Utc>::MIN_UTC)
     }
 
     /// The first instant after the session.
@@ -85,7 +96,7 @@ pub struct HoldRequest {
     pub start: StartTime,
     /// For how long.
     pub duration: SessionDuration,
-    /// For how many minutes from now.
+    /// For how many minutes from now, if it can be booked for so long.
     pub minutes: HoldMinutes,
 }
 
@@ -101,9 +112,10 @@ impl HoldRequest {
         }
     }
 
-    /// Until when it would be kept.
-    pub(crate) fn expires_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+    /// Until when it would be kept: not for longer than it can be booked.
+    pub(crate) fn expires_at(&self, now: DateTime<Utc>, notice: Notice) -> DateTime<Utc> {
         let minutes = TimeDelta::minutes(self.minutes.get().into());
-        now.checked_add_signed(minutes).unwrap_or(DateTime::<Utc>::MAX_UTC)
+        let wanted = now.checked_add_signed(minutes).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        wanted.min(Terms::closes(self.start.instant(), notice))
     }
 }

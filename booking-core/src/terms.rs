@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, NaiveDate, Utc, Weekday};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc, Weekday};
 use chrono_tz::Tz;
 
 use crate::duration::Durations;
@@ -100,6 +100,13 @@ impl Terms {
             0 => now.timestamp() + 1,
             notice => seconds_up(now) + notice,
         }
+    }
+
+    /// The first instant, as precise as stores are, at which it is too late to book a start.
+    pub(crate) fn closes(start: DateTime<Utc>, notice: Notice) -> DateTime<Utc> {
+        let last = start - notice.minutes();
+        // At the start itself it has begun; with a notice, the last moment is one.
+        if notice == Notice::MIN { last } else { last + TimeDelta::milliseconds(1) }
     }
 
     /// Whether sessions may begin on a date at all.

@@ -1,7 +1,9 @@
--- A hold of $2 on the time of $3, in place of the one that they had. Others on that therapist's time
--- that had expired when it was made ($8) go.
+-- A hold of $2 on the time of $3, in place of the one that they had. A few others on that therapist's
+-- time go that had expired by $10: so they do not pile up, and no single request pays for all of them.
 WITH expired AS (
-    DELETE FROM hold WHERE therapist_id = $3 AND holder_id <> $2 AND expires_at <= $8
+    DELETE FROM hold WHERE id IN (
+        SELECT id FROM hold WHERE therapist_id = $3 AND holder_id <> $2 AND expires_at <= $10 LIMIT 16
+    )
 )
 INSERT INTO hold (
     id, holder_id, therapist_id, start_at, duration_minutes, buffer_before_minutes,

@@ -31,15 +31,16 @@ pub(crate) fn place_hold(
     fresh: &Fresh,
 ) -> Decision<Hold> {
     admit(calendars, session, zone, None, fresh)?;
+    let settings = &calendars.settings_of(session.therapist)?.settings;
     let hold = Hold {
         id: HoldId::from_uuid(fresh.id),
         holder: session.asked_by.clone(),
         therapist: session.therapist.clone(),
         start: session.start,
         duration: session.duration,
-        buffers: calendars.settings_of(session.therapist)?.settings.buffers,
+        buffers: settings.buffers,
         created_at: fresh.now,
-        expires_at: request.expires_at(fresh.now),
+        expires_at: request.expires_at(fresh.now, settings.minimum_notice),
     };
     let writes = match own(calendars, session, fresh) {
         Some(before) => vec![

@@ -19,9 +19,9 @@ impl HoldTable {
         self.0.values().filter(|hold| hold.holder == *holder).cloned().collect()
     }
 
-    /// In place of the one before. Those of the therapist that had expired go.
+    /// In place of the one before. Those of the therapist that have expired for long go.
     pub(super) fn put(&mut self, new: &Hold) {
-        let is_over = |hold: &Hold| !hold.is_live(new.created_at);
+        let is_over = |hold: &Hold| !hold.is_live(new.clears_until());
         self.0.retain(|_, hold| hold.therapist != new.therapist || !is_over(hold));
         self.0.insert((new.therapist.clone(), new.holder.clone()), new.clone());
     }

@@ -164,7 +164,8 @@ where
         outbox: inner.clone(),
         directory: inner.clone(),
         audit: inner.clone(),
-        feeds: inner,
+        feeds: inner.clone(),
+        links: inner,
         keep: Box::new(()),
     };
     let run = async move { case(World::new(harness).await).await };

@@ -7,8 +7,8 @@ use std::time::Duration;
 use booking_core::testing::fixtures::{audited, hold, meeting};
 use booking_core::{
     Actor, Announced, BookRequest, Booking, Buffers, Change, Clock, CountedIds, Hold, HoldMinutes,
-    HoldRequest, Hub, Live, Meeting, MeetingPatch, MemoryStore, Refusal, Role, Scope,
-    SessionDuration, Slot, SlotCache, StartTime, Store, Write,
+    HoldRequest, Hub, Live, Meeting, MeetingPatch, MemoryStore, Notice, Refusal, Role, Scope,
+    SessionDuration, Settings, Slot, SlotCache, StartTime, Store, Write,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::collection::vec;
@@ -22,7 +22,8 @@ use crate::settings::{
 };
 use crate::strategies::{cases, practice};
 use crate::world::{
-    World, actor, admin, at, jane, joe, john, mary, monday, session, session_for, start, the_monday,
+    ANY, World, actor, admin, at, jane, joe, john, mary, monday, session, session_for, start,
+    the_monday,
 };
 
 fn request(session: &BookRequest) -> HoldRequest {
@@ -187,6 +188,31 @@ fn holds_last_as_long_as_was_asked() {
         assert_eq!(kept.created_at, world.now());
     }
     assert!(HoldMinutes::new(0).is_err() && HoldMinutes::new(11).is_err());
+}
+
+/// Nor for longer than the start can be booked: up to its last moment the holder can, and what is shorter
+/// than was asked for ends with it.
+#[test]
+fn holds_are_good_until_they_end() {
+    for (notice, left) in [(0, 1), (0, 90_000), (0, 600_001), (30, 0), (30, 1), (30, 59_001)] {
+        let world = World::default();
+        let minimum_notice = Notice::new(notice).expect("a notice");
+        let settings = Settings { minimum_notice, ..Settings::DEFAULT };
+        let put = world.try_to(async |b| b.put_settings(&jane(), &settings, &ANY).await);
+        put.expect("settings");
+        let last = start("09:00").instant() - TimeDelta::minutes(notice.into());
+        world.set_clock(last - TimeDelta::milliseconds(left));
+        let kept = keep(&world, &john(), &half_hour("09:00")).expect("there is still time");
+        let asked = kept.created_at + TimeDelta::minutes(10);
+        assert!(kept.expires_at <= asked && kept.created_at < kept.expires_at);
+        world.set_clock(kept.expires_at);
+        let after = world.book(&john(), &half_hour("09:00")).map(drop);
+        assert_eq!(after.is_ok(), kept.expires_at == asked, "{notice} {left}: {after:?}");
+        if after.is_err() {
+            world.set_clock(kept.expires_at - TimeDelta::milliseconds(1));
+            world.book(&john(), &half_hour("09:00")).expect("it is kept");
+        }
+    }
 }
 
 /// It keeps the therapist's time, and not the holder's.

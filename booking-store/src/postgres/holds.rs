@@ -17,6 +17,7 @@ pub(super) async fn put(connection: &mut PgConnection, hold: &Hold) -> Result<()
         i64::from(hold.buffers.after.get()),
         hold.created_at,
         hold.expires_at,
+        hold.clears_until(),
     );
     put.execute(connection).await?;
     Ok(())

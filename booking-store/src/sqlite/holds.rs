@@ -13,9 +13,11 @@ pub(super) const OF_THERAPIST: &str = "SELECT * FROM hold WHERE therapist_id = ?
 /// That somebody (`?1`) has placed.
 pub(super) const PLACED: &str = "SELECT * FROM hold WHERE holder_id = ?1";
 
-/// Others on a therapist's time (`?1`) than this holder's (`?2`) that had expired then (`?3`).
-pub(super) const CLEAR: &str =
-    "DELETE FROM hold WHERE therapist_id = ?1 AND holder_id <> ?2 AND expires_ms <= ?3";
+/// A few others on a therapist's time (`?1`) than this holder's (`?2`) that had expired then (`?3`).
+pub(super) const CLEAR: &str = "
+    DELETE FROM hold WHERE id IN (
+        SELECT id FROM hold WHERE therapist_id = ?1 AND holder_id <> ?2 AND expires_ms <= ?3 LIMIT 16
+    )";
 
 const PUT: &str = "
     INSERT INTO hold (
@@ -45,7 +47,7 @@ pub(super) async fn put(connection: &mut SqliteConnection, hold: &Hold) -> Resul
     let clear = sqlx::query(CLEAR)
         .bind(hold.therapist.as_str())
         .bind(hold.holder.as_str())
-        .bind(hold.created_at.timestamp_millis());
+        .bind(hold.clears_until().timestamp_millis());
     clear.execute(&mut *connection).await?;
     let put = sqlx::query(PUT)
         .bind(hold.id.uuid())
