@@ -2,6 +2,7 @@
 //! and written into.
 
 mod answers;
+mod command;
 mod end_to_end;
 mod hostile;
 mod hostile_dav;
