@@ -104,7 +104,7 @@ struct LinkErrorDto {
     /// In a few words.
     detail: String,
     /// How often in a row it has failed.
-    failures: u32,
+    failures: i32,
 }
 
 /// How a link is.
@@ -160,7 +160,7 @@ impl OnWire for LinkState {
 impl From<LinkedCalendar> for LinkedCalendarDto {
     fn from(link: LinkedCalendar) -> Self {
         let state = LinkState::of(&link);
-        let failures = link.copy.failures;
+        let failures = i32::try_from(link.copy.failures).unwrap_or(i32::MAX);
         let error = link.copy.fault.map(|(fault, detail)| LinkErrorDto {
             code: Wire(fault),
             detail: detail.as_str().to_owned(),

@@ -6,6 +6,7 @@ mod command;
 mod end_to_end;
 mod hostile;
 mod hostile_dav;
+mod over_http;
 mod radicale;
 mod reading;
 mod validators;
