@@ -34,6 +34,9 @@ pub(super) enum Command {
     Migrate(MigrateArgs),
     /// Keep no more events for NATS, and drop those that wait: after --nats-url was taken away
     ForgetNats(MigrateArgs),
+    /// Keep no more events for linked calendars, and drop those that wait: after --calendar-key was
+    /// taken away
+    ForgetCalendars(MigrateArgs),
     /// Ask a server on this machine whether it is ready; fails if it is not
     Health(HealthArgs),
     /// Print the OpenAPI document

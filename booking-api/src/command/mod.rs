@@ -62,6 +62,7 @@ async fn perform(command: Command, mistakes: Mistakes) -> Result<(), Failure> {
         Command::Serve(args) => serve::run(*args, mistakes).await,
         Command::Migrate(args) => serve::migrate(args, mistakes).await,
         Command::ForgetNats(args) => serve::forget_nats(args, mistakes).await,
+        Command::ForgetCalendars(args) => serve::forget_calendars(args, mistakes).await,
         Command::Dev(args) => {
             mistakes.none()?;
             dev::run(*args).await

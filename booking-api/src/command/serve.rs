@@ -12,7 +12,7 @@ use super::backend::Backend;
 use super::cli::{MigrateArgs, OpenapiArgs, ServeArgs};
 use super::exposure::Unsaid;
 use super::mistakes::Mistakes;
-use super::service::{NATS, Service};
+use super::service::{CALENDARS, NATS, Service};
 use super::settings::{self, Settings};
 use super::traces::Traces;
 use super::{Failure, logs, server};
@@ -20,6 +20,7 @@ use crate::{Api, AuthError, Server, Session, Verifier, WebhookOptions, WebhookSi
 
 /// Whom the audit log names for what this command changes.
 const FORGET_NATS: SystemName = SystemName::of("forget-nats");
+const FORGET_CALENDARS: SystemName = SystemName::of("forget-calendars");
 
 pub(super) async fn run(args: ServeArgs, mistakes: Mistakes) -> Result<(), Failure> {
     let settings = Settings::of(args, mistakes)?;
@@ -72,11 +73,29 @@ pub(super) async fn migrate(args: MigrateArgs, mistakes: Mistakes) -> Result<(),
 }
 
 pub(super) async fn forget_nats(args: MigrateArgs, mistakes: Mistakes) -> Result<(), Failure> {
+    forget(args, mistakes, FORGET_NATS, NATS, "NATS").await
+}
+
+pub(super) async fn forget_calendars(args: MigrateArgs, mistakes: Mistakes) -> Result<(), Failure> {
+    forget(args, mistakes, FORGET_CALENDARS, CALENDARS, "linked calendars").await
+}
+
+async fn forget(
+    args: MigrateArgs,
+    mistakes: Mistakes,
+    by: SystemName,
+    subscriber: &str,
+    whom: &str,
+) -> Result<(), Failure> {
     let backend = database(args, mistakes).await?;
-    let by = By::system(FORGET_NATS, SystemClock.now(), &RandomIds);
-    let was_there = backend.events.remove_subscriber(&SubscriberId::new(NATS)?, by).await?;
+    let by = By::system(by, SystemClock.now(), &RandomIds);
+    let was_there = backend.events.remove_subscriber(&SubscriberId::new(subscriber)?, by).await?;
     backend.close().await;
-    println!("{}", if was_there { "no events are kept for NATS" } else { "none were kept" });
+    if was_there {
+        println!("no events are kept for {whom}");
+    } else {
+        println!("none were kept");
+    }
     Ok(())
 }
 

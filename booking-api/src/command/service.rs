@@ -31,7 +31,7 @@ const LAST_DELIVERIES: Duration = Duration::from_secs(10);
 /// The subscriber that stands for NATS.
 pub(super) const NATS: &str = "nats";
 /// The subscriber that stands for the calendars into which meetings are written.
-const CALENDARS: &str = "calendars";
+pub(super) const CALENDARS: &str = "calendars";
 
 pub(super) struct Service {
     pub(super) live: Live,
@@ -86,9 +86,14 @@ impl Service {
             let copier = Copier::new(links.clone(), Arc::new(outside.clone()), every);
             tokio::spawn(copier.run(no_more_changes.clone().cancelled_owned()))
         });
+        let calendars = SubscriberId::new(CALENDARS)?;
         if let Some(outside) = &outside {
-            let name = SubscriberId::new(CALENDARS)?;
-            relay = relay.with_sink(name, Arc::new(outside.sink())).await?;
+            relay = relay.with_sink(calendars, Arc::new(outside.sink())).await?;
+        } else if is_subscribed(&backend, &calendars).await? {
+            tracing::warn!(
+                "events are kept for linked calendars: give --calendar-key again to some process of \
+                 this database, or run forget-calendars"
+            );
         }
         let metrics = probes::registry()?;
         let mut probes = probes::of_store(&metrics, &backend)?;
@@ -210,11 +215,15 @@ async fn relay(
         }
         let sink = NatsSink::connect(options).await?;
         relay = relay.with_sink(nats, Arc::new(sink)).await?;
-    } else if backend.events.subscribers().await?.iter().any(|known| known.id == nats) {
+    } else if is_subscribed(backend, &nats).await? {
         tracing::warn!(
             "events are kept for NATS, where they went before: give --nats-url again to some process \
              of this database, or run forget-nats"
         );
     }
     Ok(relay)
+}
+
+async fn is_subscribed(backend: &Backend, name: &SubscriberId) -> Result<bool, Failure> {
+    Ok(backend.events.subscribers().await?.iter().any(|known| known.id == *name))
 }

@@ -2,10 +2,12 @@
 //! and written into.
 
 mod answers;
+mod command;
 mod end_to_end;
 mod hostile;
 mod hostile_dav;
 mod over_http;
+mod practice;
 mod radicale;
 mod reading;
 mod validators;

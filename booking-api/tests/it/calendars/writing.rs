@@ -1,151 +1,18 @@
 //! Meetings, written into calendars outside: into a real CalDAV server, and into some that are not
 //! what they should be.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use booking_api::calendars::{Location, Targets, TargetsError, WriteBackSink};
-use booking_core::{
-    Actor, Announced, BookRequest, Booking, DirectoryAdmin, Email, EventQuery, EventSink,
-    ExpectedVersion, Hub, ManualClock, Meeting, MeetingId, MeetingPatch, MeetingStatus,
-    MemoryStore, NewAvailability, Outbox, Passed, Patch, RandomIds, Recorded, Relay, Role,
-    SessionDuration, StartTime, SubscriberId, Text, Then, User, UserId, WEEKDAYS, Window, ical,
-};
+use booking_core::{EventSink, MeetingPatch, MeetingStatus, Patch, Role, Text, Then, UserId, ical};
 use chrono::TimeDelta;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::answers::{Answers, Step, raw, to, whole};
+use super::practice::{JANE, OTHER, Practice, actor, client};
 use super::radicale::Radicale;
-use super::{PATIENCE, at, location, patient_client};
-use crate::by::by;
-
-const JANE: &str = "therapist_456";
-const OTHER: &str = "therapist_457";
-
-fn actor(id: &str, role: Role) -> Actor {
-    Actor { id: UserId::new(id).expect("an id"), role }
-}
-
-fn client() -> Actor {
-    actor("client_123", Role::Client)
-}
-
-/// Who has which collections; some of them cannot be told.
-#[derive(Default)]
-struct Linked(Mutex<Vec<(UserId, Result<Location, ()>)>>);
-
-#[async_trait]
-impl Targets for Linked {
-    async fn of(&self, therapist: &UserId) -> Result<Vec<(String, Location)>, TargetsError> {
-        let linked = self.0.lock().expect("no panic").clone();
-        let theirs = linked.into_iter().zip(1..).filter(|((owner, _), _)| owner == therapist);
-        let told = theirs.map(|((_, location), n)| Ok((format!("calendar_{n}"), location?)));
-        told.collect::<Result<_, ()>>().map_err(|()| TargetsError::of("no database"))
-    }
-}
-
-/// A service in this process, with two therapists who are always there.
-struct Practice {
-    store: Arc<MemoryStore>,
-    booking: Booking,
-    clock: Arc<ManualClock>,
-    linked: Arc<Linked>,
-    sink: Arc<WriteBackSink>,
-    relay: Relay,
-}
-
-impl Practice {
-    async fn new() -> Self {
-        let store = Arc::new(MemoryStore::default());
-        let clock = Arc::new(ManualClock::new(at("2024-01-01T12:00:00Z")));
-        let announced = Arc::new(Announced::new(store.clone(), Hub::default()));
-        let ids = Arc::new(RandomIds);
-        let booking = Booking::new(announced, store.clone(), clock.clone(), ids);
-        add(&store, &client()).await;
-        for id in [JANE, OTHER] {
-            let therapist = actor(id, Role::Therapist);
-            add(&store, &therapist).await;
-            store.relate(&client().id, &therapist.id, by()).await.expect("memory holds");
-            open_always(&booking, &therapist).await;
-        }
-        let linked = Arc::new(Linked::default());
-        let sink = WriteBackSink::new(patient_client(), store.clone(), linked.clone());
-        let sink = Arc::new(sink);
-        let name = SubscriberId::new("calendars").expect("a name");
-        let relay = Relay::new(store.clone(), Hub::default(), clock.clone());
-        let relay = relay.with_sink(name, sink.clone()).await.expect("memory holds");
-        Self { store, booking, clock, linked, sink, relay }
-    }
-
-    fn link(&self, therapist: &str, location: Result<Location, ()>) {
-        let therapist = UserId::new(therapist).expect("an id");
-        self.linked.0.lock().expect("no panic").push((therapist, location));
-    }
-
-    fn unlink_all(&self) {
-        self.linked.0.lock().expect("no panic").clear();
-    }
-
-    /// An hour with Jane.
-    async fn book(&self, start: &str) -> MeetingId {
-        let start = StartTime::new(at(start)).expect("a whole minute");
-        let title = Some(Text::new("About my divorce").expect("a title"));
-        let therapist = UserId::new(JANE).expect("an id");
-        let request = BookRequest::new(therapist, start, SessionDuration::Hour);
-        let request = BookRequest { title, ..request };
-        self.booking.book(&client(), &request, None).await.expect("free").value.meeting.id
-    }
-
-    async fn change(&self, by: Actor, id: MeetingId, patch: MeetingPatch) {
-        let any = ExpectedVersion::Any;
-        self.booking.update(&by, id, &patch, &any).await.expect("a change");
-    }
-
-    async fn move_to(&self, id: MeetingId, start: &str) {
-        let start = Some(StartTime::new(at(start)).expect("a whole minute"));
-        self.change(client(), id, MeetingPatch { start, ..MeetingPatch::default() }).await;
-    }
-
-    async fn cancel(&self, id: MeetingId) {
-        let status = Some(MeetingStatus::Cancelled);
-        self.change(client(), id, MeetingPatch { status, ..MeetingPatch::default() }).await;
-    }
-
-    async fn meeting(&self, id: MeetingId) -> Meeting {
-        self.booking.meeting(&client(), id).await.expect("a meeting").meeting
-    }
-
-    /// Delivers all that is due: how many were taken, and how many not.
-    async fn deliver(&self) -> (usize, usize) {
-        let Passed { delivered, failed } = self.relay.pass().await.expect("memory holds");
-        (delivered, failed)
-    }
-
-    async fn log(&self) -> Vec<Recorded> {
-        let all = EventQuery { after: 0, person: None, limit: 1_000 };
-        self.store.publish(at("2024-01-01T12:00:00Z"), 1_000).await.expect("memory holds");
-        self.store.events(&all).await.expect("memory holds")
-    }
-}
-
-async fn add(store: &MemoryStore, Actor { id, role }: &Actor) {
-    let name = Text::new("Smith").expect("a name");
-    let email = Email::new("someone@example.com").expect("an address");
-    let (id, role) = (id.clone(), *role);
-    let user = User { id, role, first_name: name.clone(), last_name: name, email, zone: None };
-    store.put_user(&user, by()).await.expect("memory holds");
-}
-
-async fn open_always(booking: &Booking, therapist: &Actor) {
-    for weekday in WEEKDAYS {
-        let (from, to) = ("00:00".parse().expect("a time"), "24:00".parse().expect("a time"));
-        let window = Window::new(from, to).expect("a day");
-        let new = NewAvailability { weekday, window, notes: None };
-        booking.add_availability(therapist, &new, None).await.expect("free hours");
-    }
-}
+use super::{PATIENCE, at, location};
 
 /// The lines of an event that say what it is.
 fn said(text: &str) -> Vec<&str> {
