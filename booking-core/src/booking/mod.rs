@@ -6,6 +6,8 @@
 
 mod feeds;
 mod holds;
+#[cfg(feature = "ical")]
+mod link_zone;
 pub(crate) mod links;
 mod meetings;
 mod overrides;
