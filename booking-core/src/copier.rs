@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use tokio::task::JoinSet;
 
 use crate::backoff::copy_delay;
@@ -297,7 +297,8 @@ fn tell(link: &LinkedCalendar, error: &SourceError) {
     }
 }
 
+/// To the millisecond, as stores keep it.
 fn later(now: DateTime<Utc>, delay: Duration) -> DateTime<Utc> {
     let delay = TimeDelta::from_std(delay).unwrap_or(TimeDelta::MAX);
-    now.checked_add_signed(delay).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    now.checked_add_signed(delay).unwrap_or(DateTime::<Utc>::MAX_UTC).trunc_subsecs(3)
 }

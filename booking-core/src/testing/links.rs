@@ -509,8 +509,10 @@ cases! {
             let (world, done) = (world.clone(), done.clone());
             async move {
                 let mut n = from;
-                while done.load(Ordering::SeqCst) < COPIES {
+                // Not for ever, should the copies not come to an end.
+                while done.load(Ordering::SeqCst) < COPIES && n < from + 2_000 {
                     n += 1;
+                    tokio::task::yield_now().await;
                     book_and_check(&world, &who, n, &done).await;
                 }
             }

@@ -164,7 +164,7 @@ impl LinkedCalendars for Faulty {
             (Fault::CopiesInTwo, Some(_)) => {
                 let first = CopyState { next_at: claimed.copy.next_at, ..state.clone() };
                 self.inner.copied(claimed, &first, Some(&none)).await?;
-                tokio::task::yield_now().await;
+                others_go_first().await;
                 self.inner.copied(claimed, state, times).await
             }
             (Fault::CutsTheFirst, Some(times)) => {

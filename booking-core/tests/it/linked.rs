@@ -1,1 +1,329 @@
 //! Linked calendars through the service, and how they are copied.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use booking_core::testing::fixtures::{
+    as_client, as_therapist, at, client, hour, id, now, other_therapist, text, therapist,
+};
+use booking_core::testing::{Harness, World};
+use booking_core::{
+    Actor, BookingError, BusyTimes, CalendarKind, CalendarLinks, CalendarSource, Copier, CopyFault,
+    Fetched, LinkPatch, LinkedCalendar, MemoryStore, NewLink, Refusal, Role, SealedLocation,
+    SourceError, Span, Validators, WriteBack,
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+
+const EVERY: Duration = Duration::from_mins(15);
+
+/// Answers what it was told to, and remembers what it was asked.
+#[derive(Default)]
+struct Script {
+    answers: Mutex<VecDeque<Result<Fetched, SourceError>>>,
+    asked: Mutex<Vec<(Option<String>, Span)>>,
+}
+
+#[async_trait]
+impl CalendarSource for Script {
+    async fn fetch(
+        &self,
+        _: &LinkedCalendar,
+        validators: Option<&Validators>,
+        window: Span,
+    ) -> Result<Fetched, SourceError> {
+        let known = validators.map(|known| known.as_str().to_owned());
+        self.asked.lock().unwrap().push((known, window));
+        self.answers.lock().unwrap().pop_front().expect("somebody asks once too often")
+    }
+}
+
+struct Practice {
+    world: World,
+    links: CalendarLinks,
+    script: Arc<Script>,
+    copier: Copier,
+}
+
+impl Practice {
+    async fn open() -> Self {
+        let world = World::new(Harness::new(Arc::new(MemoryStore::default()), ())).await;
+        let links = CalendarLinks::new(world.booking.clone(), world.links());
+        let script = Arc::<Script>::default();
+        let copier = Copier::new(links.clone(), script.clone(), EVERY);
+        Self { world, links, script, copier }
+    }
+
+    /// At that time, when the source answers that, if it is asked.
+    async fn pass(&self, now: DateTime<Utc>, answer: Result<Fetched, SourceError>) -> bool {
+        self.world.clock.set(now);
+        *self.script.answers.lock().unwrap() = [answer].into();
+        self.copier.pass().await.expect("the store answers") > 0
+    }
+
+    async fn link(&self) -> LinkedCalendar {
+        self.links.list(&jane()).await.expect("they are listed").remove(0)
+    }
+
+    fn asked(&self) -> Vec<(Option<String>, Span)> {
+        std::mem::take(&mut *self.script.asked.lock().unwrap())
+    }
+
+    async fn is_free(&self, start: DateTime<Utc>) -> bool {
+        let (john, date) = (as_client(&client()), start.date_naive());
+        let slots =
+            self.world.booking.slots(&john, &therapist(), date).await.expect("they are listed");
+        slots.iter().any(|slot| slot.start.instant() == start)
+    }
+}
+
+fn jane() -> Actor {
+    as_therapist(&therapist())
+}
+
+fn new(links: &CalendarLinks) -> NewLink {
+    NewLink {
+        id: links.new_id(),
+        kind: CalendarKind::Ics,
+        label: None,
+        host: text("example.com"),
+        location: SealedLocation(vec![1]),
+        zone: None,
+        write_back: WriteBack::Off,
+    }
+}
+
+/// One hour, on a wall clock without a zone.
+fn busy(local: &str, validators: &str) -> Result<Fetched, SourceError> {
+    let text = format!(
+        "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTART:{local}\r\nDURATION:PT1H\r\n\
+         END:VEVENT\r\nEND:VCALENDAR\r\n"
+    );
+    Ok(texts(vec![text], validators))
+}
+
+fn texts(texts: Vec<String>, validators: &str) -> Fetched {
+    Fetched::Texts { texts, validators: Some(validators.to_owned().try_into().unwrap()) }
+}
+
+fn fault(fault: CopyFault) -> Result<Fetched, SourceError> {
+    Err(SourceError::new(fault, "so it goes"))
+}
+
+fn refusal<T>(outcome: Result<T, BookingError>) -> Refusal {
+    match outcome {
+        Err(BookingError::Refused(refusal)) => refusal,
+        Err(error) => panic!("{error}"),
+        Ok(_) => panic!("it was not refused"),
+    }
+}
+
+/// Give or take a tenth.
+#[track_caller]
+fn assert_about(waits: TimeDelta, minutes: i64) {
+    let expected = TimeDelta::minutes(minutes);
+    assert!((waits - expected).abs() <= expected / 10, "{waits} for {expected}");
+}
+
+#[tokio::test]
+async fn who_may_link_what() {
+    let Practice { links, .. } = Practice::open().await;
+    let admin = Actor { id: id("admin_1"), role: Role::Admin };
+    for stranger in [as_client(&client()), admin] {
+        let added = links.add(&stranger, new(&links)).await;
+        assert!(matches!(refusal(added), Refusal::RoleRequired { .. }));
+        assert!(matches!(refusal(links.list(&stranger).await), Refusal::RoleRequired { .. }));
+    }
+    let unknown = as_therapist(&id("therapist_unknown"));
+    assert_eq!(refusal(links.add(&unknown, new(&links)).await), Refusal::UserNotFound);
+    let written = NewLink { write_back: WriteBack::On, ..new(&links) };
+    let refused = refusal(links.add(&jane(), written.clone()).await);
+    assert!(matches!(refused, Refusal::Invalid { field: "writeBack", .. }));
+    let collection = NewLink { kind: CalendarKind::CalDav, ..written };
+    let link = links.add(&jane(), collection).await.expect("a collection is written to");
+
+    let other = as_therapist(&other_therapist());
+    let patch = LinkPatch { label: None, zone: None, write_back: WriteBack::Off, location: None };
+    assert_eq!(refusal(links.get(&other, link.id).await), Refusal::CalendarNotFound);
+    assert_eq!(refusal(links.change(&other, link.id, &patch).await), Refusal::CalendarNotFound);
+    assert_eq!(refusal(links.refresh(&other, link.id).await), Refusal::CalendarNotFound);
+    assert_eq!(refusal(links.remove(&other, link.id).await), Refusal::CalendarNotFound);
+    let changed = links.change(&jane(), link.id, &patch).await.expect("it is theirs");
+    assert_eq!((changed.version, changed.write_back), (2, WriteBack::Off));
+    links.remove(&jane(), link.id).await.expect("it is theirs");
+    assert_eq!(refusal(links.get(&jane(), link.id).await), Refusal::CalendarNotFound);
+}
+
+/// At once when it is linked, and then every quarter of an hour; with what the server said last time,
+/// but once a day without, because the window moves on.
+#[tokio::test]
+async fn a_calendar_is_read_again_and_again() {
+    let practice = Practice::open().await;
+    let Practice { world, links, .. } = &practice;
+    world.open(&therapist()).await;
+    links.add(&jane(), new(links)).await.expect("there is room");
+    let local = "20240115T100000";
+    assert!(practice.pass(now(), busy(local, "one")).await);
+    let window = BusyTimes::window(now()).unwrap();
+    assert_eq!(practice.asked(), [(None, window)]);
+    assert!(!practice.is_free(hour(10)).await);
+    let copy = practice.link().await.copy;
+    assert_eq!(
+        (copy.fetched_at, copy.expanded_at, copy.checked_at),
+        (Some(now()), Some(now()), Some(now()))
+    );
+    assert_about(copy.next_at - now(), 15);
+    assert!(!practice.pass(copy.next_at - TimeDelta::milliseconds(1), busy(local, "no")).await);
+
+    assert!(practice.pass(copy.next_at, Ok(Fetched::Unchanged)).await);
+    assert_eq!(practice.asked()[0].0.as_deref(), Some("one"));
+    let same = practice.link().await.copy;
+    assert_eq!((same.fetched_at, same.expanded_at), (Some(copy.next_at), Some(now())));
+    assert!(!practice.is_free(hour(10)).await);
+
+    let tomorrow = now() + TimeDelta::hours(24);
+    assert!(practice.pass(tomorrow, busy("20240115T110000", "two")).await);
+    let (known, later) = practice.asked().remove(0);
+    assert_eq!((known, later.start() - window.start()), (None, TimeDelta::days(1)));
+    assert!(practice.is_free(hour(10)).await && !practice.is_free(hour(11)).await);
+}
+
+/// Less and less often, and at least every six hours; what was read last counts on, and its age shows.
+#[tokio::test]
+async fn what_cannot_be_read_keeps_its_copy() {
+    let practice = Practice::open().await;
+    let Practice { world, links, .. } = &practice;
+    world.open(&therapist()).await;
+    links.add(&jane(), new(links)).await.expect("there is room");
+    assert!(practice.pass(now(), busy("20240115T100000", "one")).await);
+    let too_many: Vec<String> = (0..20_001)
+        .map(|n| {
+            let start = at("2024-02-01T00:00:00Z") + TimeDelta::minutes(20 * n);
+            format!(
+                "BEGIN:VEVENT\r\nUID:{n}\r\nDTSTART:{}\r\nDURATION:PT1M\r\nEND:VEVENT\r\n",
+                start.format("%Y%m%dT%H%M%SZ")
+            )
+        })
+        .collect();
+    let (first, second) = too_many.split_at(10_000);
+    let file = |part: &[String]| format!("BEGIN:VCALENDAR\r\n{}END:VCALENDAR\r\n", part.concat());
+    let too_many = texts(vec![file(first), file(second)], "no");
+    let broken = Ok(texts(vec!["BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\n".to_owned()], "no"));
+    let page = Ok(texts(vec!["<html>Please sign in</html>".to_owned()], "no"));
+    let faults = [
+        (fault(CopyFault::Unauthorized), CopyFault::Unauthorized, 1),
+        (fault(CopyFault::Unreachable), CopyFault::Unreachable, 2),
+        (page, CopyFault::NotACalendar, 4),
+        (broken, CopyFault::Unreadable, 8),
+        (Ok(too_many), CopyFault::TooBusy, 16),
+        (fault(CopyFault::Status), CopyFault::Status, 32),
+        (fault(CopyFault::Status), CopyFault::Status, 64),
+        (fault(CopyFault::Status), CopyFault::Status, 128),
+        (fault(CopyFault::Status), CopyFault::Status, 256),
+        (fault(CopyFault::Status), CopyFault::Status, 360),
+        (fault(CopyFault::Status), CopyFault::Status, 360),
+    ];
+    for (failures, (answer, expected, minutes)) in (1..).zip(faults) {
+        let due = practice.link().await.copy.next_at;
+        assert!(practice.pass(due, answer).await);
+        let copy = practice.link().await.copy;
+        assert_eq!(copy.fault.map(|(fault, _)| fault), Some(expected));
+        assert_eq!(
+            (copy.failures, copy.fetched_at, copy.checked_at),
+            (failures, Some(now()), Some(due))
+        );
+        assert_eq!(copy.validators, Some(text("one")));
+        assert_about(copy.next_at - due, minutes);
+        assert!(!practice.is_free(hour(10)).await, "the last copy counts");
+    }
+    let due = practice.link().await.copy.next_at;
+    assert!(practice.pass(due, busy("20240115T110000", "two")).await);
+    let copy = practice.link().await.copy;
+    assert_eq!((copy.failures, copy.fault, copy.fetched_at), (0, None, Some(due)));
+    assert_about(copy.next_at - due, 15);
+    assert!(practice.is_free(hour(10)).await && !practice.is_free(hour(11)).await);
+}
+
+/// The calendar's own zone if it has one, that of the settings, or the directory's.
+#[tokio::test]
+async fn times_without_a_zone_are_the_therapists() {
+    let practice = Practice::open().await;
+    let Practice { world, links, .. } = &practice;
+    world.open(&therapist()).await;
+    let link = links.add(&jane(), new(links)).await.expect("there is room");
+    let local = "20240115T100000";
+    assert!(practice.pass(now(), busy(local, "one")).await);
+    assert!(!practice.is_free(hour(10)).await, "in UTC, as the directory has it");
+    let settings = booking_core::Settings {
+        zone: Some(Tz::Europe__Berlin),
+        ..booking_core::Settings::DEFAULT
+    };
+    let any = booking_core::ExpectedVersion::Any;
+    world.booking.put_settings(&jane(), &settings, &any).await.expect("they are set");
+    let patch = LinkPatch { label: None, zone: None, write_back: WriteBack::Off, location: None };
+    links.change(&jane(), link.id, &patch).await.expect("it is theirs");
+    assert!(practice.pass(now(), busy(local, "two")).await);
+    assert!(!practice.is_free(hour(9)).await && practice.is_free(hour(10)).await);
+    let patch = LinkPatch { zone: Some(Tz::America__New_York), ..patch };
+    links.change(&jane(), link.id, &patch).await.expect("it is theirs");
+    assert!(practice.pass(now(), busy(local, "three")).await);
+    assert!(!practice.is_free(hour(15)).await && practice.is_free(hour(9)).await);
+}
+
+/// A minute apart, and not while somebody is at it.
+#[tokio::test]
+async fn a_refresh_is_not_for_the_impatient() {
+    let practice = Practice::open().await;
+    let links = &practice.links;
+    let link = links.add(&jane(), new(links)).await.expect("there is room");
+    assert!(practice.pass(now(), busy("20240115T100000", "one")).await);
+    for (seconds, is_read) in [(0, false), (59, false), (60, true), (100, false), (120, true)] {
+        practice.world.clock.set(now() + TimeDelta::seconds(seconds));
+        links.refresh(&jane(), link.id).await.expect("it is theirs");
+        let read = practice.pass(now() + TimeDelta::seconds(seconds), Ok(Fetched::Unchanged)).await;
+        assert_eq!(read, is_read, "after {seconds} seconds");
+    }
+}
+
+/// As it runs in a service: what is linked is read at once, and it ends when it is told to, whatever a
+/// server does meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_reads_in_the_background() {
+    struct Silent;
+
+    #[async_trait]
+    impl CalendarSource for Silent {
+        async fn fetch(
+            &self,
+            link: &LinkedCalendar,
+            _: Option<&Validators>,
+            _: Span,
+        ) -> Result<Fetched, SourceError> {
+            if link.therapist == other_therapist() {
+                std::future::pending::<()>().await;
+            }
+            busy("20240115T100000", "one")
+        }
+    }
+
+    let practice = Practice::open().await;
+    let links = &practice.links;
+    let copier = Copier::new(links.clone(), Arc::new(Silent), EVERY);
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let running = tokio::spawn(copier.run(async move {
+        let _told = stopped.await;
+    }));
+    links.add(&as_therapist(&other_therapist()), new(links)).await.expect("there is room");
+    links.add(&jane(), new(links)).await.expect("there is room");
+    let read = async {
+        while practice.link().await.copy.fetched_at.is_none() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), read).await.expect("it is read at once");
+    stop.send(()).expect("it runs");
+    let ended = tokio::time::timeout(Duration::from_secs(5), running).await;
+    ended.expect("it ends").expect("nothing panics");
+}
