@@ -88,7 +88,8 @@ impl LinksApi {
             write_back: on,
         } = body.0;
         let id = links.new_id();
-        let (host, location) = self.seal(id, &url.0, said(username), said(password))?;
+        let (username, password) = (said(username), said(password));
+        let (host, location) = self.seal(id, &url.0, username.as_ref(), password.as_ref())?;
         let new = NewLink {
             id,
             kind: kind.0,
@@ -142,7 +143,9 @@ impl LinksApi {
         let LinkedCalendarUpdateDto { url, username, password, label, time_zone, write_back: on } =
             body.0;
         let location = match (url, said(username), said(password)) {
-            (Some(url), username, password) => Some(self.seal(id, &url.0, username, password)?),
+            (Some(url), username, password) => {
+                Some(self.seal(id, &url.0, username.as_ref(), password.as_ref())?)
+            }
             (None, None, None) => None,
             (None, ..) => {
                 let detail = "is required where there are a user name and a password";
@@ -205,14 +208,14 @@ impl LinksApi {
         &self,
         id: LinkedCalendarId,
         url: &Text<2_000>,
-        username: Option<Text<500>>,
-        password: Option<Text<500>>,
+        username: Option<&Text<500>>,
+        password: Option<&Text<500>>,
     ) -> Result<(CalendarHost, SealedLocation), Problem> {
         let sealer = self.0.as_ref().and_then(|linked| linked.sealer.as_ref());
         let sealer = sealer.ok_or_else(|| {
             Problem::new(Code::CalendarsDisabled, "this server links no calendars: it has no key")
         })?;
-        let credentials = match (&username, &password) {
+        let credentials = match (username, password) {
             (Some(username), Some(password)) => Some((username.as_str(), password.as_str())),
             (None, None) => None,
             (Some(_), None) => return Err(missing("password", "a user name")),

@@ -24,6 +24,7 @@ pub mod atomicity;
 pub mod audit;
 pub mod audit_pages;
 pub mod availability;
+pub mod copies;
 pub mod current;
 pub mod deliveries;
 pub mod delivery_races;
@@ -47,6 +48,7 @@ pub mod settings;
 pub mod subscribers;
 
 mod events;
+mod linked;
 mod world;
 
 use std::any::Any;
@@ -140,6 +142,7 @@ macro_rules! conformance {
         $crate::conformance_news!($make);
         $crate::conformance_feeds!($make);
         $crate::conformance_links!($make);
+        $crate::conformance_copies!($make);
     };
 }
 

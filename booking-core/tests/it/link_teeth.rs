@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use booking_core::testing::{Harness, World, links};
+use booking_core::testing::{Harness, World, copies, links};
 use booking_core::{
     BusyTimes, By, Copied, CopyClaim, CopyState, Linked, LinkedCalendar, LinkedCalendarId,
     LinkedCalendars, MemoryStore, Refresh, Span, SpanSet, StoreError, UserId,
@@ -208,12 +208,12 @@ fails! {
     removes_anybodys: RemovesAnybodys fails links::a_link_goes_with_its_times;
     keeps_those_of_nobody: KeepsThoseOfNobody fails links::links_go_with_their_therapist;
     changes_any_version: ChangesAnyVersion fails links::a_link_changes_once;
-    looks_then_claims: LooksThenClaims fails links::each_is_claimed_once;
-    takes_any_copy: TakesAnyCopy fails links::outdated_copies_count_for_nothing;
-    takes_copies_of_before: TakesCopiesOfBefore fails links::outdated_copies_count_for_nothing;
-    counts_the_same: CountsTheSame fails links::copies_are_counted;
-    refreshes_always: RefreshesAlways fails links::a_refresh_makes_due;
-    forgets_on_failure: ForgetsOnFailure fails links::times_stay_until_there_are_others;
-    copies_in_two: CopiesInTwo fails links::copies_and_bookings_come_one_after_the_other;
-    cuts_the_first: CutsTheFirst fails links::busy_times_are_part_of_the_calendar;
+    looks_then_claims: LooksThenClaims fails copies::each_is_claimed_once;
+    takes_any_copy: TakesAnyCopy fails copies::outdated_copies_count_for_nothing;
+    takes_copies_of_before: TakesCopiesOfBefore fails copies::outdated_copies_count_for_nothing;
+    counts_the_same: CountsTheSame fails copies::copies_are_counted;
+    refreshes_always: RefreshesAlways fails copies::a_refresh_makes_due;
+    forgets_on_failure: ForgetsOnFailure fails copies::times_stay_until_there_are_others;
+    copies_in_two: CopiesInTwo fails copies::copies_and_bookings_come_one_after_the_other;
+    cuts_the_first: CutsTheFirst fails copies::busy_times_are_part_of_the_calendar;
 }

@@ -18,7 +18,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use booking_core::testing::{Harness, World, atomicity, current, links, published, races};
+use booking_core::testing::{Harness, World, atomicity, copies, current, published, races};
 use booking_core::{
     Calendars, Change, ChangeError, Decide, Diaries, DiariesQuery, Meeting, MeetingQuery, Scope,
     Store, StoreError, UserId,
@@ -289,7 +289,7 @@ fails! {
         current::what_is_out_of_date_is_not_applied;
         with "was faster"
     uncounted_copies: Uncounted fails
-        links::copies_are_counted;
+        copies::copies_are_counted;
         with "left == right"
     uncounted_races: Uncounted fails
         races::one_start_has_one_winner;
