@@ -3,21 +3,19 @@
 use std::fmt;
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use chrono_tz::Tz;
 use tokio::sync::Notify;
 
 use crate::access::{Actor, Operation};
 use crate::booking::people::{ATTEMPTS, unsettled};
 use crate::booking::{Booking, BookingError};
-use crate::directory::User;
-use crate::id::{LinkedCalendarId, UserId};
+use crate::id::LinkedCalendarId;
 use crate::linked_calendar::{
     CalendarHost, CalendarKind, CalendarLabel, CopyState, Linked, LinkedCalendar, LinkedCalendars,
     Refresh, SealedLocation, WriteBack,
 };
 use crate::refusal::Refusal;
-use crate::store::Scope;
 #[cfg(doc)]
 use crate::store::StoreError;
 
@@ -204,25 +202,6 @@ impl CalendarLinks {
         }
         self.due.notify_one();
         Ok(())
-    }
-
-    /// In which a calendar's dates and times without a zone are meant.
-    #[cfg(feature = "ical")]
-    pub(crate) async fn zone_of(&self, link: &LinkedCalendar) -> Result<Tz, BookingError> {
-        if let Some(zone) = link.zone {
-            return Ok(zone);
-        }
-        let one = || [link.therapist.clone()].into();
-        let scope = Scope { settings_of: one(), users: one(), ..Scope::default() };
-        let seen = self.booking.look(&scope).await?;
-        let set = seen.settings.get(&link.therapist).and_then(|set| set.settings.zone);
-        let user = |id: &UserId| seen.users.get(id).map(User::zone);
-        Ok(set.or_else(|| user(&link.therapist)).unwrap_or(Tz::UTC))
-    }
-
-    #[cfg(feature = "ical")]
-    pub(crate) fn now(&self) -> DateTime<Utc> {
-        self.booking.now()
     }
 }
 

@@ -5,6 +5,8 @@
 //! after a change: what has been committed is answered.
 
 mod feeds;
+#[cfg(feature = "ical")]
+mod link_zone;
 pub(crate) mod links;
 mod meetings;
 mod overrides;
