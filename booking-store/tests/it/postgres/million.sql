@@ -117,7 +117,7 @@ SELECT
     '[]', now(), now()
 FROM generate_series(0, 499) AS n CROSS JOIN generate_series(0, 29) AS day;
 
--- And has linked a calendar, which is busy for some minutes of every third night.
+-- And has linked a calendar, which was busy for some minutes of every third night of another year.
 INSERT INTO linked_calendar (
     id, therapist_id, version, kind, host, location, write_back, created_at, failures, next_at
 )
@@ -127,8 +127,8 @@ FROM generate_series(0, 499) AS n;
 
 INSERT INTO external_busy (therapist_id, starts_at, ends_at, calendar_id)
 SELECT
-    therapist_id, timestamptz '2023-01-01T23:50Z' + 3 * night * interval '1 day',
-    timestamptz '2023-01-02T00:00Z' + 3 * night * interval '1 day', id
+    therapist_id, timestamptz '2021-01-01T23:50Z' + 3 * night * interval '1 day',
+    timestamptz '2021-01-02T00:00Z' + 3 * night * interval '1 day', id
 FROM linked_calendar CROSS JOIN generate_series(0, 132) AS night;
 
 INSERT INTO availability (
