@@ -24,6 +24,9 @@ const MAX_ROUNDS: usize = 3;
 /// How many meetings are read at a time.
 const PAGE: u32 = 100;
 
+/// How many of them are written at a time.
+const AT_ONCE: usize = 8;
+
 /// Knows into which collections somebody's meetings are written.
 #[async_trait]
 pub trait Targets: Send + Sync {
@@ -57,6 +60,7 @@ impl TargetsError {
 /// Give it to [`Relay::with_sink`](booking_core::Relay::with_sink). What a collection does not take is
 /// tried again for three days, since servers come back and passwords are mended; who has no collection
 /// any more is owed nothing.
+#[derive(Clone)]
 pub struct WriteBackSink {
     client: Client,
     store: Arc<dyn Store>,
@@ -78,12 +82,12 @@ impl WriteBackSink {
         Self { client, store, targets }
     }
 
-    /// Makes all collections of a therapist say what their meetings from an instant on are now, one
-    /// after the other: for a collection that is new, or could not be written to for so long that
+    /// Makes all collections of a therapist say what their meetings from an instant on are now, a
+    /// few at a time: for a collection that is new, or could not be written to for so long that
     /// events were given up. Returns how many there were.
     ///
     /// # Errors
-    /// [`SinkError`] at the first meeting that a collection does not take; to begin again does no harm.
+    /// [`SinkError`] at the first meetings that a collection does not take; to begin again does no harm.
     pub async fn catch_up(
         &self,
         therapist: &UserId,
@@ -104,9 +108,16 @@ impl WriteBackSink {
             let Some(last) = page.last() else { return Ok(written) };
             query.after = Some(Place { start: last.start, id: last.id });
             // Those in which they are the client are in others' calendars.
-            for meeting in page.iter().filter(|meeting| meeting.therapist == *therapist) {
-                self.write(meeting.id, therapist).await?;
-                written += 1;
+            let theirs: Vec<_> =
+                page.iter().filter(|meeting| meeting.therapist == *therapist).collect();
+            for some in theirs.chunks(AT_ONCE) {
+                let mut writing = JoinSet::new();
+                for meeting in some {
+                    let (sink, therapist, id) = (self.clone(), therapist.clone(), meeting.id);
+                    writing.spawn(async move { sink.write(id, &therapist).await });
+                }
+                writing.join_all().await.into_iter().collect::<Result<(), _>>()?;
+                written += some.len();
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::server::{DataDir, MONDAY_14, Server, Store, session};
 use crate::signing::{IssuerKey, good_claims};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
-const ISSUER: &str = "https://clerk.example.com";
+pub(crate) const ISSUER: &str = "https://clerk.example.com";
 
 /// What a command left behind.
 pub(crate) struct Ran {

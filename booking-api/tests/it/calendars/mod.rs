@@ -10,6 +10,7 @@ mod over_http;
 mod practice;
 mod radicale;
 mod reading;
+mod secure;
 mod validators;
 mod writing;
 

@@ -35,19 +35,26 @@ impl Radicale {
             Client::builder().no_proxy().timeout(PATIENCE).tls_backend_preconfigured(no_tls());
         let http = http.build().expect("a client");
         let mut server = Self { dir, port: Port::free(), process: None, http };
-        server.configure();
+        server.configure("");
         server.resume().await;
         let made = server.send("MKCALENDAR", "", String::new()).await;
         assert_eq!(made, 201);
         server
     }
 
-    fn configure(&self) {
+    /// Speaks TLS from now on, with this certificate, and nothing else.
+    pub(crate) async fn speak_tls(&mut self, certificate: &str, key: &str) {
+        self.kill();
+        self.configure(&format!("ssl = True\ncertificate = {certificate}\nkey = {key}\n"));
+        self.resume().await;
+    }
+
+    fn configure(&self, more: &str) {
         let [users, folder] = ["users", "collections"].map(|name| self.dir.path().join(name));
         fs::write(&users, format!("{USERNAME}:{PASSWORD}\n")).expect("a file");
         let (users, folder) = (users.display(), folder.display());
         let config = format!(
-            "[server]\nhosts = {}\n\
+            "[server]\nhosts = {}\n{more}\
              [auth]\ntype = htpasswd\nhtpasswd_filename = {users}\nhtpasswd_encryption = plain\n\
              delay = 0\n\
              [storage]\nfilesystem_folder = {folder}\n\
