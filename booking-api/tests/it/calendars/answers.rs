@@ -92,7 +92,9 @@ async fn read(stream: &mut TcpStream) -> Option<String> {
 /// An answer, whole, with its length.
 pub(super) fn whole(status: &str, headers: &str, body: &str) -> Vec<Step> {
     let length = body.len();
-    let head = format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n\r\n");
+    // It does close, and whoever follows a redirect must not ask again on the same connection.
+    let closing = "connection: close\r\n";
+    let head = format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n{closing}\r\n");
     vec![Step::Say([head.as_bytes(), body.as_bytes()].concat())]
 }
 
