@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use chrono_tz::Tz;
 use tokio::task::JoinSet;
 
 use crate::backoff::copy_delay;
@@ -24,7 +25,7 @@ use crate::store::StoreError;
 use crate::text::Text;
 
 /// How many calendars are read at the same time.
-const AT_ONCE: usize = 2;
+const AT_ONCE: usize = 8;
 /// How often somebody looks whether anything is due that nobody has said so of.
 const LOOKS_EVERY: Duration = Duration::from_secs(10);
 /// Times that were worked out longer ago are worked out again.
@@ -219,21 +220,27 @@ impl Copier {
             .ok_or_else(|| SourceError::new(CopyFault::Unreadable, "the clock is off"))?;
         let is_recent = |at: DateTime<Utc>| at <= as_of && as_of - at < EXPANDED_EVERY;
         let is_current = link.copy.expanded_at.is_some_and(is_recent);
+        let zone = self.links.zone_of(link).await?;
         let validators = link.copy.validators.as_ref().filter(|_| is_current);
-        let (texts, validators) = match self.source.fetch(link, validators, window).await? {
+        let validators = validators.and_then(|kept| in_zone(kept, zone));
+        let is_current = is_current && (validators.is_some() || link.copy.validators.is_none());
+        let (texts, validators) = match self.source.fetch(link, validators.as_ref(), window).await?
+        {
             Fetched::Unchanged if is_current => return Ok(Found::AsItWas),
             // Nobody had asked.
             Fetched::Unchanged => {
                 let words = "the server says that nothing has changed, without having been asked";
                 return Err(SourceError::new(CopyFault::Status, words).into());
             }
-            Fetched::Texts { texts, validators } => (texts, validators),
+            Fetched::Texts { texts, validators } => {
+                (texts, validators.and_then(|given| with_zone(zone, &given)))
+            }
         };
-        let zone = self.links.zone_of(link).await?;
         let kind = link.kind;
         // Seconds, for the worst of files: not where others wait for their turn.
         let work = tokio::task::spawn_blocking(move || busy_times(kind, &texts, window, zone));
-        let work = work.await.map_err(|error| StoreError::Corrupt(error.into()))?;
+        let failed = |_| SourceError::new(CopyFault::Unreadable, "it cannot be worked out");
+        let work = work.await.map_err(failed)?;
         let (busy, unclear) = work?;
         if unclear > 0 {
             tracing::info!(calendar = %link.id, unclear, "some events cannot be read in full");
@@ -247,7 +254,7 @@ fn busy_times(
     kind: CalendarKind,
     texts: &[String],
     window: Span,
-    zone: chrono_tz::Tz,
+    zone: Tz,
 ) -> Result<(BusyTimes, usize), SourceError> {
     let is_empty = texts.is_empty() && kind == CalendarKind::Ics;
     if is_empty {
@@ -295,6 +302,17 @@ fn tell(link: &LinkedCalendar, error: &SourceError) {
     if was != Some(error.fault) {
         tracing::info!(calendar = %link.id, %error, "a linked calendar cannot be read");
     }
+}
+
+/// Times were worked out in a zone, and are as they were in no other: its name is kept in front.
+fn with_zone(zone: Tz, given: &Validators) -> Option<Validators> {
+    Text::new(format!("{} {}", zone.name(), given.as_str())).ok()
+}
+
+/// What a source gave for times in this zone.
+fn in_zone(kept: &Validators, zone: Tz) -> Option<Validators> {
+    let (name, given) = kept.as_str().split_once(' ')?;
+    if name == zone.name() { Text::new(given).ok() } else { None }
 }
 
 /// To the millisecond, as stores keep it.

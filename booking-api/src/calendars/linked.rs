@@ -82,13 +82,15 @@ impl OutsideCalendars {
     }
 
     /// Whether all meetings have been written, if any are to be.
-    async fn catch_up(&self, link: &LinkedCalendar, window: Span) -> bool {
+    async fn catch_up(&self, link: &LinkedCalendar, location: &Location, window: Span) -> bool {
         let is_new = link.copy.validators.is_none() || link.copy.failures > 0;
         if !is_new || link.write_back == WriteBack::Off {
             return true;
         }
         let sink = self.sink();
-        let written = timeout(CATCH_UP_TIMEOUT, sink.catch_up(&link.therapist, window.start()));
+        let target = (link.id.to_string(), location.clone());
+        let written = sink.catch_up(&target, &link.therapist, window.start());
+        let written = timeout(CATCH_UP_TIMEOUT, written);
         match written.await {
             Ok(Ok(_count)) => return true,
             Ok(Err(error)) => tracing::info!(calendar = %link.id, %error, "not all is written"),
@@ -114,9 +116,13 @@ impl CalendarSource for OutsideCalendars {
         let known = validators.map(Text::as_str);
         let found = self.0.client.fetch(link.kind, &location, known, window).await;
         let found = found.map_err(|error| SourceError::new(fault(error), &error.to_string()))?;
-        let is_whole = self.catch_up(link, window).await;
+        let is_whole = self.catch_up(link, &location, window).await;
         Ok(match found {
-            client::Fetched::Unchanged => Fetched::Unchanged,
+            client::Fetched::Unchanged if is_whole => Fetched::Unchanged,
+            client::Fetched::Unchanged => {
+                let words = "not all meetings have been written into it yet";
+                return Err(SourceError::new(CopyFault::TimedOut, words));
+            }
             client::Fetched::Texts { texts, validators } => {
                 let validators = validators.filter(|_| is_whole);
                 Fetched::Texts {

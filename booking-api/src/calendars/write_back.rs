@@ -82,14 +82,15 @@ impl WriteBackSink {
         Self { client, store, targets }
     }
 
-    /// Makes all collections of a therapist say what their meetings from an instant on are now, a
-    /// few at a time: for a collection that is new, or could not be written to for so long that
-    /// events were given up. Returns how many there were.
+    /// Makes one collection of a therapist, by the id of its link, say what their meetings from an
+    /// instant on are now, a few at a time: for one that is new, or could not be written to for so long
+    /// that events were given up. Returns how many there were.
     ///
     /// # Errors
-    /// [`SinkError`] at the first meetings that a collection does not take; to begin again does no harm.
+    /// [`SinkError`] at the first meetings that it does not take; to begin again does no harm.
     pub async fn catch_up(
         &self,
+        target: &(String, Location),
         therapist: &UserId,
         from: DateTime<Utc>,
     ) -> Result<usize, SinkError> {
@@ -113,8 +114,10 @@ impl WriteBackSink {
             for some in theirs.chunks(AT_ONCE) {
                 let mut writing = JoinSet::new();
                 for meeting in some {
-                    let (sink, therapist, id) = (self.clone(), therapist.clone(), meeting.id);
-                    writing.spawn(async move { sink.write(id, &therapist).await });
+                    let (sink, target, therapist) =
+                        (self.clone(), target.clone(), therapist.clone());
+                    let id = meeting.id;
+                    writing.spawn(async move { sink.put(id, &therapist, vec![target]).await });
                 }
                 writing.join_all().await.into_iter().collect::<Result<(), _>>()?;
                 written += some.len();
@@ -126,6 +129,16 @@ impl WriteBackSink {
     async fn write(&self, meeting: MeetingId, therapist: &UserId) -> Result<(), SinkError> {
         let targets = self.targets.of(therapist).await;
         let targets = targets.map_err(|error| SinkError::retry(error.to_string()))?;
+        self.put(meeting, therapist, targets).await
+    }
+
+    /// Makes these collections say so.
+    async fn put(
+        &self,
+        meeting: MeetingId,
+        therapist: &UserId,
+        targets: Vec<(String, Location)>,
+    ) -> Result<(), SinkError> {
         // None waits for another's server.
         let mut writing = JoinSet::new();
         for (link, location) in targets {

@@ -16,13 +16,31 @@ use super::linked::{
 };
 use super::{World, cases, race};
 use crate::{
-    Bounded, Buffers, Calendars, Change, Copied, CopyFault, CopyState, DiariesQuery, Linked,
-    LinkedCalendar, Refresh, Refusal, Scope, SealedLocation, SessionDuration, Settings, Span,
-    SpanSet, TherapistSettings, UserId, Write,
+    Bounded, Buffers, BusyTimes, Calendars, Change, Copied, CopyFault, CopyState, DiariesQuery,
+    Linked, LinkedCalendar, Refresh, Refusal, Scope, SealedLocation, SessionDuration, Settings,
+    Span, SpanSet, TherapistSettings, UserId, Write,
 };
 
 cases! {
     ($) conformance_copies in copies:
+
+    /// As many times as there may be, all of them others at once, while bookings wait for that: no work
+    /// per pair of them.
+    async fn the_fullest_calendar_is_copied(world: World) {
+        let link = link(&therapist());
+        assert_eq!(add(&world, &link).await, Linked::Done);
+        let most = i64::try_from(BusyTimes::MAX).expect("some thousands");
+        let pieces = |minutes: i64| -> Vec<_> {
+            let begins = move |n| hour(-24 * 200) + TimeDelta::minutes(30 * n + minutes);
+            (0..most).map(|n| (begins(n), begins(n) + TimeDelta::minutes(10))).collect()
+        };
+        for (minutes, expected) in [(0, Copied::Changed), (0, Copied::Same), (15, Copied::Changed)] {
+            assert_eq!(copy_again(&world, &link, &pieces(minutes)).await, expected, "{minutes}");
+        }
+        let read = busy_of(&world, &therapist()).await;
+        assert!(read.overlaps(span((minute(15), minute(16)))));
+        assert!(!read.overlaps(span((minute(0), minute(10)))));
+    }
 
     /// They are their therapist's, half-open, in all spans that are asked for; lists and reads agree.
     async fn busy_times_are_part_of_the_calendar(world: World) {

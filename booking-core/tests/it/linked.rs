@@ -234,7 +234,7 @@ async fn what_cannot_be_read_keeps_its_copy() {
             (copy.failures, copy.fetched_at, copy.checked_at),
             (failures, Some(now()), Some(due))
         );
-        assert_eq!(copy.validators, Some(text("one")));
+        assert_eq!(copy.validators, Some(text("UTC one")));
         assert_about(copy.next_at - due, minutes);
         assert!(!practice.is_free(hour(10)).await, "the last copy counts");
     }
@@ -262,13 +262,23 @@ async fn times_without_a_zone_are_the_therapists() {
     };
     let any = booking_core::ExpectedVersion::Any;
     world.booking.put_settings(&jane(), &settings, &any).await.expect("they are set");
-    let patch = LinkPatch { label: None, zone: None, write_back: WriteBack::Off, location: None };
-    links.change(&jane(), link.id, &patch).await.expect("it is theirs");
-    assert!(practice.pass(now(), busy(local, "two")).await);
+    // What has not changed over there has changed all the same: it is not asked about.
+    practice.asked();
+    let due = practice.link().await.copy.next_at;
+    assert!(practice.pass(due, busy(local, "two")).await);
+    assert_eq!(practice.asked()[0].0, None);
     assert!(!practice.is_free(hour(9)).await && practice.is_free(hour(10)).await);
-    let patch = LinkPatch { zone: Some(Tz::America__New_York), ..patch };
+    let due = practice.link().await.copy.next_at;
+    assert!(practice.pass(due, Ok(Fetched::Unchanged)).await);
+    assert_eq!(practice.asked()[0].0.as_deref(), Some("two"));
+    let patch = LinkPatch {
+        label: None,
+        zone: Some(Tz::America__New_York),
+        write_back: WriteBack::Off,
+        location: None,
+    };
     links.change(&jane(), link.id, &patch).await.expect("it is theirs");
-    assert!(practice.pass(now(), busy(local, "three")).await);
+    assert!(practice.pass(due, busy(local, "three")).await);
     assert!(!practice.is_free(hour(15)).await && practice.is_free(hour(9)).await);
 }
 

@@ -5,6 +5,8 @@
 //! therapist holds it too.
 
 use async_trait::async_trait;
+use std::collections::BTreeSet;
+
 use booking_core::{
     AuditEntry, BusyTimes, By, Copied, CopyClaim, CopyState, Linked, LinkedCalendar,
     LinkedCalendarId, LinkedCalendars, Refresh, StoreError, Text, UserId,
@@ -366,38 +368,49 @@ async fn note(
     Ok(copied)
 }
 
-/// Only what differs is written.
+/// Only from the first to the last that differ is anything written. What differs is found out here: with
+/// no join but by an index, which is what suits all else, the database may look through one of the lists
+/// for each of the other.
 async fn put_times(
     connection: &mut PgConnection,
     link: &LinkedCalendar,
     times: &BusyTimes,
 ) -> Result<Copied, Failure> {
-    let pieces = times.as_slice().iter();
-    let (starts, ends): (Vec<DateTime<Utc>>, Vec<DateTime<Utc>>) =
-        pieces.map(|piece| (piece.start(), piece.end())).unzip();
+    type Bounds = (DateTime<Utc>, DateTime<Utc>);
     let (therapist, id) = (link.therapist.as_str(), link.id.uuid());
-    let delete = sqlx::query!(
-        "DELETE FROM external_busy AS old WHERE therapist_id = $1 AND calendar_id = $2
-            AND NOT EXISTS (
-                SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS new (starts_at, ends_at)
-                WHERE new.starts_at = old.starts_at AND new.ends_at = old.ends_at
-            )",
+    let before = sqlx::query!(
+        "SELECT starts_at, ends_at FROM external_busy WHERE therapist_id = $1 AND calendar_id = $2",
         therapist,
         id,
-        &starts,
-        &ends,
     );
-    let gone = delete.execute(&mut *connection).await?.rows_affected();
+    let before = before.fetch_all(&mut *connection).await?;
+    let before: BTreeSet<Bounds> =
+        before.into_iter().map(|piece| (piece.starts_at, piece.ends_at)).collect();
+    let pieces = times.as_slice().iter();
+    let after: BTreeSet<Bounds> = pieces.map(|piece| (piece.start(), piece.end())).collect();
+    let mut differ = before.symmetric_difference(&after).map(|(starts_at, _)| *starts_at);
+    let Some(first) = differ.next() else { return Ok(Copied::Same) };
+    let last = differ.last().unwrap_or(first);
+    let delete = sqlx::query!(
+        "DELETE FROM external_busy
+         WHERE therapist_id = $1 AND calendar_id = $2 AND starts_at BETWEEN $3 AND $4",
+        therapist,
+        id,
+        first,
+        last,
+    );
+    delete.execute(&mut *connection).await?;
+    let new = after.into_iter().filter(|(starts_at, _)| (first..=last).contains(starts_at));
+    let (starts, ends): (Vec<_>, Vec<_>) = new.unzip();
     let insert = sqlx::query!(
         "INSERT INTO external_busy (therapist_id, calendar_id, starts_at, ends_at)
          SELECT $1, $2, starts_at, ends_at
-         FROM unnest($3::timestamptz[], $4::timestamptz[]) AS new (starts_at, ends_at)
-         ON CONFLICT DO NOTHING",
+         FROM unnest($3::timestamptz[], $4::timestamptz[]) AS new (starts_at, ends_at)",
         therapist,
         id,
         &starts,
         &ends,
     );
-    let come = insert.execute(connection).await?.rows_affected();
-    Ok(if gone + come > 0 { Copied::Changed } else { Copied::Same })
+    insert.execute(connection).await?;
+    Ok(Copied::Changed)
 }

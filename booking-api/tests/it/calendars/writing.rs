@@ -106,10 +106,11 @@ async fn a_collection_that_is_new_is_filled() {
     practice.clock.set(at("2024-02-01T00:00:00Z"));
     let jane = UserId::new(JANE).expect("an id");
     let from = at("2024-02-01T00:00:00Z");
-    assert_eq!(practice.sink.catch_up(&jane, from).await, Ok(121));
-    practice.link(JANE, Ok(server.location()));
+    // Into that one alone, whatever becomes of others.
+    practice.link(JANE, Ok(location("http://127.0.0.1:9/nobody/")));
+    let target = ("calendar_2".to_owned(), server.location());
     for _ in 0..2 {
-        assert_eq!(practice.sink.catch_up(&jane, from).await, Ok(121));
+        assert_eq!(practice.sink.catch_up(&target, &jane, from).await, Ok(121));
     }
     assert!(server.get(&format!("{}.ics", kept[0])).await.is_some());
     assert!(server.get(&format!("{}.ics", kept[119])).await.is_some());
@@ -119,7 +120,7 @@ async fn a_collection_that_is_new_is_filled() {
     // Who is a client there has it in nobody's calendar.
     let client = client().id;
     practice.linked.0.lock().expect("no panic").push((client.clone(), Ok(server.location())));
-    assert_eq!(practice.sink.catch_up(&client, from).await, Ok(0));
+    assert_eq!(practice.sink.catch_up(&target, &client, from).await, Ok(0));
 }
 
 /// Events that come again, and in whatever order: what is there is what is so.
