@@ -1,6 +1,7 @@
 //! One VEVENT, read: when it is, how long, and what it says of a series.
 
 use super::Unclear;
+use super::lines::Line;
 use super::rule::{Rule, RuleError};
 use super::tree::Component;
 use super::values::{Duration, Written};
@@ -110,9 +111,7 @@ impl Event {
         let name = || uid.clone().unwrap_or_default();
         let mut reader = Reader { zones, unclear: None };
         let start = component.line("DTSTART").ok_or_else(|| (Unclear::Start, name()))?;
-        let start = reader
-            .moment(&start.value, start.parameter("TZID"))
-            .ok_or_else(|| (Unclear::Start, name()))?;
+        let start = reader.moment_of(start).ok_or_else(|| (Unclear::Start, name()))?;
         let length = reader.length(component, &start);
         let says =
             |name: &str, word: &str| component.line(name).is_some_and(|line| line.word() == word);
@@ -140,6 +139,13 @@ impl Event {
     }
 }
 
+/// The zone of a line's local times.
+enum LineZone {
+    Own,
+    Named(Zone),
+    Unknown,
+}
+
 /// Reads on after what it cannot read, and remembers the first.
 struct Reader<'a> {
     zones: &'a Zones,
@@ -151,21 +157,36 @@ impl Reader<'_> {
         self.unclear.get_or_insert(unclear);
     }
 
+    /// What the TZID of a line means: looked up once, however many values it has.
+    fn zone_of(&self, line: &Line) -> LineZone {
+        match line.parameter("TZID").map(|id| self.zones.get(id)) {
+            Some(Some(zone)) => LineZone::Named(zone),
+            Some(None) => LineZone::Unknown,
+            None => LineZone::Own,
+        }
+    }
+
+    /// The moment of a line that has one.
+    fn moment_of(&mut self, line: &Line) -> Option<Moment> {
+        let zone = self.zone_of(line);
+        self.moment(&line.value, &zone)
+    }
+
     /// A zone that nobody knows is taken to be the calendar's own.
-    fn moment(&mut self, text: &str, zone: Option<&str>) -> Option<Moment> {
+    fn moment(&mut self, text: &str, zone: &LineZone) -> Option<Moment> {
         let own = || self.zones.own.clone();
         Some(match Written::parse(text)? {
             Written::Date(day) => Moment { civil: day * DAY, is_date: true, zone: own() },
             Written::Utc(civil) => Moment { civil, is_date: false, zone: self.zones.utc().clone() },
             Written::Local(civil) => {
-                let zone = match zone.map(|id| self.zones.get(id)) {
-                    Some(Some(zone)) => zone,
-                    Some(None) => {
+                let zone = match zone {
+                    LineZone::Named(zone) => zone.clone(),
+                    LineZone::Unknown => {
                         let own = own();
                         self.note(Unclear::Zone);
                         own
                     }
-                    None => own(),
+                    LineZone::Own => own(),
                 };
                 Moment { civil, is_date: false, zone }
             }
@@ -176,7 +197,7 @@ impl Reader<'_> {
         let (least, none) =
             if start.is_date { (Length::DAY, Length::DAY) } else { (Length::NONE, Length::NONE) };
         let length = if let Some(end) = component.line("DTEND") {
-            self.moment(&end.value, end.parameter("TZID")).map(|end| Length::between(start, &end))
+            self.moment_of(end).map(|end| Length::between(start, &end))
         } else if let Some(line) = component.line("DURATION") {
             Duration::parse(&line.value).map(Length::Lasts)
         } else {
@@ -212,17 +233,17 @@ impl Reader<'_> {
     fn more(&mut self, component: &Component, length: Length) -> Vec<(Moment, Length)> {
         let mut more = Vec::new();
         for line in component.all("RDATE") {
+            let zone = self.zone_of(line);
             for text in line.value.split(',') {
                 let (start, end) = match text.split_once('/') {
                     Some((start, end)) => (start, Some(end)),
                     None => (text, None),
                 };
-                let zone = line.parameter("TZID");
-                let Some(start) = self.moment(start, zone) else {
+                let Some(start) = self.moment(start, &zone) else {
                     self.note(Unclear::Dates);
                     continue;
                 };
-                let own = end.map(|end| self.period(&start, end, zone));
+                let own = end.map(|end| self.period(&start, end, &zone));
                 if own == Some(None) {
                     self.note(Unclear::Dates);
                 }
@@ -234,7 +255,7 @@ impl Reader<'_> {
     }
 
     /// The end of a period: an instant or a duration.
-    fn period(&mut self, start: &Moment, end: &str, zone: Option<&str>) -> Option<Length> {
+    fn period(&mut self, start: &Moment, end: &str, zone: &LineZone) -> Option<Length> {
         let length = match Duration::parse(end) {
             Some(duration) => Length::Lasts(duration),
             None => Length::between(start, &self.moment(end, zone)?),
@@ -245,8 +266,9 @@ impl Reader<'_> {
     fn except(&mut self, component: &Component) -> Vec<Moment> {
         let mut except = Vec::new();
         for line in component.all("EXDATE") {
+            let zone = self.zone_of(line);
             for text in line.value.split(',') {
-                match self.moment(text, line.parameter("TZID")) {
+                match self.moment(text, &zone) {
                     Some(moment) => except.push(moment),
                     None => self.note(Unclear::Dates),
                 }
@@ -259,7 +281,7 @@ impl Reader<'_> {
         let line = component.line("RECURRENCE-ID")?;
         let and_following =
             line.parameter("RANGE").is_some_and(|r| r.eq_ignore_ascii_case("THISANDFUTURE"));
-        match self.moment(&line.value, line.parameter("TZID")) {
+        match self.moment_of(line) {
             Some(original) => Some(Replaced { original, and_following }),
             None => {
                 self.note(Unclear::Dates);
@@ -273,7 +295,7 @@ impl Reader<'_> {
 pub(super) fn free_busy_period(text: &str, zones: &Zones) -> Option<(i64, i64)> {
     let (start, end) = text.split_once('/')?;
     let mut reader = Reader { zones, unclear: None };
-    let start = reader.moment(start, None)?;
-    let length = reader.period(&start, end, None)?;
+    let start = reader.moment(start, &LineZone::Own)?;
+    let length = reader.period(&start, end, &LineZone::Own)?;
     Some((start.instant(), length.end(&start.zone, start.civil)))
 }

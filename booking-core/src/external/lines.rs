@@ -69,18 +69,16 @@ pub(super) fn lines<'a>(
     let mut physical = file.split(|byte| *byte == b'\n').peekable();
     std::iter::from_fn(move || {
         loop {
-            let first = physical.next()?;
+            let mut whole = without_cr(physical.next()?).to_vec();
             // The name may itself be folded, if never by a program that meant well.
-            let mut whole = without_cr(first).to_vec();
-            let mut kept = true;
+            let mut wanted = name_of(&whole).map(&is_wanted);
             while let Some(more) = physical.next_if(|next| matches!(next, [b' ' | b'\t', ..])) {
-                kept = kept && (whole.len() < LONGEST_NAME || is_wanted(name_of(&whole)));
-                if kept {
+                if wanted != Some(false) {
                     whole.extend_from_slice(&without_cr(more)[1..]);
                 }
+                wanted = wanted.or_else(|| name_of(&whole).map(&is_wanted));
             }
-            if kept
-                && is_wanted(name_of(&whole))
+            if wanted == Some(true)
                 && let Some(line) = Line::parse(&whole)
             {
                 return Some(line);
@@ -89,12 +87,17 @@ pub(super) fn lines<'a>(
     })
 }
 
-/// No name that matters is longer.
+/// No name that matters is longer, with the blanks around it.
 const LONGEST_NAME: usize = 32;
 
-fn name_of(line: &[u8]) -> &[u8] {
-    let end = line.iter().position(|byte| matches!(byte, b';' | b':')).unwrap_or(line.len());
-    line[..end].trim_ascii()
+/// The name of a line, empty if it is longer than any; `None` as long as more of it may follow. It
+/// looks at so few bytes that it can be asked at each fold.
+fn name_of(line: &[u8]) -> Option<&[u8]> {
+    let first = &line[..line.len().min(LONGEST_NAME)];
+    match first.iter().position(|byte| matches!(byte, b';' | b':')) {
+        Some(end) => Some(first[..end].trim_ascii()),
+        None => (first.len() == LONGEST_NAME).then_some(&[]),
+    }
 }
 
 fn without_cr(line: &[u8]) -> &[u8] {

@@ -146,16 +146,18 @@ pub fn external_times(
 }
 
 /// The same of a calendar that comes in several files, as CalDAV has one for each event. The bounds hold
-/// for all of them together. A file that cannot be taken apart is an event that cannot be read.
+/// for all of them together. A file that cannot be taken apart is an event that cannot be read; but one
+/// that is cut short was not received whole, and its times are not free for that.
 ///
 /// # Errors
-/// [`UnreadableCalendar`], if none of the files can be taken apart, or if it is too much.
+/// [`UnreadableCalendar`], if one of the files is cut short, if none of them can be taken apart, or if it
+/// is too much.
 pub fn external_times_of<'a>(
     files: impl IntoIterator<Item = &'a [u8]>,
     window: Span,
     zone: Tz,
 ) -> Result<ExternalTimes, UnreadableCalendar> {
-    use UnreadableCalendar::{TooLong, TooMuch};
+    use UnreadableCalendar::{CutShort, TooLong, TooMuch};
     let mut reading = Reading::of(window, zone);
     let (mut bytes, mut is_readable, mut unreadable) = (0, false, None);
     for file in files {
@@ -165,7 +167,7 @@ pub fn external_times_of<'a>(
         }
         match reading.add(file) {
             Ok(()) => is_readable = true,
-            Err(TooMuch) => return Err(TooMuch),
+            Err(error @ (CutShort | TooMuch)) => return Err(error),
             Err(error) => {
                 reading.times.note("", Unclear::File);
                 unreadable.get_or_insert(error);

@@ -129,7 +129,7 @@ impl Rule {
         let mut found = false;
         for instance in &set {
             let instance = instance.timestamp();
-            let step = meter.work(instance - before);
+            let step = meter.work(before - start, instance - start);
             (before, found) = (instance, true);
             work += step;
             budget.take(step);
@@ -143,7 +143,11 @@ impl Rule {
         if let Some(Written::Utc(until)) = self.until {
             instances.retain(|instance| zone.instant(*instance) <= until);
         }
-        budget.take(if found { meter.work(end - before) } else { Budget::FRUITLESS });
+        budget.take(if found {
+            meter.work(before - start, end - start)
+        } else {
+            Budget::FRUITLESS
+        });
         Ok(instances)
     }
 }
@@ -156,6 +160,9 @@ struct Meter {
 }
 
 impl Meter {
+    /// More than a rule has that somebody has written: the days of a month, and the months.
+    const FREE_ITEMS: u64 = 64;
+
     fn of(rule: &RRule<Unvalidated>) -> Self {
         let (seconds, days) = match rule.get_freq() {
             Frequency::Yearly => (365 * DAY, 366),
@@ -174,12 +181,21 @@ impl Meter {
             lists.into_iter().map(|times| times.len().max(1) as u64).product()
         };
         let period = seconds * i64::from(rule.get_interval().max(1));
+        // Each item of a list is looked at on each day, and each position with all that are found.
+        let items = rule.get_by_month().len()
+            + rule.get_by_month_day().len()
+            + rule.get_by_year_day().len()
+            + rule.get_by_week_no().len()
+            + rule.get_by_weekday().len()
+            + rule.get_by_set_pos().len();
         // A day costs a tenth of a period.
-        Self { period, days: days / 10 + 1, times }
+        Self { period, days: (days / 10 + 1) * (items as u64 / Self::FREE_ITEMS + 1), times }
     }
 
-    fn work(&self, seconds: i64) -> u64 {
-        let periods = u64::try_from(seconds.max(0) / self.period).unwrap_or_default();
+    /// From one instance to the next, in seconds after the start: a period that has several counts once.
+    fn work(&self, before: i64, after: i64) -> u64 {
+        let periods = after / self.period - before / self.period;
+        let periods = u64::try_from(periods).unwrap_or_default();
         (periods.min(100_000) * self.days * self.times).max(1)
     }
 }

@@ -76,12 +76,15 @@ impl Components {
         if file.len() > MAX_BYTES {
             return Err(UnreadableCalendar::TooLong);
         }
+        use UnreadableCalendar::{CutShort, Unbalanced};
         let is_wanted =
             |name: &[u8]| WANTED.iter().any(|w| w.as_bytes().eq_ignore_ascii_case(name));
         let mut components = Self::default();
         let mut open: Vec<(String, Open)> = Vec::new();
         let (mut begun, mut calendars) = (0, 0);
-        for line in lines(file.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(file), is_wanted) {
+        let file = file.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(file);
+        let mut lines = lines(file, is_wanted).peekable();
+        while let Some(line) = lines.next() {
             match line.name.as_str() {
                 "BEGIN" => {
                     begun += 1;
@@ -96,9 +99,12 @@ impl Components {
                     open.push((name, next));
                 }
                 "END" => {
-                    let (name, ended) = open.pop().ok_or(UnreadableCalendar::Unbalanced)?;
-                    if name != line.word() {
-                        return Err(UnreadableCalendar::Unbalanced);
+                    let (name, ended) = open.pop().ok_or(Unbalanced)?;
+                    let word = line.word();
+                    if name != word {
+                        // Nothing follows half a word but the end of what was received.
+                        let is_cut = name.starts_with(&word) && lines.peek().is_none();
+                        return Err(if is_cut { CutShort } else { Unbalanced });
                     }
                     calendars += usize::from(matches!(ended, Open::Calendar));
                     components.end(ended, open.last_mut().map(|(_, open)| open));
@@ -112,7 +118,7 @@ impl Components {
             }
         }
         match (open.is_empty(), calendars) {
-            (false, _) => Err(UnreadableCalendar::CutShort),
+            (false, _) => Err(CutShort),
             (true, 0) => Err(UnreadableCalendar::NotACalendar),
             (true, _) => Ok(components),
         }

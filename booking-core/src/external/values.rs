@@ -68,6 +68,9 @@ pub(super) struct Duration {
 }
 
 impl Duration {
+    /// What is longer is as long: it ends after all that can be written, and can still be counted with.
+    const MOST_DAYS: i64 = 10_000 * 366;
+
     /// `P1W`, `P2DT3H`, `-PT15M`; RFC 5545, 3.3.6.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -81,22 +84,22 @@ impl Duration {
             Some(_) => return None,
             None => (text, ""),
         };
-        let days = sum(dates, [('W', 7), ('D', 1), ('D', 1)])?;
-        let seconds = sum(times, [('H', 3_600), ('M', 60), ('S', 1)])?;
+        let days = sum(dates, [('W', 7), ('D', 1), ('D', 1)])?.min(Self::MOST_DAYS);
+        let seconds = sum(times, [('H', 3_600), ('M', 60), ('S', 1)])?.min(Self::MOST_DAYS * DAY);
         Some(Self { days: sign * days, seconds: sign * seconds })
     }
 }
 
-/// Numbers with a unit after each, added up.
+/// Numbers with a unit after each, added up; as much as there is, if it is more than that.
 fn sum(text: &str, units: [(char, i64); 3]) -> Option<i64> {
-    let mut total = 0;
+    let mut total: i64 = 0;
     let mut rest = text;
     while !rest.is_empty() {
         let end = rest.find(|c: char| !c.is_ascii_digit()).filter(|end| (1..=9).contains(end))?;
         let (number, after) = rest.split_at(end);
         let unit = after.chars().next()?;
         let (_, worth) = units.into_iter().find(|(own, _)| own.eq_ignore_ascii_case(&unit))?;
-        total += number.parse::<i64>().ok()? * worth;
+        total = total.saturating_add(number.parse::<i64>().ok()?.saturating_mul(worth));
         rest = &after[unit.len_utf8()..];
     }
     Some(total)

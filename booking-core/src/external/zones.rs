@@ -21,6 +21,14 @@ pub(super) enum Zone {
 
 /// No zone of the world changes its clocks so often within the years that are looked at.
 const MAX_CHANGES: usize = 4_000;
+/// Nor so often within [`NEAR`] twice over. Whoever asks for a clock looks at all that are so near.
+const MAX_CHANGES_NEAR: usize = 8;
+/// Wall clocks differ by less from each other.
+const NEAR: i64 = 2 * DAY;
+/// Bytes of a name; a longer one is nobody's.
+const LONGEST_ID: usize = 255;
+/// Parts between slashes of a name of IANA.
+const MOST_PARTS: usize = 3;
 
 impl Zone {
     /// The second at which the wall shows `civil`: the first, where it does so twice. What it skips is
@@ -29,8 +37,8 @@ impl Zone {
         match self {
             Self::Known(zone) => first_instant(&Clocks::near(*zone, civil).stretches(), civil),
             Self::Described(stretches) => {
-                let near = stretches.partition_point(|s| s.seconds.end < civil - 2 * DAY);
-                let far = stretches.partition_point(|s| s.seconds.start <= civil + 2 * DAY);
+                let near = stretches.partition_point(|s| s.seconds.end < civil - NEAR);
+                let far = stretches.partition_point(|s| s.seconds.start <= civil + NEAR);
                 first_instant(&stretches[near..far], civil)
             }
         }
@@ -83,6 +91,9 @@ impl Zones {
             let Some(id) = component.own.line("TZID").map(|line| line.value.trim()) else {
                 continue;
             };
+            if id.len() > LONGEST_ID {
+                continue;
+            }
             let says = |name| known(component.own.line(name)?.value.trim());
             let zone = known(id)
                 .or_else(|| says("TZID-ALIAS-OF"))
@@ -102,6 +113,9 @@ impl Zones {
 
     pub(super) fn get(&self, id: &str) -> Option<Zone> {
         let id = id.trim();
+        if id.len() > LONGEST_ID {
+            return None;
+        }
         self.named.get(id).cloned().or_else(|| known(id).map(Zone::Known))
     }
 }
@@ -109,15 +123,16 @@ impl Zones {
 /// A name of IANA, one with something before it (`/mozilla.org/20070129_1/Europe/Berlin`), or one of
 /// Windows.
 fn known(name: &str) -> Option<Tz> {
-    let mut rest = name;
-    loop {
-        if let Ok(zone) = rest.parse() {
-            return Some(zone);
-        }
-        match rest.split_once('/') {
-            Some((_, after)) if name.starts_with('/') => rest = after,
-            _ => break,
-        }
+    if name.len() > LONGEST_ID {
+        return None;
+    }
+    if let Ok(zone) = name.parse() {
+        return Some(zone);
+    }
+    if name.starts_with('/') {
+        let ends = name.rmatch_indices('/').take(MOST_PARTS);
+        // The longest that is one.
+        return ends.filter_map(|(slash, _)| name[slash + 1..].parse().ok()).last();
     }
     name.parse::<WindowsTimezone>().ok()?.tzdb_id().parse().ok()
 }
@@ -136,6 +151,13 @@ fn described(observances: &[Component], last: i64, budget: &mut Budget) -> Optio
         }
     }
     changes.sort_unstable();
+    changes.dedup();
+    let are_many = |near: &[(i64, i64, i64)]| {
+        near.first().zip(near.last()).is_some_and(|(first, last)| last.0 - first.0 <= 2 * NEAR)
+    };
+    if changes.windows(MAX_CHANGES_NEAR).any(are_many) {
+        return None;
+    }
     let (_, before, _) = *changes.first()?;
     let mut stretches =
         vec![Stretch { seconds: Seconds { start: i64::MIN, end: i64::MAX }, offset: before }];
