@@ -4,6 +4,7 @@
 //! often. One that has not changed is worked out anew once a day all the same, for the time that it is
 //! read for moves on.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ use crate::backoff::copy_delay;
 use crate::booking::links::LEASE;
 use crate::booking::{BookingError, CalendarLinks};
 use crate::external::{ExternalTimes, UnreadableCalendar, external_times_of};
+use crate::ical::UID_SUFFIX;
+use crate::id::MeetingId;
 use crate::linked_calendar::{
     BusyTimes, CalendarKind, Copied, CopyClaim, CopyFault, CopyState, FaultDetail, LinkedCalendar,
     TooBusy, Validators,
@@ -230,9 +233,16 @@ impl Copier {
             Fetched::Texts { texts, validators } => (texts, validators),
         };
         let zone = self.links.zone_of(link).await?;
+        // Once the texts are there: of what they can name, nothing is too new.
+        let ours = if texts.iter().any(|text| text.contains(UID_SUFFIX)) {
+            self.links.meetings_about(link, window).await?
+        } else {
+            BTreeSet::new()
+        };
         let kind = link.kind;
         // Seconds, for the worst of files: not where others wait for their turn.
-        let work = tokio::task::spawn_blocking(move || busy_times(kind, &texts, window, zone));
+        let work =
+            tokio::task::spawn_blocking(move || busy_times(kind, &texts, window, zone, &ours));
         let work = work.await.map_err(|error| StoreError::Corrupt(error.into()))?;
         let (busy, unclear) = work?;
         if unclear > 0 {
@@ -248,13 +258,15 @@ fn busy_times(
     texts: &[String],
     window: Span,
     zone: chrono_tz::Tz,
+    ours: &BTreeSet<MeetingId>,
 ) -> Result<(BusyTimes, usize), SourceError> {
     let is_empty = texts.is_empty() && kind == CalendarKind::Ics;
     if is_empty {
         return Err(UnreadableCalendar::NotACalendar.into());
     }
     let files = texts.iter().map(String::as_bytes);
-    let ExternalTimes { busy, unclear: _, unclear_count } = external_times_of(files, window, zone)?;
+    let times = external_times_of(files, window, zone, ours)?;
+    let ExternalTimes { busy, unclear: _, unclear_count } = times;
     Ok((BusyTimes::within(window, &busy)?, unclear_count))
 }
 
