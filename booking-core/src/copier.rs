@@ -4,6 +4,7 @@
 //! often. One that has not changed is worked out anew once a day all the same, for the time that it is
 //! read for moves on.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ use crate::backoff::copy_delay;
 use crate::booking::links::LEASE;
 use crate::booking::{BookingError, CalendarLinks};
 use crate::external::{ExternalTimes, UnreadableCalendar, external_times_of};
+use crate::ical::UID_SUFFIX;
+use crate::id::MeetingId;
 use crate::linked_calendar::{
     BusyTimes, CalendarKind, Copied, CopyClaim, CopyFault, CopyState, FaultDetail, LinkedCalendar,
     TooBusy, Validators,
@@ -236,9 +239,16 @@ impl Copier {
                 (texts, validators.and_then(|given| with_zone(zone, &given)))
             }
         };
+        // Once the texts are there: of what they can name, nothing is too new.
+        let ours = if texts.iter().any(|text| text.contains(UID_SUFFIX)) {
+            self.links.meetings_about(link, window).await?
+        } else {
+            BTreeSet::new()
+        };
         let kind = link.kind;
         // Seconds, for the worst of files: not where others wait for their turn.
-        let work = tokio::task::spawn_blocking(move || busy_times(kind, &texts, window, zone));
+        let work =
+            tokio::task::spawn_blocking(move || busy_times(kind, &texts, window, zone, &ours));
         let failed = |_| SourceError::new(CopyFault::Unreadable, "it cannot be worked out");
         let work = work.await.map_err(failed)?;
         let (busy, unclear) = work?;
@@ -255,13 +265,15 @@ fn busy_times(
     texts: &[String],
     window: Span,
     zone: Tz,
+    ours: &BTreeSet<MeetingId>,
 ) -> Result<(BusyTimes, usize), SourceError> {
     let is_empty = texts.is_empty() && kind == CalendarKind::Ics;
     if is_empty {
         return Err(UnreadableCalendar::NotACalendar.into());
     }
     let files = texts.iter().map(String::as_bytes);
-    let ExternalTimes { busy, unclear: _, unclear_count } = external_times_of(files, window, zone)?;
+    let times = external_times_of(files, window, zone, ours)?;
+    let ExternalTimes { busy, unclear: _, unclear_count } = times;
     Ok((BusyTimes::within(window, &busy)?, unclear_count))
 }
 

@@ -3,6 +3,7 @@
 
 #![no_main]
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use booking_core::{Span, external_times};
@@ -18,12 +19,13 @@ const GOOD: &[u8] = b"BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20240402T080000Z\nD
     RRULE:FREQ=WEEKLY;COUNT=4\nEND:VEVENT\nEND:VCALENDAR\n";
 
 fuzz_target!(|lines: &[u8]| {
+    let ours = BTreeSet::new();
     let file = [GOOD, b"BEGIN:VCALENDAR\n", lines, b"\nEND:VCALENDAR\n"].concat();
-    let Ok(times) = external_times(&file, *WINDOW, Tz::Europe__London) else { return };
+    let Ok(times) = external_times(&file, *WINDOW, Tz::Europe__London, &ours) else { return };
     let busy = times.busy.as_slice();
     assert!(busy.iter().all(|span| WINDOW.encloses(*span)));
     assert!(busy.windows(2).all(|pair| pair[0].end() < pair[1].start()));
     assert!(times.unclear.len() <= times.unclear_count);
-    let good = external_times(GOOD, *WINDOW, Tz::Europe__London).expect("a good calendar");
+    let good = external_times(GOOD, *WINDOW, Tz::Europe__London, &ours).expect("a good calendar");
     assert!(good.busy.iter().all(|span| times.busy.encloses(span)));
 });

@@ -1,12 +1,19 @@
 //! What copies of linked calendars go by.
 
-use chrono::{DateTime, Utc};
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Days, Utc};
 use chrono_tz::Tz;
 
 use crate::booking::{BookingError, CalendarLinks};
 use crate::directory::User;
+use crate::id::MeetingId;
 use crate::linked_calendar::LinkedCalendar;
-use crate::store::Scope;
+use crate::span::Span;
+use crate::store::{MeetingQuery, Place, Scope, StoreError};
+
+/// How many meetings are looked up with one question.
+const AT_A_TIME: u32 = 1_000;
 
 impl CalendarLinks {
     /// In which a calendar's dates and times without a zone are meant.
@@ -20,6 +27,34 @@ impl CalendarLinks {
         let set = seen.settings.get(&link.therapist).and_then(|set| set.settings.zone);
         let of_user = || seen.users.get(&link.therapist).map(User::zone);
         Ok(set.or_else(of_user).unwrap_or(Tz::UTC))
+    }
+
+    /// The meetings that the link's therapist gives, whatever became of them, and that begin within a
+    /// window, give or take a day.
+    pub(crate) async fn meetings_about(
+        &self,
+        link: &LinkedCalendar,
+        window: Span,
+    ) -> Result<BTreeSet<MeetingId>, StoreError> {
+        let mut query = MeetingQuery {
+            person: link.therapist.clone(),
+            statuses: BTreeSet::new(),
+            from: window.start().checked_sub_days(Days::new(1)),
+            to: window.end().checked_add_days(Days::new(1)),
+            after: None,
+            limit: AT_A_TIME,
+        };
+        let mut found = BTreeSet::new();
+        loop {
+            let page = self.booking.store.meetings(&query).await?;
+            let given = page.iter().filter(|meeting| meeting.therapist == link.therapist);
+            found.extend(given.map(|meeting| meeting.id));
+            let is_full = page.len() >= AT_A_TIME as usize;
+            match page.last().filter(|_| is_full) {
+                Some(last) => query.after = Some(Place { start: last.start, id: last.id }),
+                None => return Ok(found),
+            }
+        }
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {

@@ -11,7 +11,7 @@ mod tree;
 mod values;
 mod zones;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono_tz::Tz;
 
@@ -20,7 +20,8 @@ use self::rule::Budget;
 use self::series::{Search, Series};
 use self::tree::{Component, Components};
 use self::zones::Zones;
-use crate::ical::names_meeting;
+use crate::ical::meeting_named;
+use crate::id::MeetingId;
 use crate::span::{Span, SpanSet};
 use crate::zone::{DAY, Seconds};
 
@@ -112,12 +113,15 @@ pub enum UnreadableCalendar {
 /// When the calendar in `file` is busy within `window`, where dates and times without a zone are those
 /// of `zone`.
 ///
-/// Meetings that [`ical`](crate::ical) has written are left out: they keep their time by themselves.
+/// Meetings of `ours` that [`ical`](crate::ical) has written are left out: they keep their time by
+/// themselves. Those of another installation look the same, and are busy.
 ///
 /// Opaque events are busy, tentative ones too; cancelled and transparent ones are not, and of VFREEBUSY
 /// what is not FREE is. Where readings of the standard differ, the one counts by which more is busy.
 ///
 /// ```
+/// use std::collections::BTreeSet;
+///
 /// use booking_core::{Span, external_times};
 /// use chrono_tz::Europe::Berlin;
 ///
@@ -125,7 +129,7 @@ pub enum UnreadableCalendar {
 ///             RRULE:FREQ=WEEKLY;COUNT=4\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
 /// let window = Span::new("2024-09-01T00:00:00Z".parse()?, "2025-01-01T00:00:00Z".parse()?).unwrap();
 ///
-/// let times = external_times(file.as_bytes(), window, Berlin)?;
+/// let times = external_times(file.as_bytes(), window, Berlin, &BTreeSet::new())?;
 /// let days: Vec<String> = times.busy.iter().map(|day| day.start().to_rfc3339()).collect();
 /// assert_eq!(days.len(), 4);
 /// assert_eq!(days[0], "2024-09-22T22:00:00+00:00");
@@ -139,8 +143,9 @@ pub fn external_times(
     file: &[u8],
     window: Span,
     zone: Tz,
+    ours: &BTreeSet<MeetingId>,
 ) -> Result<ExternalTimes, UnreadableCalendar> {
-    let mut reading = Reading::of(window, zone);
+    let mut reading = Reading::of(window, zone, ours);
     reading.add(file)?;
     Ok(reading.end())
 }
@@ -156,9 +161,10 @@ pub fn external_times_of<'a>(
     files: impl IntoIterator<Item = &'a [u8]>,
     window: Span,
     zone: Tz,
+    ours: &BTreeSet<MeetingId>,
 ) -> Result<ExternalTimes, UnreadableCalendar> {
     use UnreadableCalendar::{CutShort, TooLong, TooMuch};
-    let mut reading = Reading::of(window, zone);
+    let mut reading = Reading::of(window, zone, ours);
     let (mut bytes, mut is_readable, mut unreadable) = (0, false, None);
     for file in files {
         bytes += file.len();
@@ -178,27 +184,28 @@ pub fn external_times_of<'a>(
 }
 
 /// What was found in the files so far.
-struct Reading {
+struct Reading<'a> {
     window: Seconds,
     zone: Tz,
+    ours: &'a BTreeSet<MeetingId>,
     budget: Budget,
     busy: Vec<Seconds>,
     times: ExternalTimes,
 }
 
-impl Reading {
-    fn of(window: Span, zone: Tz) -> Self {
+impl<'a> Reading<'a> {
+    fn of(window: Span, zone: Tz, ours: &'a BTreeSet<MeetingId>) -> Self {
         let window = Seconds::around(window);
         let (budget, times) = (Budget::new(), ExternalTimes::default());
-        Self { window, zone, budget, busy: Vec::new(), times }
+        Self { window, zone, ours, budget, busy: Vec::new(), times }
     }
 
     fn add(&mut self, file: &[u8]) -> Result<(), UnreadableCalendar> {
-        let Self { window, zone, budget, busy, times } = self;
+        let Self { window, zone, ours, budget, busy, times } = self;
         let components = Components::parse(file)?;
         let zones = Zones::new(*zone, &components.zones, window.end + 2 * 366 * DAY, budget);
         let mut events = Vec::new();
-        for component in components.events.iter().filter(|component| !is_ours(component)) {
+        for component in components.events.iter().filter(|event| !is_one_of(ours, event)) {
             match Event::read(component, &zones) {
                 Ok(event) => events.push(event),
                 Err((what, uid)) => times.note(&uid, what),
@@ -244,8 +251,9 @@ impl ExternalTimes {
 
 /// Whether it is a meeting that went out from here, and came back by way of a feed or of another
 /// program. The meeting itself keeps its time; its copy may be of before it moved.
-fn is_ours(event: &Component) -> bool {
-    event.line("UID").is_some_and(|line| names_meeting(line.value.trim()))
+fn is_one_of(ours: &BTreeSet<MeetingId>, event: &Component) -> bool {
+    let named = event.line("UID").and_then(|line| meeting_named(line.value.trim()));
+    named.is_some_and(|id| ours.contains(&id))
 }
 
 fn by_uid(events: &[Event]) -> Vec<Series<'_>> {

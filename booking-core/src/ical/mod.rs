@@ -36,12 +36,13 @@ const PRODUCT: &str = "-//booking//booking-core//EN";
 const REFRESH: &str = "PT1H";
 
 /// What makes ids of ours unlike those of other programs. No domain: a calendar outlives those.
-const UID_SUFFIX: &str = "@booking";
+pub(crate) const UID_SUFFIX: &str = "@booking";
 
-/// Whether this is the id of a meeting, as it goes out from here.
+/// Which meeting has this id when it goes out from here, or from another installation: those say it in
+/// the same form.
 #[cfg(feature = "ical")]
-pub(crate) fn names_meeting(uid: &str) -> bool {
-    uid.strip_suffix(UID_SUFFIX).is_some_and(|id| id.parse::<MeetingId>().is_ok())
+pub(crate) fn meeting_named(uid: &str) -> Option<MeetingId> {
+    uid.strip_suffix(UID_SUFFIX)?.parse().ok()
 }
 
 /// Years have four digits: from the first second of 0000 to the last of 9999.

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use booking_core::testing::fixtures::{
-    as_client, as_therapist, at, client, hour, id, now, other_therapist, text, therapist,
+    as_client, as_therapist, at, client, hour, id, meeting, now, other_therapist, text, therapist,
 };
 use booking_core::testing::{Harness, World};
 use booking_core::{
     Actor, BookingError, BusyTimes, CalendarKind, CalendarLinks, CalendarSource, Copier, CopyFault,
-    Fetched, LinkPatch, LinkedCalendar, MemoryStore, NewLink, Refusal, Role, SealedLocation,
-    SourceError, Span, Validators, WriteBack,
+    Fetched, LinkPatch, LinkedCalendar, Meeting, MeetingStatus, MemoryStore, NewLink, Refusal,
+    Role, SealedLocation, SourceError, Span, Validators, WriteBack, ical,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -188,6 +188,68 @@ async fn a_calendar_is_read_again_and_again() {
     let (known, later) = practice.asked().remove(0);
     assert_eq!((known, later.start() - window.start()), (None, TimeDelta::days(1)));
     assert!(practice.is_free(hour(10)).await && !practice.is_free(hour(11)).await);
+}
+
+/// A copy of a meeting keeps no time, even one that the meeting has left; but another installation, whose
+/// ids look the same, and another therapist keep theirs.
+#[tokio::test]
+async fn only_the_therapists_own_meetings_are_passed_over() {
+    let practice = Practice::open().await;
+    let Practice { world, links, .. } = &practice;
+    world.open(&therapist()).await;
+    links.add(&jane(), new(links)).await.expect("there is room");
+    let booked = |start| meeting(&client(), &therapist(), start);
+    let moved = booked(hour(40));
+    let cancelled = Meeting { status: MeetingStatus::Cancelled, ..booked(hour(11)) };
+    let theirs = meeting(&client(), &other_therapist(), hour(36));
+    let received = meeting(&therapist(), &other_therapist(), hour(38));
+    let elsewhere = booked(hour(14));
+    let far_off = booked(hour(24 * 500));
+    let here = [&moved, &cancelled, &theirs, &received, &far_off].map(Clone::clone);
+    world.insert(&here).await;
+
+    let file = ical::meetings(
+        "Sessions",
+        ical::Detail::Times,
+        &[
+            Meeting { start: hour(10), ..moved },
+            Meeting { status: MeetingStatus::Scheduled, ..cancelled },
+            Meeting { start: hour(12), ..theirs },
+            Meeting { start: hour(13), ..received },
+            elsewhere,
+            Meeting { start: hour(15), ..far_off },
+        ],
+    );
+    assert!(practice.pass(now(), Ok(texts(vec![file], "one"))).await);
+    for (start, is_free) in
+        [(10, true), (11, true), (12, false), (13, false), (14, false), (15, false)]
+    {
+        assert_eq!(practice.is_free(hour(start)).await, is_free, "{start}");
+    }
+}
+
+/// More of them than are looked up at a time, the last of which counts as the first.
+#[tokio::test]
+async fn many_meetings_are_passed_over() {
+    let practice = Practice::open().await;
+    let Practice { world, links, .. } = &practice;
+    world.open(&therapist()).await;
+    links.add(&jane(), new(links)).await.expect("there is room");
+    let cancelled = |n: i64| Meeting {
+        status: MeetingStatus::Cancelled,
+        ..meeting(&client(), &therapist(), hour(n / 3))
+    };
+    let here: Vec<Meeting> = (0..2_001).map(cancelled).collect();
+    world.insert(&here).await;
+
+    let copies = [(0, 10), (999, 11), (1_000, 12), (2_000, 13)].map(|(n, start): (usize, i64)| {
+        Meeting { status: MeetingStatus::Scheduled, start: hour(start), ..here[n].clone() }
+    });
+    let file = ical::meetings("Sessions", ical::Detail::Times, &copies);
+    assert!(practice.pass(now(), Ok(texts(vec![file], "one"))).await);
+    for start in 10..=13 {
+        assert!(practice.is_free(hour(start)).await, "{start}");
+    }
 }
 
 /// Less and less often, and at least every six hours; what was read last counts on, and its age shows.

@@ -1,10 +1,10 @@
 //! A table of what files say, and one of what clocks do to them.
 
-use booking_core::{Span, Unclear};
+use booking_core::{ExternalTimes, Span, Unclear, external_times};
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc, Weekday};
 use chrono_tz::Tz;
 
-use super::{calendar, event, once, read, shown};
+use super::{calendar, event, once, read, shown, year};
 use crate::strategies::offset_seconds;
 
 const BERLIN: Tz = Tz::Europe__Berlin;
@@ -14,11 +14,14 @@ const BERLIN: Tz = Tz::Europe__Berlin;
 fn check(file: &str, expected: &[&str]) {
     let times = read(file, BERLIN).unwrap();
     assert_eq!(times.unclear, [], "{file}");
-    assert_eq!(shown_short(file), expected, "{file}");
+    assert_eq!(shortened(&times), expected, "{file}");
 }
 
 fn shown_short(file: &str) -> Vec<String> {
-    let times = read(file, BERLIN).unwrap();
+    shortened(&read(file, BERLIN).unwrap())
+}
+
+fn shortened(times: &ExternalTimes) -> Vec<String> {
     let show = |at: DateTime<Utc>| at.with_timezone(&BERLIN);
     let line = |span: Span| {
         let (start, end) = (show(span.start()), show(span.end()));
@@ -363,9 +366,16 @@ fn our_own_meetings_are_not_busy_when_they_come_back() {
     let ours = meeting(&client(), &therapist(), hour(14));
     let file = meetings("Sessions", Detail::Titles, std::slice::from_ref(&ours));
     assert!(file.contains(&format!("UID:{}@booking\r\n", ours.id)));
+    let known = [ours.id].into();
+    let check = |file: &str, expected: &[&str]| {
+        let times = external_times(file.as_bytes(), year(), BERLIN, &known).unwrap();
+        assert_eq!(shortened(&times), expected, "{file}");
+    };
     check(&file, &[]);
     let copy = file.replace("TRANSP:OPAQUE", "RRULE:FREQ=DAILY;COUNT=3");
     check(&copy, &[]);
+    let theirs = meeting(&client(), &therapist(), hour(14));
+    check(&meetings("Sessions", Detail::Times, &[ours.clone(), theirs]), &["01-15 15:00-16:00"]);
 
     // Whatever only looks like one is somebody else's.
     for (uid, is_ours) in [
@@ -373,6 +383,7 @@ fn our_own_meetings_are_not_busy_when_they_come_back() {
         (format!("  {}@booking ", ours.id), true),
         (format!("{}@booking.example.com", ours.id), false),
         (ours.id.to_string(), false),
+        ("meeting_01h455vb4pex5vsknk084sn02q@booking".to_owned(), false),
         ("@booking".to_owned(), false),
         ("meeting_1@booking".to_owned(), false),
         ("avail_01h455vb4pex5vsknk084sn02q@booking".to_owned(), false),

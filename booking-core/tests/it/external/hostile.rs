@@ -1,5 +1,6 @@
 //! Files that mean harm, or were never meant.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use booking_core::{
@@ -273,7 +274,8 @@ fn odd_lines_are_passed_over() {
     let mut garbage =
         b"BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:\xff\xfe\xc3\n \xa9\nUID:\xff\x80\n".to_vec();
     garbage.extend_from_slice(b"DTSTART:20240115\nRRULE:FREQ=\xff\nEND:VEVENT\nEND:VCALENDAR\n");
-    let times = booking_core::external_times(&garbage, super::year(), Tz::UTC).unwrap();
+    let times =
+        booking_core::external_times(&garbage, super::year(), Tz::UTC, &BTreeSet::new()).unwrap();
     assert_eq!((times.busy.as_slice().len(), times.unclear_count), (1, 1));
 }
 
@@ -321,7 +323,7 @@ proptest! {
     #[test]
     fn nothing_panics(bytes in prop::collection::vec(any::<u8>(), 0..512)) {
         let file = [b"BEGIN:VCALENDAR\nBEGIN:VEVENT\n".as_slice(), &bytes].concat();
-        let _ = booking_core::external_times(&file, super::year(), Tz::Europe__London);
+        let _ = booking_core::external_times(&file, super::year(), Tz::Europe__London, &BTreeSet::new());
     }
 
     #[test]

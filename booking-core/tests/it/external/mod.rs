@@ -4,6 +4,8 @@ mod cases;
 mod hostile;
 mod oracle;
 
+use std::collections::BTreeSet;
+
 use booking_core::{ExternalTimes, Span, UnreadableCalendar, external_times};
 use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Tz;
@@ -30,7 +32,7 @@ fn year() -> Span {
 }
 
 fn read(file: &str, zone: Tz) -> Result<ExternalTimes, UnreadableCalendar> {
-    external_times(file.as_bytes(), year(), zone)
+    external_times(file.as_bytes(), year(), zone, &BTreeSet::new())
 }
 
 /// Spans as `zone`'s wall clock shows them: `from/to`, to the minute, with the offset of the start.

@@ -210,7 +210,7 @@ proptest! {
         let expected = series.busy(&walk);
         let window = Span::new(walk.from, walk.from + TimeDelta::days(LOOKED_AT)).unwrap();
         let file = event(&series.lines());
-        let times = external_times(file.as_bytes(), window, series.zone).unwrap();
+        let times = external_times(file.as_bytes(), window, series.zone, &BTreeSet::new()).unwrap();
         prop_assert_eq!(&times.unclear, &[], "{}", file);
         for (tick, expected) in (0..LOOKED_AT * TICKS_A_DAY).zip(expected) {
             let at = walk.from + TimeDelta::minutes(tick * TICK);
