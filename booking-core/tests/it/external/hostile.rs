@@ -248,7 +248,8 @@ fn lists_without_end_are_cut() {
 #[test]
 fn a_text_of_several_that_is_cut_short_is_an_error_of_all() {
     let files = |files: &[&str]| {
-        external_times_of(files.iter().map(|file| file.as_bytes()), super::year(), Tz::UTC)
+        let files = files.iter().map(|file| file.as_bytes());
+        external_times_of(files, super::year(), Tz::UTC, &BTreeSet::new())
     };
     let good = event("UID:1\nDTSTART:20240115");
     let whole = event("UID:2\nDTSTART:20240116\nDESCRIPTION:a\n b");
