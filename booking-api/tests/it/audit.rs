@@ -168,10 +168,17 @@ async fn pages_lead_to_the_next() {
         let later = all.iter().filter(|entry| entry["at"] != "2024-01-01T12:00:00.000Z").cloned();
         let later: Vec<Value> = later.collect();
         assert_eq!(entries(&admin, "&from=2024-01-01T12:00:00.0000001Z").await, later);
-        assert_eq!(entries(&admin, "&from=2024-01-02T00:00:00Z").await, Vec::<Value>::new());
+        // The relay goes by the machine's clock.
+        let later = entries(&admin, "&from=2024-01-02T00:00:00Z").await;
+        assert_eq!(not_the_relays(&later), Vec::<&Value>::new());
         assert_eq!(admin.get(AUDIT).await.expect(200).items(), all);
     })
     .await;
+}
+
+/// Without what was noted as the server started: for whom it delivers events.
+fn not_the_relays(entries: &[Value]) -> Vec<&Value> {
+    entries.iter().filter(|entry| entry["actor"]["id"] != "system:relay").collect()
 }
 
 #[tokio::test]
@@ -209,7 +216,7 @@ async fn old_entries_go_if_that_is_wanted() {
     let arguments = ["--database-url", &url, "--keep-audit", "30d"];
     let server = Server::start_with(&data, &arguments).await;
     let begun = Instant::now();
-    while !entries(&server.admin(), "").await.is_empty() {
+    while !not_the_relays(&entries(&server.admin(), "").await).is_empty() {
         assert!(begun.elapsed() < Duration::from_secs(30), "they stay");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
