@@ -90,7 +90,7 @@ impl WriteBackSink {
     /// [`SinkError`] at the first meetings that it does not take; to begin again does no harm.
     pub async fn catch_up(
         &self,
-        target: &(String, Location),
+        (link, location): &(String, Location),
         therapist: &UserId,
         from: DateTime<Utc>,
     ) -> Result<usize, SinkError> {
@@ -114,12 +114,11 @@ impl WriteBackSink {
             for some in theirs.chunks(AT_ONCE) {
                 let mut writing = JoinSet::new();
                 for meeting in some {
-                    let (sink, target, therapist) =
-                        (self.clone(), target.clone(), therapist.clone());
-                    let id = meeting.id;
-                    writing.spawn(async move { sink.put(id, &therapist, vec![target]).await });
+                    let page = self.page(meeting.id, therapist, location.clone());
+                    writing.spawn(async move { page.write().await });
                 }
-                writing.join_all().await.into_iter().collect::<Result<(), _>>()?;
+                let outcome = writing.join_all().await.into_iter().collect::<Result<(), _>>();
+                outcome.map_err(|failure| told(link, &failure))?;
                 written += some.len();
             }
         }
@@ -129,26 +128,10 @@ impl WriteBackSink {
     async fn write(&self, meeting: MeetingId, therapist: &UserId) -> Result<(), SinkError> {
         let targets = self.targets.of(therapist).await;
         let targets = targets.map_err(|error| SinkError::retry(error.to_string()))?;
-        self.put(meeting, therapist, targets).await
-    }
-
-    /// Makes these collections say so.
-    async fn put(
-        &self,
-        meeting: MeetingId,
-        therapist: &UserId,
-        targets: Vec<(String, Location)>,
-    ) -> Result<(), SinkError> {
         // None waits for another's server.
         let mut writing = JoinSet::new();
         for (link, location) in targets {
-            let page = Page {
-                client: self.client.clone(),
-                store: self.store.clone(),
-                meeting,
-                therapist: therapist.clone(),
-                location,
-            };
+            let page = self.page(meeting, therapist, location);
             writing.spawn(async move { (link, page.write().await) });
         }
         let mut failed = None;
@@ -156,6 +139,11 @@ impl WriteBackSink {
             failed = outcome.err().map(|failure| told(&link, &failure)).or(failed);
         }
         failed.map_or(Ok(()), Err)
+    }
+
+    fn page(&self, meeting: MeetingId, therapist: &UserId, location: Location) -> Page {
+        let (client, store) = (self.client.clone(), self.store.clone());
+        Page { client, store, meeting, therapist: therapist.clone(), location }
     }
 }
 
