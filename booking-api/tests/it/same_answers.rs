@@ -46,6 +46,10 @@ async fn every_store_gives_the_same_answers() {
     assert!(missing.is_empty(), "nothing was refused with {missing:?}");
 }
 
+/// A little over a minute, for the clock goes on meanwhile: what lasts some minutes ends between two
+/// requests, not during one, and none begins in one minute and ends in the next.
+const STEP: usize = 64;
+
 /// All that a request can be refused with, but for what takes a race, a failure or very much.
 const CODES: [&str; 28] = [
     "",
@@ -84,7 +88,7 @@ impl<'a> Script<'a> {
         Self { server, today: "2024-01-01", steps, ids, outcomes }
     }
 
-    /// One more request, a minute after the one before.
+    /// One more request, [`STEP`] seconds after the one before.
     async fn ask(&mut self, who: &Caller, method: &str, path: &str, body: Option<Value>) -> Answer {
         let bytes = body.map(|body| body.to_string().into_bytes());
         self.ask_raw(who, method, path, bytes).await
@@ -98,7 +102,9 @@ impl<'a> Script<'a> {
         body: Option<Vec<u8>>,
     ) -> Answer {
         let n = self.steps.len();
-        let now = format!("{}T{:02}:{:02}:00Z", self.today, 12 + n / 60, n % 60);
+        let second = 12 * 3600 + STEP * n;
+        let (hour, minute) = (second / 3600, second / 60 % 60);
+        let now = format!("{}T{hour:02}:{minute:02}:{:02}Z", self.today, second % 60);
         self.server.set_clock(&now).await;
         let who = who.with("x-request-id", format!("step-{n}"));
         let asked = body.as_deref().map(|body| String::from_utf8_lossy(body).into_owned());

@@ -1,4 +1,4 @@
-//! The part of the script about holds. A request is a minute, so that they expire on their way.
+//! The part of the script about holds. Each takes a minute and more, so that holds expire on the way.
 
 use serde_json::json;
 
