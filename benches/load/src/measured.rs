@@ -130,22 +130,27 @@ impl Measured {
 
 /// A round that is shorter shows that things work, and nothing else: nobody has to be warm for it.
 const WORTH_WARMING_UP: Duration = Duration::from_millis(100);
+/// How long a round is not counted.
+const WARM_UP: Duration = Duration::from_millis(500);
 
-/// Each subject once, shortly, to warm up; then rounds in which all take turns.
+/// Rounds in which all take turns. Each goes on for a while before it is counted: what a server
+/// remembers of the last one is gone by the time it is its turn again.
 pub(crate) async fn take_turns(
     subjects: Vec<Subject<'_>>,
     rounds: u32,
     time: Duration,
 ) -> Fallible<Vec<Measured>> {
-    let mut all: Vec<Measured> = Vec::new();
-    for subject in &subjects {
-        if time >= WORTH_WARMING_UP {
-            (subject.round)(time.min(Duration::from_millis(500))).await?;
-        }
-        all.push(Measured { name: subject.name.clone(), rounds: vec![], resident: None });
-    }
+    let measured = |subject: &Subject<'_>| Measured {
+        name: subject.name.clone(),
+        rounds: vec![],
+        resident: None,
+    };
+    let mut all: Vec<Measured> = subjects.iter().map(measured).collect();
     for number in 1..=rounds {
         for (subject, measured) in subjects.iter().zip(&mut all) {
+            if time >= WORTH_WARMING_UP {
+                (subject.round)(time.min(WARM_UP)).await?;
+            }
             let round = (subject.round)(time).await?;
             progress!("  {number}/{rounds} {}: {:.0}/s", subject.name, round.rate());
             if let Some(failure) = &round.first_failure {
