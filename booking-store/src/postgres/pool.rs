@@ -29,8 +29,9 @@ const TEST_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What the server gives up by itself: nothing stays locked for long, even if we are gone without
 /// a word. Statements that are transactions of their own may write, and see what is committed when
-/// they begin, whatever the server's defaults are. All statements go from a few rows to a few rows by indexes; also where a table was so
-/// small when the plan was made that reading all of it looked cheaper.
+/// they begin, whatever the server's defaults are. All statements go from a few rows to a few rows by
+/// indexes; also where a table was so small when the plan was made that reading all of it looked
+/// cheaper.
 const SETTINGS: &str = "
     SET default_transaction_isolation = 'read committed';
     SET default_transaction_read_only = off;
