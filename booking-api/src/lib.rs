@@ -285,7 +285,7 @@ impl Api {
     /// The OpenAPI document, as JSON.
     #[must_use]
     pub fn openapi_json(&self) -> String {
-        self.parts().0.json
+        self.parts().0.json()
     }
 
     /// The OpenAPI document, as YAML.
@@ -308,7 +308,7 @@ impl Api {
         let ready = health::Ready::new(self.booking, self.verifier.clone(), self.draining);
         let mut app = Route::new().nest(&self.base, operations);
         let clock = self.examples_by.as_ref();
-        for (path, endpoint) in pages(&spec, &self.base, clock, ready, metrics.clone()) {
+        for (path, endpoint) in pages(&Arc::new(spec), &self.base, clock, ready, metrics.clone()) {
             routes = routes.with(&path.replace(":code", "{code}"), "GET, HEAD");
             app = app.at(path, get(endpoint));
         }
@@ -389,21 +389,22 @@ impl Api {
 
 /// What is beside the operations; all of it for reading.
 fn pages(
-    spec: &Spec,
+    spec: &Arc<Spec>,
     base: &str,
     clock: Option<&Arc<dyn Clock>>,
     ready: health::Ready,
     metrics: Metrics,
 ) -> Vec<(&'static str, BoxEndpoint<'static, Response>)> {
-    let page = |content_type, text: &str, before, headers| {
-        let (text, base, clock) = (text.to_owned(), base.to_owned(), clock.cloned());
+    let page = |content_type, text: fn(&Spec) -> String, before, headers| {
+        let (spec, base, clock) = (spec.clone(), base.to_owned(), clock.cloned());
+        let text = Box::new(move || text(&spec));
         PageEndpoint::from(Page { content_type, text, before, base, headers, clock }).boxed()
     };
     let plain = |_: &str| HeaderMap::new();
     vec![
-        ("/docs", page("text/html; charset=utf-8", &spec.html, "\"url\": \"", page_policy)),
-        ("/openapi.json", page("application/json", &spec.json, "\"url\": \"", plain)),
-        ("/openapi.yaml", page("application/yaml", &spec.yaml(), "url: ", plain)),
+        ("/docs", page("text/html; charset=utf-8", Spec::html, "\"url\": \"", page_policy)),
+        ("/openapi.json", page("application/json", Spec::json, "\"url\": \"", plain)),
+        ("/openapi.yaml", page("application/yaml", Spec::yaml, "url: ", plain)),
         ("/problems/:code", make_sync(health::problem).boxed()),
         ("/healthz", make_sync(|_| health::alive()).boxed()),
         ("/readyz", ready.boxed()),

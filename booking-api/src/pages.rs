@@ -15,8 +15,9 @@ use crate::spec;
 /// A page with the address of the operations in it.
 pub(crate) struct Page {
     pub(crate) content_type: &'static str,
-    /// As it is where nothing is mounted anywhere.
-    pub(crate) text: String,
+    /// As it is where nothing is mounted anywhere. Made when it is asked for: a server that starts has
+    /// better things to do.
+    pub(crate) text: Box<dyn Fn() -> String + Send + Sync>,
     /// What stands before the address.
     pub(crate) before: &'static str,
     /// The address.
@@ -71,7 +72,8 @@ impl PageEndpoint {
             return (body.clone(), headers.clone());
         }
         // The document says where the operations are, and an app may have mounted the API anywhere.
-        let here = text.replacen(&format!("{before}{base}"), &format!("{before}{prefix}{base}"), 1);
+        let here =
+            text().replacen(&format!("{before}{base}"), &format!("{before}{prefix}{base}"), 1);
         let shown = match now {
             Some(now) => spec::all_as_of(&here, now),
             None => here,
@@ -94,7 +96,7 @@ mod tests {
         let clock = Arc::new(ManualClock::new("2024-01-01T12:00:00Z".parse().unwrap()));
         let page = PageEndpoint::from(Page {
             content_type: "text/plain",
-            text: "at /api on 2024-01-15".to_owned(),
+            text: Box::new(|| "at /api on 2024-01-15".to_owned()),
             before: "at ",
             base: "/api".to_owned(),
             headers: |_| HeaderMap::new(),

@@ -17,12 +17,12 @@ use poem::{Response, http::header};
 use poem_openapi::{OpenApi, OpenApiService};
 use serde_json::{Map, Value};
 
-/// The document, corrected once and served in three forms.
-#[derive(Debug, Clone)]
+/// The document, corrected once and served in three forms, each of which is made when asked for.
+#[derive(Debug)]
 pub(crate) struct Spec {
     pub(crate) value: Value,
-    pub(crate) json: String,
-    pub(crate) html: String,
+    /// As poem-openapi has it, and the page in which it is.
+    raw: (String, String),
 }
 
 impl Spec {
@@ -37,11 +37,18 @@ impl Spec {
         shape::correct(&mut value);
         answers::document(&mut value);
         examples::add(&mut value);
-        let json = format!("{value:#}");
-        let html = service.swagger_ui_html().replacen(&raw, &json, 1);
+        Self { value, raw: (raw, service.swagger_ui_html()) }
+    }
+
+    pub(crate) fn json(&self) -> String {
+        format!("{:#}", self.value)
+    }
+
+    pub(crate) fn html(&self) -> String {
+        let (raw, page) = &self.raw;
+        let html = page.replacen(raw, &self.json(), 1);
         // Without an icon in the page, browsers ask for one and complain that there is none.
-        let html = html.replacen("<head>", "<head><link rel=\"icon\" href=\"data:,\">", 1);
-        Self { value, json, html }
+        html.replacen("<head>", "<head><link rel=\"icon\" href=\"data:,\">", 1)
     }
 
     pub(crate) fn yaml(&self) -> String {
