@@ -119,8 +119,8 @@ impl Calendars {
     /// long as the [`revisions`](Self::revisions) are.
     #[must_use]
     pub fn vouch_for(&self, change: &Change) -> bool {
-        // Live meetings come by people, and linked calendars by whose hours there are; who the users are
-        // is not for changes to rest on.
+        // Live meetings come by people, and linked calendars by whose hours there are; what users are,
+        // and in which zone, counts with their calendars.
         let Scope {
             people,
             hours_of,

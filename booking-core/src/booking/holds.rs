@@ -44,8 +44,8 @@ impl Booking {
             let decide = |calendars: &Calendars| {
                 decide::place_hold(calendars, &session, request, zone, &fresh)
             };
-            match self.settle(&seen, decide).await {
-                // The therapist's settings have changed since, and call for a wider look.
+            match self.settle_among(&people, &seen, decide).await {
+                // The therapist's settings or zone have changed since, and call for another look.
                 Err(ChangeError::Declined(Decline::ScopeTooNarrow)) => {}
                 settled => return Ok(settled?),
             }

@@ -57,11 +57,11 @@ impl Booking {
             let new = request.resolve(client.clone(), by);
             let decide =
                 |calendars: &Calendars| decide::book(calendars, &new, zone, intent, &fresh);
-            match self.settle(&seen, decide).await {
+            match self.settle_among(&people, &seen, decide).await {
                 Ok(Answered { value, replayed }) => {
                     return Ok(Answered { value: people.view(actor, value)?, replayed });
                 }
-                // The therapist's settings have changed since, and call for a wider look.
+                // The therapist's settings or zone have changed since, and call for another look.
                 Err(ChangeError::Declined(Decline::ScopeTooNarrow)) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -168,7 +168,7 @@ impl Booking {
                 check_related(&seen)?;
             }
             let zone = therapist.map(User::zone);
-            match self.settle(&seen, |calendars| decide(calendars, zone)).await {
+            match self.settle_among(&people, &seen, |calendars| decide(calendars, zone)).await {
                 Ok(changed) => return Ok(people.view(target.actor, changed)?),
                 Err(ChangeError::Declined(Decline::ScopeTooNarrow)) => {}
                 Err(error) => return Err(error.into()),

@@ -1,8 +1,8 @@
 //! The service: one method per operation, effects only through the ports.
 //!
 //! Each method reads from top to bottom in the contract's order of checks: role, what exists, who
-//! may, and then the rules, on which the store acts as if it had locked the calendars. Nothing that can fail comes
-//! after a change: what has been committed is answered.
+//! may, and then the rules, on which the store acts as if it had locked the calendars. Nothing that can
+//! fail comes after a change: what has been committed is answered.
 
 mod feeds;
 mod holds;
@@ -30,6 +30,7 @@ pub use self::links::{CalendarLinks, LinkPatch, NewLink};
 
 use crate::access::Actor;
 use crate::audit::By;
+use crate::booking::people::People;
 use crate::calendars::Calendars;
 use crate::clock::Clock;
 use crate::decide::{Decided, Decision, Fresh, Intent};
@@ -126,6 +127,18 @@ impl Booking {
         seen: &Calendars,
         decide: impl Fn(&Calendars) -> Decision<T> + Send + Sync,
     ) -> Result<T, ChangeError> {
+        self.settle_among(&People::default(), seen, decide).await
+    }
+
+    /// The same where the decision goes by who these people are. Where the store keeps them, whatever
+    /// changes that changes their calendars' revisions too; under the locks they are looked at again,
+    /// and [`Decline::ScopeTooNarrow`] says that the decision was made for somebody else.
+    async fn settle_among<T: Send>(
+        &self,
+        people: &People,
+        seen: &Calendars,
+        decide: impl Fn(&Calendars) -> Decision<T> + Send + Sync,
+    ) -> Result<T, ChangeError> {
         let Decided { answer, change } = decide(seen)?;
         if change.is_empty() {
             self.is_so_already(&seen.scope);
@@ -134,8 +147,16 @@ impl Booking {
         if self.store.apply_if_current(seen, &change).await? {
             return Ok(answer);
         }
-        let scope = Scope { users: BTreeSet::new(), related: None, ..seen.scope.clone() };
-        self.store.decide(&scope, decide).await
+        let users = if self.store_keeps_directory { people.ids() } else { BTreeSet::new() };
+        let scope = Scope { users, related: None, ..seen.scope.clone() };
+        let decide_for_them = |found: &Calendars| {
+            if found.scope.users.is_empty() || people.are_still(&found.users) {
+                decide(found)
+            } else {
+                Err(Decline::ScopeTooNarrow)
+            }
+        };
+        self.store.decide(&scope, decide_for_them).await
     }
 
     /// Before somebody is answered for whom nothing had to be written: whoever wrote it, the lists that

@@ -1,6 +1,6 @@
 //! The users that an operation is about, read before anything changes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::access::{Actor, Role};
 use crate::booking::{Booking, BookingError};
@@ -13,12 +13,23 @@ use crate::request::MeetingView;
 use crate::span::Span;
 use crate::store::{Scope, StoreError};
 
+#[derive(Default)]
 pub(super) struct People(HashMap<UserId, User>);
 
 impl People {
     /// Those whom the scope of `seen` asked for.
     pub(super) fn in_sight(seen: &mut Calendars) -> Self {
         Self(std::mem::take(&mut seen.users))
+    }
+
+    pub(super) fn ids(&self) -> BTreeSet<UserId> {
+        self.0.keys().cloned().collect()
+    }
+
+    /// Whether what decisions go by is the same of them now: what they are, and in which zone.
+    pub(super) fn are_still(&self, now: &HashMap<UserId, User>) -> bool {
+        let is_still = |user: &User, now: &User| (user.role, user.zone) == (now.role, now.zone);
+        self.0.iter().all(|(id, user)| now.get(id).is_some_and(|now| is_still(user, now)))
     }
 
     pub(super) fn therapist(&self, id: &UserId) -> Result<&User, Refusal> {

@@ -34,9 +34,10 @@ impl Booking {
         let client = request.first.client_for(actor)?;
         for _ in 0..ATTEMPTS {
             let mut seen = self.look(&scope_of_people(client, request, None)).await?;
-            let new = self.resolve_series(actor, request, &mut seen)?;
+            let people = People::in_sight(&mut seen);
+            let new = self.resolve_series(actor, request, &people, &seen)?;
             let scope = decide::scope_of_series(&new, new.first.start.instant(), None);
-            let seen = self.store.read(&scope).await?;
+            let Some(seen) = self.look_at_same(&people, scope).await? else { continue };
             let admitted = match decide::admit_all(&seen, &new) {
                 Err(Decline::ScopeTooNarrow) => continue,
                 admitted => admitted.map_err(ChangeError::from)?,
@@ -83,10 +84,12 @@ impl Booking {
                 self.is_so_already(&scope);
                 return Ok(Answered { value: booked, replayed: true });
             }
-            let new = self.resolve_series(actor, request, &mut seen)?;
+            let people = People::in_sight(&mut seen);
+            let new = self.resolve_series(actor, request, &people, &seen)?;
             // Whether the two have met is asked of the session that turns out to be the first.
             let asked = first.unwrap_or(new.first.start.instant());
-            let seen = self.store.read(&decide::scope_of_series(&new, asked, intent)).await?;
+            let scope = decide::scope_of_series(&new, asked, intent);
+            let Some(seen) = self.look_at_same(&people, scope).await? else { continue };
             let found = match decide::admit_all(&seen, &new) {
                 Err(Decline::ScopeTooNarrow) => continue,
                 admitted => first_of(admitted.map_err(ChangeError::from)?),
@@ -96,8 +99,8 @@ impl Booking {
                 continue;
             }
             let decide = |calendars: &Calendars| decide::book_series(calendars, &new, intent);
-            match self.settle(&seen, decide).await {
-                // The therapist's settings have changed since, or what is free.
+            match self.settle_among(&people, &seen, decide).await {
+                // The therapist's settings or zone have changed since, or what is free.
                 Err(ChangeError::Declined(Decline::ScopeTooNarrow)) => {}
                 settled => return Ok(settled?),
             }
@@ -143,16 +146,27 @@ impl Booking {
         Err(unsettled("the meetings kept changing hands"))
     }
 
+    /// What the scope names, if these people are who they were.
+    async fn look_at_same(
+        &self,
+        people: &People,
+        scope: Scope,
+    ) -> Result<Option<Calendars>, BookingError> {
+        let seen = self.look(&Scope { users: people.ids(), ..scope }).await?;
+        Ok(people.are_still(&seen.users).then_some(seen))
+    }
+
     /// Who the two are, and which dates the rule comes to in the therapist's zone: all that comes
     /// before their calendars.
     fn resolve_series<'a>(
         &self,
         actor: &Actor,
         request: &'a SeriesRequest,
-        seen: &mut Calendars,
+        people: &People,
+        seen: &Calendars,
     ) -> Result<NewSeries<'a>, BookingError> {
         let SeriesRequest { first, rule, except, mode } = request;
-        let home = People::in_sight(seen).therapist(&first.therapist)?.zone();
+        let home = people.therapist(&first.therapist)?.zone();
         let client = first.client_for(actor)?;
         let by = first.party_of(actor, client)?;
         check_related(seen)?;

@@ -1,10 +1,11 @@
 //! The directory that comes with a store.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Mutex;
 
 use super::cases;
 use super::fixtures::{by, client, id, other_client, other_therapist, text, therapist, user};
-use crate::{Email, Role, Scope, User};
+use crate::{Calendars, Decline, Email, Role, Scope, User};
 
 cases! {
     ($) conformance_people in people:
@@ -89,8 +90,8 @@ cases! {
         assert!(directory.related(&client(), &therapist()).await.expect("the directory answers"));
     }
 
-    /// A store that keeps this directory tells of it what the directory does; one that does not,
-    /// tells nothing.
+    /// A store that keeps this directory tells of it what the directory does, under locks too; one that
+    /// does not, tells nothing.
     async fn the_store_tells_the_same(world: World) {
         let (store, directory) = (world.store(), world.directory());
         let keeps = directory.id().is_some() && store.directory() == directory.id();
@@ -102,6 +103,14 @@ cases! {
             let seen = world.read(&scope).await;
             if keeps {
                 assert_eq!((&seen.users, seen.are_related), (&known, related));
+                let locked = Mutex::new(HashMap::new());
+                let scope = Scope { people: users.clone(), ..scope };
+                let look = |found: &Calendars| {
+                    locked.lock().expect("nobody panics").clone_from(&found.users);
+                    Err(Decline::ScopeTooNarrow)
+                };
+                world.change(&scope, &look).await.expect_err("it was declined");
+                assert_eq!(locked.into_inner().expect("nobody panics"), known);
             } else {
                 assert_eq!(store.directory(), None, "another directory than the store's own");
             }

@@ -19,6 +19,7 @@ mod link_teeth;
 mod linked;
 mod listing;
 mod live;
+mod meanwhile;
 mod model;
 mod oracle;
 mod overrides;
