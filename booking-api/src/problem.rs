@@ -381,6 +381,8 @@ impl Code {
             Refusal::HoldNotFound => Self::HoldNotFound,
             Refusal::CalendarNotFound => Self::CalendarNotFound,
             Refusal::TooManyCalendars => Self::CalendarLimit,
+            Refusal::WebhookNotFound => Self::WebhookNotFound,
+            Refusal::TooManyWebhooks => Self::WebhookLimit,
             Refusal::OverrideNotFound => Self::OverrideNotFound,
             Refusal::OverrideOverlap => Self::OverrideOverlap,
             Refusal::TooManyOverrides => Self::OverrideLimit,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::delivery::Subscriber;
 use crate::meeting::MeetingStatus;
 use crate::series::LeftOut;
 
@@ -56,6 +57,12 @@ pub enum Refusal {
     /// A therapist has linked as many calendars as they may.
     #[error("you have linked 10 calendars, and cannot link more")]
     TooManyCalendars,
+    /// There is no webhook with this id.
+    #[error("there is no webhook with this id")]
+    WebhookNotFound,
+    /// There are as many webhooks as there can be.
+    #[error("there can be at most {} webhooks", Subscriber::MAX_WEBHOOKS)]
+    TooManyWebhooks,
     /// There is no override with this id.
     #[error("there is no such override")]
     OverrideNotFound,

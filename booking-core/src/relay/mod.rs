@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use self::worker::Workers;
 use crate::audit::{AuditLog, By, SystemName};
 use crate::clock::Clock;
-use crate::delivery::{Deliveries, Subscriber, SubscriberId};
+use crate::delivery::{Added, Deliveries, Subscriber, SubscriberId};
 use crate::hub::Hub;
 use crate::id::RandomIds;
 use crate::outbox::Outbox;
@@ -106,7 +106,9 @@ impl Relay {
             settings: serde_json::Value::Null,
             created_at: self.now(),
         };
-        self.store.add_subscriber(&subscriber, self.by()).await?;
+        if self.store.add_subscriber(&subscriber, self.by()).await? == Added::TooMany {
+            return Err(StoreError::Corrupt("a program's sink has a webhook's name".into()));
+        }
         self.named.push((name, sink));
         Ok(self)
     }

@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod access;
+mod admin;
 mod audit_teeth;
 mod conformance;
 mod conformance_teeth;
 mod delivery_teeth;
+mod directory_teeth;
 mod events;
 mod external;
 mod feed_teeth;
