@@ -48,7 +48,6 @@ mod spec;
 mod streams;
 #[cfg(any(feature = "calendars", feature = "jwks", feature = "webhooks"))]
 mod tls;
-mod told;
 #[cfg(feature = "webhooks")]
 mod webhooks;
 mod wire;

@@ -13,11 +13,11 @@ use async_nats::jetstream::stream::Config;
 use async_nats::jetstream::{self, Context, ErrorCode};
 use async_nats::{ConnectOptions, Event, ServerAddr};
 use async_trait::async_trait;
-use booking_core::{CLOUD_EVENTS_JSON, CloudEvent, EventSink, Recorded, SinkError, Then};
+use booking_core::{
+    CLOUD_EVENTS_JSON, CloudEvent, EventSink, Recorded, SinkError, Then, with_causes,
+};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
-
-use crate::told::with_causes;
 
 /// How long one event may take: waiting for a connection, and trying again.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -91,6 +91,7 @@ mod availability;
 mod backoff;
 mod calendar;
 mod calendars;
+mod causes;
 mod cloud_event;
 mod dated;
 mod decide;
@@ -167,6 +168,7 @@ pub use booking::{
 pub use calendar::Calendar;
 pub use calendar_feed::{CalendarFeed, FeedContent, FeedDigest, FeedKey, FeedName, Feeds, NewFeed};
 pub use calendars::{Busy, Calendars, Held, ScopeTooNarrow};
+pub use causes::with_causes;
 pub use clock::{Clock, ManualClock, ShiftedClock, SystemClock};
 pub use cloud_event::{CLOUD_EVENTS_JSON, CloudEvent};
 #[cfg(feature = "ical")]

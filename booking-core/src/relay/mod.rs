@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::worker::Workers;
 use crate::audit::{AuditLog, By, SystemName};
+use crate::causes::with_causes;
 use crate::clock::Clock;
 use crate::delivery::{Added, Deliveries, Subscriber, SubscriberId};
 use crate::hub::Hub;
@@ -177,7 +178,7 @@ impl Relay {
         stopped.cancel();
         while tasks.join_next().await.is_some() {}
         if let Err(error) = relay.pass().await {
-            let cause = causes(&error);
+            let cause = with_causes(&error);
             tracing::warn!(cause, "events stay in the outbox until a relay runs again");
         }
     }
@@ -199,10 +200,4 @@ impl Relay {
         let named = named.map(|(_, sink)| sink.clone());
         named.or_else(|| self.sinks.iter().find_map(|sinks| sinks.sink_for(subscriber)))
     }
-}
-
-/// What went wrong, for the log.
-fn causes(error: &dyn std::error::Error) -> String {
-    let source = error.source().map(|source| format!(": {}", causes(source)));
-    format!("{error}{}", source.unwrap_or_default())
 }

@@ -5,6 +5,7 @@
 mod access;
 mod admin;
 mod audit_teeth;
+mod causes;
 mod conformance;
 mod conformance_teeth;
 mod delivery_teeth;
