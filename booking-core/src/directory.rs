@@ -51,7 +51,7 @@ pub struct Email(String);
 
 /// A text that is no e-mail address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be an e-mail address of at most 254 characters")]
+#[error("must be an e-mail address of at most {} characters", Email::MAX_BYTES)]
 pub struct InvalidEmail;
 
 impl Email {

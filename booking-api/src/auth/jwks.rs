@@ -72,9 +72,9 @@ pub(super) enum FetchError {
     Unreachable(String),
     #[error("the issuer answered {0} for its keys")]
     Status(StatusCode),
-    #[error("the issuer's keys are more than 128 KiB")]
+    #[error("the issuer's keys are more than {} KiB", MAX_BYTES / 1024)]
     TooLarge,
-    #[error("what the issuer answered for its keys is no set of at most 32")]
+    #[error("what the issuer answered for its keys is no set of at most {MAX_KEYS}")]
     NoKeySet,
     #[error("the issuer has no key that can be used: RSA, for signatures by RS256, with a kid")]
     NoKey,

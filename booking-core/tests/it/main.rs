@@ -18,6 +18,7 @@ mod hold_teeth;
 mod holds;
 mod ical;
 mod idempotency;
+mod limits;
 mod link_teeth;
 mod linked;
 mod listing;
