@@ -220,7 +220,10 @@ pub(crate) async fn read_bytes(
     request: &Request,
     body: &mut RequestBody,
 ) -> Result<Vec<u8>, Problem> {
-    let too_large = || Problem::new(Code::PayloadTooLarge, "the body may have at most 64 KiB");
+    let too_large = || {
+        let detail = format!("the body may have at most {} KiB", MAX_BYTES / 1024);
+        Problem::new(Code::PayloadTooLarge, detail)
+    };
     if promised_length(request).is_some_and(|length| length > MAX_BYTES as u64) {
         return Err(too_large());
     }

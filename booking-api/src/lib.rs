@@ -48,7 +48,6 @@ mod spec;
 mod streams;
 #[cfg(any(feature = "calendars", feature = "jwks", feature = "webhooks"))]
 mod tls;
-mod told;
 #[cfg(feature = "webhooks")]
 mod webhooks;
 mod wire;
@@ -59,9 +58,9 @@ pub mod command;
 
 use std::sync::Arc;
 
-use booking_core::{AuditLog, Booking, Clock, DirectoryAdmin, Feeds, Live};
+use booking_core::{AuditLog, Booking, Clock, DirectoryAdmin, Feeds, Live, UserDirectory};
 #[cfg(feature = "webhooks")]
-use booking_core::{EventStore, Hub};
+use booking_core::{EventStore, Hub, Webhooks};
 use poem::endpoint::{BoxEndpoint, make, make_sync};
 use poem::http::HeaderMap;
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, get};
@@ -186,7 +185,8 @@ impl Api {
         hub: Hub,
         sinks: WebhookSinks,
     ) -> Self {
-        self.webhooks = Some(WebhooksApi { store, hub, sinks, booking: self.booking.clone() });
+        let webhooks = Webhooks::new(self.booking.clone(), store, hub, sinks.clock());
+        self.webhooks = Some(WebhooksApi { webhooks, sinks });
         self
     }
 
@@ -340,8 +340,8 @@ impl Api {
         );
         match &self.directory {
             Some(directory) => {
-                let (directory, booking) = (directory.clone(), booking.clone());
-                self.and_audit((operations, DirectoryApi { directory, booking }))
+                let directory = UserDirectory::new(booking.clone(), directory.clone());
+                self.and_audit((operations, DirectoryApi(directory)))
             }
             None => self.and_audit(operations),
         }

@@ -1,27 +1,28 @@
 //! Events over NATS JetStream (<https://docs.nats.io/nats-concepts/jetstream>).
 
+use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use async_nats::jetstream::Context;
 use async_nats::jetstream::context::{ContextBuilder, PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::Config;
+use async_nats::jetstream::{self, Context, ErrorCode};
 use async_nats::{ConnectOptions, Event, ServerAddr};
 use async_trait::async_trait;
-use booking_core::{CLOUD_EVENTS_JSON, CloudEvent, EventSink, Recorded, SinkError, Then};
+use booking_core::{
+    CLOUD_EVENTS_JSON, CloudEvent, EventSink, Recorded, SinkError, Then, with_causes,
+};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
-
-use crate::told::with_causes;
 
 /// How long one event may take: waiting for a connection, and trying again.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// When the relay comes again with what could not be published: a bus that is away takes no event,
-/// and will take all of them once it is back, so none is ever given up.
+/// and will take all of them once it is back, so none is given up for that.
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// How long to wait before trying again.
 const REST: Duration = Duration::from_millis(200);
@@ -93,8 +94,11 @@ pub enum NatsSetupError {
 /// JetStream says that it has it.
 ///
 /// `Nats-Msg-Id` is the event's id, by which the server drops what comes twice within twenty
-/// minutes. A server that is away for less than ten seconds is waited for; after that the event is
-/// tried again by the relay's schedule.
+/// minutes. A server that is away, or has no stream, is waited for as long as that takes: all events
+/// wait, and none is given up. An event that it does not take though it takes others (too large for
+/// the server or the stream, or of a type that the stream has no subject for) is tried again by the
+/// relay's schedule and given up in the end: a dead letter, and the later events of that meeting
+/// follow.
 ///
 /// ```no_run
 /// # use std::sync::Arc;
@@ -158,8 +162,8 @@ impl NatsSink {
         Ok(Self { context, is_connected, has_stream, stream: options.stream, source })
     }
 
-    /// Publishes until it is done: the server drops what it has already.
-    async fn publish(&self, recorded: &Recorded, last_failure: &mut String) {
+    /// Publishes until it is done, or can never be: the server drops what it has already.
+    async fn publish(&self, recorded: &Recorded, last_failure: &mut String) -> Result<(), String> {
         let mut connected = self.is_connected.clone();
         loop {
             // What is published without a connection is sent by the client once there is one,
@@ -167,22 +171,25 @@ impl NatsSink {
             drop(connected.wait_for(|connected| *connected).await);
             let outcome = tokio::select! {
                 outcome = self.publish_once(recorded) => outcome,
-                _ = connected.wait_for(|connected| !*connected) => Err("connection lost".to_owned()),
+                _ = connected.wait_for(|connected| !*connected) => {
+                    Err(NotTaken::NorOthers("connection lost".to_owned()))
+                }
             };
             match outcome {
-                Ok(()) => return,
-                Err(failure) => *last_failure = failure,
+                Ok(()) => return Ok(()),
+                Err(NotTaken::ThisOne(reason)) => return Err(reason),
+                Err(NotTaken::NorOthers(reason)) => *last_failure = reason,
             }
             sleep(REST).await;
         }
     }
 
-    async fn publish_once(&self, recorded: &Recorded) -> Result<(), String> {
+    async fn publish_once(&self, recorded: &Recorded) -> Result<(), NotTaken> {
         if !self.has_stream.load(Ordering::Relaxed) {
-            self.make_stream().await?;
+            self.make_stream().await.map_err(NotTaken::NorOthers)?;
         }
         let json = serde_json::to_vec(&CloudEvent::of(recorded, &self.source))
-            .map_err(|error| failed("the event cannot be written", &error))?;
+            .map_err(|error| NotTaken::ThisOne(failed("the event cannot be written", &error)))?;
         let message = PublishMessage::build()
             .payload(json.into())
             .header("Content-Type", CLOUD_EVENTS_JSON)
@@ -192,18 +199,30 @@ impl NatsSink {
             Ok(acknowledgement) => acknowledgement.await,
             Err(error) => Err(error),
         };
-        acknowledged.map(|_| ()).map_err(|error| self.not_published(&error))
+        let Err(error) = acknowledged else { return Ok(()) };
+        let reason = failed("JetStream did not take the event", &error);
+        Err(match error.kind() {
+            PublishErrorKind::StreamNotFound => self.nobody_listens_to(subject, reason).await,
+            _ if is_too_large(&error) => NotTaken::ThisOne(reason),
+            _ => NotTaken::NorOthers(reason),
+        })
     }
 
-    /// Somebody may have deleted the stream, or the server come back without it.
-    fn not_published(&self, error: &PublishError) -> String {
-        if error.kind() == PublishErrorKind::StreamNotFound {
-            self.has_stream.store(false, Ordering::Relaxed);
+    /// Somebody may have deleted the stream, or the server come back without it; or it is not for such
+    /// events.
+    async fn nobody_listens_to(&self, subject: &str, reason: String) -> NotTaken {
+        self.has_stream.store(false, Ordering::Relaxed);
+        match self.make_stream().await {
+            Ok(subjects) if subjects.iter().any(|pattern| covers(pattern, subject)) => {
+                NotTaken::NorOthers(reason)
+            }
+            Ok(_) => NotTaken::ThisOne(format!("{reason}, nor is there one for {subject}")),
+            Err(reason) => NotTaken::NorOthers(reason),
         }
-        failed("JetStream did not take the event", error)
     }
 
-    async fn make_stream(&self) -> Result<(), String> {
+    /// Makes the stream, if it is not there; returns which subjects it is for.
+    async fn make_stream(&self) -> Result<Vec<String>, String> {
         let config = Config {
             name: self.stream.clone(),
             subjects: vec![SUBJECTS.to_owned()],
@@ -211,22 +230,57 @@ impl NatsSink {
             ..Config::default()
         };
         let made = self.context.get_or_create_stream(config).await;
-        made.map_err(|error| failed("there is no stream, and none can be made", &error))?;
+        let stream =
+            made.map_err(|error| failed("there is no stream, and none can be made", &error))?;
         self.has_stream.store(true, Ordering::Relaxed);
-        Ok(())
+        Ok(stream.cached_info().config.subjects.clone())
     }
+}
+
+/// Why JetStream does not have an event.
+enum NotTaken {
+    /// It takes none right now: there is no connection, or no stream, or that is full.
+    NorOthers(String),
+    /// It takes others: this one is too large, or of a type that the stream is not for.
+    ThisOne(String),
+}
+
+fn is_too_large(error: &PublishError) -> bool {
+    let told = error.source().and_then(|source| source.downcast_ref::<jetstream::Error>());
+    error.kind() == PublishErrorKind::MaxPayloadExceeded
+        || told.is_some_and(|told| {
+            let code = told.error_code();
+            code == ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM
+                || code == ErrorCode::STREAM_HEADER_EXCEEDS_MAXIMUM
+        })
+}
+
+/// Whether a stream's subject, in which `*` stands for one word and `>` for all that follow, is for that
+/// one.
+fn covers(pattern: &str, subject: &str) -> bool {
+    let mut words = subject.split('.');
+    for wanted in pattern.split('.') {
+        match words.next() {
+            None => return false,
+            Some(_) if wanted == ">" => return true,
+            Some(word) if wanted != "*" && wanted != word => return false,
+            Some(_) => {}
+        }
+    }
+    words.next().is_none()
 }
 
 #[async_trait]
 impl EventSink for NatsSink {
     async fn deliver(&self, event: &Recorded) -> Result<(), SinkError> {
         let mut failure = "no NATS server can be reached".to_owned();
-        let published = timeout(PATIENCE, self.publish(event, &mut failure)).await;
-        published.map_err(|_| SinkError {
-            reason: failure,
-            status: None,
-            then: Then::Wait(TRY_AGAIN_AFTER),
-        })
+        match timeout(PATIENCE, self.publish(event, &mut failure)).await {
+            Ok(published) => published.map_err(SinkError::retry),
+            Err(_) => {
+                let then = Then::Wait(TRY_AGAIN_AFTER);
+                Err(SinkError { reason: failure, status: None, then })
+            }
+        }
     }
 }
 
@@ -247,7 +301,7 @@ fn login(server: &ServerAddr) -> Option<(String, Option<String>)> {
     Some((decoded(server.username()?), server.password().map(decoded)))
 }
 
-fn failed(what: &str, error: &(dyn std::error::Error + 'static)) -> String {
+fn failed(what: &str, error: &(dyn Error + 'static)) -> String {
     format!("{what}: {}", with_causes(error))
 }
 

@@ -120,7 +120,7 @@ codes! {
     CalendarNotFound = "calendar_not_found", NOT_FOUND, "No such linked calendar",
         "There is no linked calendar with this id that is yours.";
     CalendarLimit = "calendar_limit", BAD_REQUEST, "Too many linked calendars",
-        "A therapist can link ten calendars.";
+        "A therapist can link 10 calendars.";
     CalendarsDisabled = "calendars_disabled", CONFLICT, "No calendars here",
         "This server links no calendars: nobody has given it a key to keep their addresses with.";
     WebhookNotFound = "webhook_not_found", NOT_FOUND, "No such webhook",
@@ -381,6 +381,8 @@ impl Code {
             Refusal::HoldNotFound => Self::HoldNotFound,
             Refusal::CalendarNotFound => Self::CalendarNotFound,
             Refusal::TooManyCalendars => Self::CalendarLimit,
+            Refusal::WebhookNotFound => Self::WebhookNotFound,
+            Refusal::TooManyWebhooks => Self::WebhookLimit,
             Refusal::OverrideNotFound => Self::OverrideNotFound,
             Refusal::OverrideOverlap => Self::OverrideOverlap,
             Refusal::TooManyOverrides => Self::OverrideLimit,

@@ -140,7 +140,7 @@ impl<T: DirectoryAdmin + ?Sized> DirectoryAdmin for Announced<T> {
         self.inner.put_user(user, by).await
     }
 
-    async fn relate(&self, client: &UserId, therapist: &UserId, by: By) -> Result<(), StoreError> {
+    async fn relate(&self, client: &UserId, therapist: &UserId, by: By) -> Result<(), ChangeError> {
         self.inner.relate(client, therapist, by).await
     }
 

@@ -172,6 +172,12 @@ pub struct AvailabilitySlot {
     pub updated_at: DateTime<Utc>,
 }
 
+impl AvailabilitySlot {
+    /// The most that a weekday has: as many as half hours. Every booking looks at all of a therapist's,
+    /// so that there must be an end to them.
+    pub const MOST_A_DAY: usize = 48;
+}
+
 /// The weekly windows of one therapist that count.
 ///
 /// ```

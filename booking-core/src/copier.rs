@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use crate::backoff::copy_delay;
 use crate::booking::links::LEASE;
 use crate::booking::{BookingError, CalendarLinks};
+use crate::causes::with_causes;
 use crate::external::{ExternalTimes, UnreadableCalendar, external_times_of};
 use crate::ical::UID_SUFFIX;
 use crate::id::MeetingId;
@@ -153,7 +154,8 @@ impl Copier {
             let due = match self.claim(free).await {
                 Ok(due) => due,
                 Err(error) => {
-                    tracing::warn!(%error, "linked calendars cannot be looked up");
+                    let cause = with_causes(&error);
+                    tracing::warn!(cause, "linked calendars cannot be looked up");
                     vec![]
                 }
             };
@@ -182,7 +184,8 @@ impl Copier {
     async fn copy_or_say(&self, link: LinkedCalendar) {
         let id = link.id;
         if let Err(error) = self.copy(link).await {
-            tracing::warn!(calendar = %id, %error, "a linked calendar was read for nothing");
+            let cause = with_causes(&error);
+            tracing::warn!(calendar = %id, cause, "a linked calendar was read for nothing");
         }
     }
 

@@ -49,6 +49,12 @@ impl SubscriberId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The webhook that goes by this name; `None` for those that programs name.
+    #[must_use]
+    pub fn webhook(&self) -> Option<WebhookId> {
+        self.0.parse().ok()
+    }
 }
 
 impl fmt::Display for SubscriberId {
@@ -78,6 +84,23 @@ pub struct Subscriber {
     pub settings: Value,
     /// Since when, to the millisecond.
     pub created_at: DateTime<Utc>,
+}
+
+impl Subscriber {
+    /// How many subscribers can be webhooks.
+    pub const MAX_WEBHOOKS: usize = 64;
+}
+
+/// What became of a subscriber who was to be added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "they may not have been added"]
+pub enum Added {
+    /// They are there.
+    Done,
+    /// Somebody has that name, and is as before.
+    NameTaken,
+    /// There are as many webhooks as there can be.
+    TooMany,
 }
 
 /// Settings may hold secrets: they do not belong in logs.
@@ -248,9 +271,10 @@ pub type ChangeSubscriber<'a> = &'a (dyn Fn(&mut Subscriber) + Send + Sync);
 /// entry of the audit log commits with it. What changes nothing writes none.
 #[async_trait]
 pub trait Deliveries: Send + Sync {
-    /// Adds a subscriber, who gets what is published from now on. `false`, and nothing changed,
-    /// when there is one by that name.
-    async fn add_subscriber(&self, subscriber: &Subscriber, by: By) -> Result<bool, StoreError>;
+    /// Adds a subscriber, who gets what is published from now on, if
+    /// [`admit_subscriber`](crate::admit_subscriber) lets them join those who are there, also when
+    /// others come at the same time.
+    async fn add_subscriber(&self, subscriber: &Subscriber, by: By) -> Result<Added, StoreError>;
 
     /// Changes a subscriber under a lock: what `change` is shown is current. Returns the
     /// subscriber as it is from now on, or `None` when there is none by that name.

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::access::Role;
 use crate::audit::By;
 use crate::id::{IdSource, RandomIds, UserId};
-use crate::store::StoreError;
+use crate::store::{ChangeError, StoreError};
 use crate::text::Name;
 use crate::user_news::{NewsOutcome, UserNews};
 
@@ -51,7 +51,7 @@ pub struct Email(String);
 
 /// A text that is no e-mail address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be an e-mail address of at most 254 characters")]
+#[error("must be an e-mail address of at most {} characters", Email::MAX_BYTES)]
 pub struct InvalidEmail;
 
 impl Email {
@@ -139,9 +139,13 @@ pub trait DirectoryAdmin: Directory {
     /// Adds the user, or replaces all that is known of them.
     async fn put_user(&self, user: &User, by: By) -> Result<(), StoreError>;
 
-    /// Makes `client` a client of `therapist`; once more changes nothing. Both must be known: that
-    /// they are is for the caller to see to, and [`StoreError::Corrupt`] when it did not.
-    async fn relate(&self, client: &UserId, therapist: &UserId, by: By) -> Result<(), StoreError>;
+    /// Makes `client` a client of `therapist`, if [`check_relationship`](crate::check_relationship) lets
+    /// it; once more changes nothing.
+    ///
+    /// # What an implementation promises
+    /// The users that it asks about are as they were shown until the relationship is committed: nobody
+    /// goes meanwhile, or becomes something else.
+    async fn relate(&self, client: &UserId, therapist: &UserId, by: By) -> Result<(), ChangeError>;
 
     /// Ends the relationship, if there is one. Booked meetings stay.
     async fn unrelate(&self, client: &UserId, therapist: &UserId, by: By)

@@ -19,7 +19,7 @@ pub struct IdempotencyKey(String);
 
 /// A text that is no idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must have 1 to 255 visible ASCII characters")]
+#[error("must have 1 to {} visible ASCII characters", IdempotencyKey::MAX_CHARS)]
 pub struct InvalidIdempotencyKey;
 
 impl IdempotencyKey {

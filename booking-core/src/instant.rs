@@ -34,7 +34,7 @@ pub(crate) fn serialize<S: Serializer>(
     instant: &DateTime<Utc>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    if (0..=9999).contains(&instant.year()) {
+    if StartTime::YEARS.contains(&instant.year()) {
         serializer.serialize_str(&format_instant(*instant))
     } else {
         Err(S::Error::custom("RFC 3339 has no instants outside the years 0000 to 9999"))

@@ -73,9 +73,10 @@
 //! | everything, over a store | [`Booking`] |
 //! | a store of your own | [`Store`], [`Outbox`], and the suite in `testing` (feature `testing`) |
 //! | users from your own system | [`Directory`] |
+//! | users that admins keep here | [`UserDirectory`] |
 //! | how a therapist wants to be booked | [`Settings`] |
 //! | why something was turned down | [`Refusal`] |
-//! | what the rest of the platform is told | [`EventPayload`], [`EventSink`], [`Relay`] |
+//! | what the rest of the platform is told | [`EventPayload`], [`EventSink`], [`Relay`], [`Webhooks`] |
 //! | what changes while somebody looks on | [`Live`], [`Announced`] |
 //! | listings from memory | [`SlotCache`] |
 //! | calendars for calendar apps | [`CalendarFeeds`], [`ical`] |
@@ -90,6 +91,7 @@ mod availability;
 mod backoff;
 mod calendar;
 mod calendars;
+mod causes;
 mod cloud_event;
 mod dated;
 mod decide;
@@ -159,19 +161,24 @@ pub use availability::{
     AvailabilitySlot, InvalidWallTime, WEEKDAYS, WallTime, WeeklyHours, Window,
 };
 pub use backoff::retry_delay;
-pub use booking::{Booking, BookingError, CalendarFeeds, CalendarLinks, LinkPatch, NewLink};
+pub use booking::{
+    Booking, BookingError, CalendarFeeds, CalendarLinks, LinkPatch, NewLink, NewWebhook,
+    UserDirectory, Webhooks,
+};
 pub use calendar::Calendar;
 pub use calendar_feed::{CalendarFeed, FeedContent, FeedDigest, FeedKey, FeedName, Feeds, NewFeed};
 pub use calendars::{Busy, Calendars, Held, ScopeTooNarrow};
+pub use causes::with_causes;
 pub use clock::{Clock, ManualClock, ShiftedClock, SystemClock};
 pub use cloud_event::{CLOUD_EVENTS_JSON, CloudEvent};
 #[cfg(feature = "ical")]
 pub use copier::{CalendarSource, Copier, Fetched, SourceError};
 pub use decide::{
-    Answered, AvailabilityPatch, ExpectedVersion, MeetingPatch, NewAvailability, NewOverride, Patch,
+    Answered, AvailabilityPatch, ExpectedVersion, MeetingPatch, NewAvailability, NewOverride,
+    Patch, admit_subscriber, check_relationship,
 };
 pub use delivery::{
-    Attempt, Backlog, ChangeSubscriber, Claim, Claimed, Deliveries, Delivery, DeliveryQuery,
+    Added, Attempt, Backlog, ChangeSubscriber, Claim, Claimed, Deliveries, Delivery, DeliveryQuery,
     DeliveryState, Outcome, Replay, Settled, Subscriber, SubscriberId,
 };
 pub use diary::{Diaries, DiariesDraft, DiariesQuery, Diary, DiaryMeeting, DiaryOwner};

@@ -2,7 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::availability::AvailabilitySlot;
+use crate::calendar_feed::CalendarFeed;
+use crate::delivery::Subscriber;
+use crate::linked_calendar::LinkedCalendar;
 use crate::meeting::MeetingStatus;
+use crate::overrides::AvailabilityOverride;
 use crate::series::LeftOut;
 
 /// Why a request was turned down; nothing has changed.
@@ -45,7 +50,7 @@ pub enum Refusal {
     #[error("there is no such calendar feed")]
     FeedNotFound,
     /// Somebody has as many calendar feeds as they may have.
-    #[error("you have 10 calendar feeds, and cannot have more")]
+    #[error("you have {} calendar feeds, and cannot have more", CalendarFeed::MAX_PER_OWNER)]
     TooManyFeeds,
     /// The actor holds nothing with this id, or does so no more.
     #[error("you hold nothing with this id")]
@@ -54,8 +59,17 @@ pub enum Refusal {
     #[error("there is no such linked calendar")]
     CalendarNotFound,
     /// A therapist has linked as many calendars as they may.
-    #[error("you have linked 10 calendars, and cannot link more")]
+    #[error(
+        "you have linked {} calendars, and cannot link more",
+        LinkedCalendar::MAX_PER_THERAPIST
+    )]
     TooManyCalendars,
+    /// There is no webhook with this id.
+    #[error("there is no webhook with this id")]
+    WebhookNotFound,
+    /// There are as many webhooks as there can be.
+    #[error("there can be at most {} webhooks", Subscriber::MAX_WEBHOOKS)]
+    TooManyWebhooks,
     /// There is no override with this id.
     #[error("there is no such override")]
     OverrideNotFound,
@@ -112,13 +126,19 @@ pub enum Refusal {
     #[error("overlaps another availability slot of the same day")]
     AvailabilityOverlap,
     /// A weekday has as many availability slots as it may have.
-    #[error("this day has 48 availability slots, and cannot have more")]
+    #[error(
+        "this day has {} availability slots, and cannot have more",
+        AvailabilitySlot::MOST_A_DAY
+    )]
     TooMuchAvailability,
     /// Two overrides would have a date in common.
     #[error("another override has one of these dates")]
     OverrideOverlap,
     /// A therapist has as many overrides as they may have.
-    #[error("there are 400 overrides, and cannot be more; delete some that are past")]
+    #[error(
+        "there are {} overrides, and cannot be more; delete some that are past",
+        AvailabilityOverride::MOST
+    )]
     TooManyOverrides,
     /// Sessions of a series that is to be booked as a whole, or all of them, cannot be booked.
     #[error("{} of the sessions cannot be booked, so none was", .0.len())]

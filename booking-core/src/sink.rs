@@ -37,7 +37,8 @@ pub enum Then {
     /// this time has passed.
     Retry(Option<Duration>),
     /// Try again after this time, however often that takes: it is not about this event, but nobody
-    /// can be reached, and somebody always will be again.
+    /// can be reached, and somebody always will be again. Until then no later event of that meeting is
+    /// delivered: what is about one event alone is for [`Self::Retry`].
     Wait(Duration),
     /// Deliver nothing more: the receiver is gone.
     Deactivate,

@@ -1,9 +1,6 @@
 //! `/booking/directory`: only for services that keep their directory in the booking store.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-
-use booking_core::{Booking, DirectoryAdmin, InvalidId, Role, UserId};
+use booking_core::{InvalidId, Refusal, UserDirectory, UserId};
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
@@ -12,13 +9,9 @@ use crate::api::Chapter;
 use crate::auth::{ManageDirectory, SignedIn};
 use crate::body::Body;
 use crate::dto::{UserDto, UserPutDto};
-use crate::problem::{Code, FieldError, Problem};
+use crate::problem::{FieldError, Problem};
 
-pub(crate) struct DirectoryApi {
-    pub(crate) directory: Arc<dyn DirectoryAdmin>,
-    /// Says for the audit log when it is.
-    pub(crate) booking: Booking,
-}
+pub(crate) struct DirectoryApi(pub(crate) UserDirectory);
 
 #[derive(ApiResponse)]
 enum Done {
@@ -43,7 +36,7 @@ impl DirectoryApi {
         let invalid = |error: InvalidId| FieldError::at("id", error.to_string());
         let id = UserId::new(id.0).map_err(|error| Problem::invalid(vec![invalid(error)]))?;
         let user = body.0.into_user(id);
-        self.directory.put_user(&user, self.booking.by(&caller.actor)).await?;
+        self.0.put_user(&caller.actor, &user).await?;
         Ok(Json(user.into()))
     }
 
@@ -53,12 +46,11 @@ impl DirectoryApi {
     #[oai(path = "/booking/directory/users/:id", method = "get", operation_id = "getUser")]
     async fn user(
         &self,
-        _caller: SignedIn<ManageDirectory>,
+        caller: SignedIn<ManageDirectory>,
         /// The user.
         id: Path<String>,
     ) -> Result<Json<UserDto>, Problem> {
-        let user = self.directory.user(&user_id(&id)?).await?;
-        Ok(Json(user.ok_or_else(no_such_user)?.into()))
+        Ok(Json(self.0.user(&caller.actor, &user_id(&id)?).await?.into()))
     }
 
     /// Make somebody a client of a therapist
@@ -80,24 +72,7 @@ impl DirectoryApi {
         therapist_id: Path<String>,
     ) -> Result<Done, Problem> {
         let (client, therapist) = (user_id(&client_id)?, user_id(&therapist_id)?);
-        let users =
-            self.directory.users(&BTreeSet::from([client.clone(), therapist.clone()])).await?;
-        if client == therapist {
-            let error = FieldError::at("therapistId", "is the client");
-            return Err(Problem::invalid(vec![error]));
-        }
-        // Any user may be somebody's client: a therapist too.
-        users.get(&client).ok_or_else(no_such_user)?;
-        if users.get(&therapist).ok_or_else(no_such_user)?.role != Role::Therapist {
-            let error = FieldError::at("therapistId", "is not a therapist");
-            return Err(Problem::invalid(vec![error]));
-        }
-        let by = self.booking.by(&caller.actor);
-        if let Err(error) = self.directory.relate(&client, &therapist, by).await {
-            // Somebody may have gone meanwhile, as their identity provider says.
-            let users = self.directory.users(&BTreeSet::from([client, therapist])).await?;
-            return Err(if users.len() < 2 { no_such_user() } else { error.into() });
-        }
+        self.0.relate(&caller.actor, &client, &therapist).await?;
         Ok(Done::NoContent)
     }
 
@@ -120,16 +95,12 @@ impl DirectoryApi {
         therapist_id: Path<String>,
     ) -> Result<Done, Problem> {
         let (client, therapist) = (user_id(&client_id)?, user_id(&therapist_id)?);
-        self.directory.unrelate(&client, &therapist, self.booking.by(&caller.actor)).await?;
+        self.0.unrelate(&caller.actor, &client, &therapist).await?;
         Ok(Done::NoContent)
     }
 }
 
-fn no_such_user() -> Problem {
-    Problem::new(Code::UserNotFound, "the directory has no such user")
-}
-
 /// A text that is no user id names nobody.
-fn user_id(text: &str) -> Result<UserId, Problem> {
-    UserId::new(text).map_err(|_| no_such_user())
+fn user_id(text: &str) -> Result<UserId, Refusal> {
+    UserId::new(text).map_err(|_| Refusal::UserNotFound)
 }

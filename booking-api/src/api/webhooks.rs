@@ -1,10 +1,8 @@
 //! `/booking/webhooks`: who is told of events, and what became of them.
 
-use std::sync::Arc;
-
 use booking_core::{
-    Actor, Booking, DeliveryQuery, DeliveryState, EventStore, Hub, IdSource, Patch, RandomIds,
-    Replay, Subscriber, SubscriberId, WebhookId,
+    Actor, DeliveryQuery, DeliveryState, NewWebhook, Patch, Refusal, Replay, Subscriber, WebhookId,
+    Webhooks,
 };
 use poem::Request;
 use poem_openapi::param::{Path, Query};
@@ -20,12 +18,9 @@ use crate::dto::{
 };
 use crate::outbound::NotPublic;
 use crate::params::{Limit, next_page};
-use crate::problem::{Code, FieldError, Problem};
-use crate::webhooks::{Endpoint, Secret, WebhookSinks, WebhookUrl, webhook_id};
+use crate::problem::{FieldError, Problem};
+use crate::webhooks::{Endpoint, Secret, WebhookSinks, WebhookUrl};
 use crate::wire::Wire;
-
-/// How many webhooks there can be.
-const MAX_WEBHOOKS: usize = 64;
 
 /// How many deliveries are listed unless the caller says otherwise.
 const PAGE: u32 = 1_000;
@@ -35,11 +30,8 @@ const MAX_REPLAYED: u32 = 10_000;
 
 #[derive(Clone)]
 pub(crate) struct WebhooksApi {
-    pub(crate) store: Arc<dyn EventStore>,
-    pub(crate) hub: Hub,
+    pub(crate) webhooks: Webhooks,
     pub(crate) sinks: WebhookSinks,
-    /// Says for the audit log when it is.
-    pub(crate) booking: Booking,
 }
 
 #[derive(ApiResponse)]
@@ -88,29 +80,13 @@ impl WebhooksApi {
     ) -> Result<Created, Problem> {
         let WebhookCreateDto { url, description, event_types } = body.0;
         self.check(&url.0)?;
-        self.check_room(MAX_WEBHOOKS - 1).await?;
-        let (now, secret) = (self.sinks.now(), new_secret()?);
-        let id = WebhookId::from_uuid(RandomIds.fresh(now));
-        let subscriber = Subscriber {
-            id: id.into(),
-            event_types: plain(event_types).unwrap_or_default().0,
-            is_active: true,
-            settings: Endpoint::new(url.0, plain(description.take()), secret.clone())
-                .into_settings(),
-            created_at: now,
-        };
-        if !self.store.add_subscriber(&subscriber, self.booking.by(&caller.actor)).await? {
-            return Err(Problem::internal("a fresh id was in use"));
-        }
-        // Somebody may have added one at the same time.
-        if let Err(full) = self.check_room(MAX_WEBHOOKS).await {
-            let by = self.booking.by(&caller.actor);
-            self.store.remove_subscriber(&subscriber.id, by).await?;
-            return Err(full);
-        }
-        self.hub.subscribers_changed();
-        let location = format!("{}/{id}", request.original_uri().path());
-        Ok(Created::Created(Json(self.with_secret(&subscriber, &secret)?), location))
+        let secret = new_secret()?;
+        let endpoint = Endpoint::new(url.0, plain(description.take()), secret.clone());
+        let event_types = plain(event_types).unwrap_or_default().0;
+        let new = NewWebhook { event_types, settings: endpoint.into_settings() };
+        let webhook = self.webhooks.add(&caller.actor, new).await?;
+        let location = format!("{}/{}", request.original_uri().path(), webhook.id);
+        Ok(Created::Created(Json(self.with_secret(&webhook, &secret)?), location))
     }
 
     /// List all webhooks
@@ -119,9 +95,9 @@ impl WebhooksApi {
     #[oai(path = "/booking/webhooks", method = "get", operation_id = "listWebhooks")]
     async fn list(
         &self,
-        _caller: SignedIn<ManageWebhooks>,
+        caller: SignedIn<ManageWebhooks>,
     ) -> Result<Json<Vec<WebhookDto>>, Problem> {
-        let webhooks = self.all().await?;
+        let webhooks = self.webhooks.list(&caller.actor).await?;
         webhooks.iter().map(|webhook| self.shown(webhook)).collect::<Result<_, _>>().map(Json)
     }
 
@@ -131,11 +107,11 @@ impl WebhooksApi {
     #[oai(path = "/booking/webhooks/:id", method = "get", operation_id = "getWebhook")]
     async fn read(
         &self,
-        _caller: SignedIn<ManageWebhooks>,
+        caller: SignedIn<ManageWebhooks>,
         /// The webhook.
         id: Path<String>,
     ) -> Result<Json<WebhookDto>, Problem> {
-        Ok(Json(self.shown(&self.find(&id).await?)?))
+        Ok(Json(self.shown(&self.webhooks.get(&caller.actor, webhook_id(&id)?).await?)?))
     }
 
     /// Change a webhook
@@ -180,11 +156,7 @@ impl WebhooksApi {
         /// The webhook.
         id: Path<String>,
     ) -> Result<Deleted, Problem> {
-        let by = self.booking.by(&caller.actor);
-        if !self.store.remove_subscriber(&subscriber_id(&id)?, by).await? {
-            return Err(no_such_webhook());
-        }
-        self.hub.subscribers_changed();
+        self.webhooks.remove(&caller.actor, webhook_id(&id)?).await?;
         Ok(Deleted::NoContent)
     }
 
@@ -218,13 +190,13 @@ impl WebhooksApi {
     #[oai(path = "/booking/webhooks/:id/test", method = "post", operation_id = "testWebhook")]
     async fn test(
         &self,
-        _caller: SignedIn<ManageWebhooks>,
+        caller: SignedIn<ManageWebhooks>,
         /// The webhook.
         id: Path<String>,
     ) -> Result<Json<TestedDto>, Problem> {
-        let subscriber = self.find(&id).await?;
-        let id = webhook_id(&subscriber).ok_or_else(no_such_webhook)?;
-        let endpoint = Endpoint::of(&subscriber).map_err(Problem::internal)?;
+        let id = webhook_id(&id)?;
+        let webhook = self.webhooks.get(&caller.actor, id).await?;
+        let endpoint = Endpoint::of(&webhook).map_err(Problem::internal)?;
         Ok(Json(self.sinks.test(id, &endpoint).await.into()))
     }
 
@@ -238,7 +210,7 @@ impl WebhooksApi {
     )]
     async fn deliveries(
         &self,
-        _caller: SignedIn<ManageWebhooks>,
+        caller: SignedIn<ManageWebhooks>,
         request: &Request,
         /// The webhook.
         id: Path<String>,
@@ -249,16 +221,15 @@ impl WebhooksApi {
         /// Where to go on: from the `Link` header of the page before.
         cursor: Query<Option<Wire<DeliveryCursor>>>,
     ) -> Result<Listed, Problem> {
-        let subscriber = self.find(&id).await?.id;
         let limit = Limit::or_default(plain(limit.0));
         let query = DeliveryQuery {
-            subscriber,
+            subscriber: webhook_id(&id)?.into(),
             state: plain(state.0),
             before: plain(cursor.0).map(|cursor| cursor.0),
             // One more, to know whether there are more.
             limit: limit + 1,
         };
-        let mut found = self.store.deliveries(&query).await?;
+        let mut found = self.webhooks.deliveries(&caller.actor, &query).await?;
         let has_more = found.len() > limit as usize;
         found.truncate(limit as usize);
         let last = found.last().filter(|_| has_more).map(|last| last.event.sequence);
@@ -291,29 +262,13 @@ impl WebhooksApi {
         }
         let (only_dead, now) = (only.is_some(), self.sinks.now());
         let replay = Replay { from, to, only_dead, limit: MAX_REPLAYED, now };
-        let subscriber = self.find(&id).await?;
-        let replayed =
-            self.store.replay(&subscriber.id, &replay, self.booking.by(&caller.actor)).await?;
-        self.hub.subscribers_changed();
+        let replayed = self.webhooks.replay(&caller.actor, webhook_id(&id)?, &replay).await?;
         Ok(Json(ReplayedDto { replayed: replayed.into() }))
     }
 }
 
 impl WebhooksApi {
-    /// All subscribers that are webhooks.
-    async fn all(&self) -> Result<Vec<Subscriber>, Problem> {
-        let mut subscribers = self.store.subscribers().await?;
-        subscribers.retain(|subscriber| webhook_id(subscriber).is_some());
-        Ok(subscribers)
-    }
-
-    async fn find(&self, id: &str) -> Result<Subscriber, Problem> {
-        let id = subscriber_id(id)?;
-        let found = self.all().await?.into_iter().find(|webhook| webhook.id == id);
-        found.ok_or_else(no_such_webhook)
-    }
-
-    /// Changes a webhook under the store's lock: of changes at the same time none is lost.
+    /// Changes what is known of a webhook.
     async fn change(
         &self,
         actor: &Actor,
@@ -327,26 +282,13 @@ impl WebhooksApi {
                 subscriber.settings = endpoint.into_settings();
             }
         };
-        let by = self.booking.by(actor);
-        let changed = self.store.change_subscriber(&subscriber_id(id)?, &under_lock, by).await?;
-        let changed = changed.ok_or_else(no_such_webhook)?;
-        self.hub.subscribers_changed();
-        Ok(changed)
+        Ok(self.webhooks.change(actor, webhook_id(id)?, &under_lock).await?)
     }
 
     fn check(&self, url: &WebhookUrl) -> Result<(), Problem> {
         let invalid =
             |error: NotPublic| Problem::invalid(vec![FieldError::at("url", error.to_string())]);
         self.sinks.check(url).map_err(invalid)
-    }
-
-    async fn check_room(&self, max: usize) -> Result<(), Problem> {
-        if self.all().await?.len() <= max {
-            Ok(())
-        } else {
-            let detail = format!("there can be at most {MAX_WEBHOOKS} webhooks");
-            Err(Problem::new(Code::WebhookLimit, detail))
-        }
     }
 
     fn shown(&self, subscriber: &Subscriber) -> Result<WebhookDto, Problem> {
@@ -367,11 +309,7 @@ fn new_secret() -> Result<Secret, Problem> {
     Secret::random().map_err(|error| Problem::internal(error.to_string()))
 }
 
-fn no_such_webhook() -> Problem {
-    Problem::new(Code::WebhookNotFound, "there is no webhook with this id")
-}
-
 /// A text that is no id of ours names no webhook of ours.
-fn subscriber_id(text: &str) -> Result<SubscriberId, Problem> {
-    text.parse::<WebhookId>().map(SubscriberId::from).map_err(|_| no_such_webhook())
+fn webhook_id(text: &str) -> Result<WebhookId, Refusal> {
+    text.parse().map_err(|_| Refusal::WebhookNotFound)
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use booking_core::Clock;
+use booking_core::{Clock, with_causes};
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{StatusCode, redirect, retry};
 use serde::Deserialize;
@@ -21,7 +21,6 @@ use url::{Host, Url};
 use crate::auth::AuthError;
 use crate::auth::keys::Key;
 use crate::tls;
-use crate::told::with_causes;
 
 /// From this age on, keys are fetched anew, while requests go on with those that are there.
 const FRESH: TimeDelta = TimeDelta::minutes(5);
@@ -73,9 +72,9 @@ pub(super) enum FetchError {
     Unreachable(String),
     #[error("the issuer answered {0} for its keys")]
     Status(StatusCode),
-    #[error("the issuer's keys are more than 128 KiB")]
+    #[error("the issuer's keys are more than {} KiB", MAX_BYTES / 1024)]
     TooLarge,
-    #[error("what the issuer answered for its keys is no set of at most 32")]
+    #[error("what the issuer answered for its keys is no set of at most {MAX_KEYS}")]
     NoKeySet,
     #[error("the issuer has no key that can be used: RSA, for signatures by RS256, with a kid")]
     NoKey,

@@ -222,7 +222,7 @@ impl JwtVerifierBuilder {
 impl Verifier for JwtVerifier {
     async fn verify(&self, token: &str) -> Result<Session, AuthError> {
         if token.len() > MAX_TOKEN_BYTES {
-            return Err(AuthError::Rejected("longer than 8 KiB".to_owned()));
+            return Err(AuthError::Rejected(format!("longer than {} KiB", MAX_TOKEN_BYTES / 1024)));
         }
         let verified = match self.recall(token).await? {
             Some(verified) => verified,

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use booking_core::ical::{self, Detail};
 use booking_core::{
     EventSink, Meeting, MeetingId, MeetingQuery, MeetingStatus, Place, Recorded, Scope, SinkError,
-    Store, StoreError, Then, UserId,
+    Store, StoreError, Then, UserId, with_causes,
 };
 use chrono::{DateTime, Utc};
 use tokio::task::JoinSet;
@@ -105,7 +105,7 @@ impl WriteBackSink {
         let mut written = 0;
         loop {
             let page = self.store.meetings(&query).await;
-            let page = page.map_err(|error| SinkError::retry(error.to_string()))?;
+            let page = page.map_err(|error| SinkError::retry(with_causes(&error)))?;
             let Some(last) = page.last() else { return Ok(written) };
             query.after = Some(Place { start: last.start, id: last.id });
             // Those in which they are the client are in others' calendars.
@@ -118,7 +118,7 @@ impl WriteBackSink {
                     writing.spawn(async move { page.write().await });
                 }
                 let outcome = writing.join_all().await.into_iter().collect::<Result<(), _>>();
-                outcome.map_err(|failure| told(link, &failure))?;
+                outcome.map_err(|failure| told(&[(link.clone(), failure)]))?;
                 written += some.len();
             }
         }
@@ -127,18 +127,18 @@ impl WriteBackSink {
     /// Makes all collections of the therapist say what a meeting is now.
     async fn write(&self, meeting: MeetingId, therapist: &UserId) -> Result<(), SinkError> {
         let targets = self.targets.of(therapist).await;
-        let targets = targets.map_err(|error| SinkError::retry(error.to_string()))?;
+        let targets = targets.map_err(|error| SinkError::retry(with_causes(&error)))?;
         // None waits for another's server.
         let mut writing = JoinSet::new();
         for (link, location) in targets {
             let page = self.page(meeting, therapist, location);
             writing.spawn(async move { (link, page.write().await) });
         }
-        let mut failed = None;
-        for (link, outcome) in writing.join_all().await {
-            failed = outcome.err().map(|failure| told(&link, &failure)).or(failed);
-        }
-        failed.map_or(Ok(()), Err)
+        let outcomes = writing.join_all().await.into_iter();
+        let mut failed: Vec<_> =
+            outcomes.filter_map(|(link, outcome)| Some((link, outcome.err()?))).collect();
+        failed.sort_by(|(one, _), (other, _)| one.cmp(other));
+        if failed.is_empty() { Ok(()) } else { Err(told(&failed)) }
     }
 
     fn page(&self, meeting: MeetingId, therapist: &UserId, location: Location) -> Page {
@@ -195,10 +195,18 @@ impl Page {
     }
 }
 
-fn told(link: &str, failure: &Failure) -> SinkError {
-    let (status, rest) = match failure {
-        Failure::Calendar(error) => (error.status(), error.retry_after()),
-        Failure::Store(_) => (None, None),
+/// All of what failed, by the ids of links. Nobody is asked again sooner than they want.
+fn told(failed: &[(String, Failure)]) -> SinkError {
+    let reasons = failed.iter().map(|(link, failure)| format!("{link}: {}", with_causes(failure)));
+    let answers = || {
+        failed.iter().filter_map(|(_, failure)| match failure {
+            Failure::Calendar(error) => Some(error),
+            Failure::Store(_) => None,
+        })
     };
-    SinkError { reason: format!("{link}: {failure}"), status, then: Then::Retry(rest) }
+    SinkError {
+        reason: reasons.collect::<Vec<_>>().join("; "),
+        status: answers().find_map(FetchError::status),
+        then: Then::Retry(answers().filter_map(FetchError::retry_after).max()),
+    }
 }

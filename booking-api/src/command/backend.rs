@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use booking_core::{
-    AuditLog, DirectoryAdmin, EventStore, Feeds, LinkedCalendars, MemoryStore, Store,
+    AuditLog, DirectoryAdmin, EventStore, Feeds, LinkedCalendars, MemoryStore, Store, with_causes,
 };
 use booking_store::{PoolState, PostgresStore, SqliteStore};
 
 use super::Failure;
-use crate::told::with_causes;
 
 /// A store with the directory, the events, the audit log and the calendar feeds that it keeps.
 #[derive(Clone)]

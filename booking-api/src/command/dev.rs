@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use booking_core::{Actor, Clock, Hub, Live, ShiftedClock, format_instant};
+use booking_core::{Actor, Clock, Hub, Live, ShiftedClock, format_instant, with_causes};
 use chrono::{Days, Weekday};
 use ipnet::IpNet;
 use poem::endpoint::BoxEndpoint;
@@ -137,7 +137,7 @@ fn greet(
 async fn log_events(live: Live) {
     loop {
         let Err(error) = logs::tell_of_events(&live).await;
-        tracing::warn!(%error, "events cannot be read");
+        tracing::warn!(cause = with_causes(&error), "events cannot be read");
         tokio::time::sleep(AFTER_FAILURE).await;
     }
 }

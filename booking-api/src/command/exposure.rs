@@ -175,7 +175,7 @@ impl ReachArgs {
             (None, None) => None,
             (Some(certificate), Some(key)) => {
                 let wrong = |error| {
-                    let cause = crate::told::with_causes(&error);
+                    let cause = booking_core::with_causes(&error);
                     mistakes.note(TLS_CERTIFICATE, format_args!("or {TLS_KEY}: {cause}"));
                 };
                 Tls::open(certificate, key).map_err(wrong).ok()
@@ -214,7 +214,7 @@ impl ReachArgs {
             match tls.reload() {
                 Ok(()) => tracing::info!("the certificate was read again"),
                 Err(error) => {
-                    let cause = crate::told::with_causes(&error);
+                    let cause = booking_core::with_causes(&error);
                     tracing::error!(cause, "the certificate stays as it was");
                 }
             }

@@ -27,12 +27,11 @@ mod web;
 
 use std::process::ExitCode;
 
+use booking_core::with_causes;
 use clap::{CommandFactory, FromArgMatches};
 
 use cli::{Cli, Command};
 use mistakes::Mistakes;
-
-use crate::told::with_causes;
 
 /// Anything that ends the command; told in full on standard error.
 type Failure = Box<dyn std::error::Error + Send + Sync>;

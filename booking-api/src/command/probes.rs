@@ -4,7 +4,9 @@ use std::fs;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use booking_core::{Backlog, Clock, SlotCache, SlotCacheCounts, StoreError, SystemClock};
+use booking_core::{
+    Backlog, Clock, SlotCache, SlotCacheCounts, StoreError, SystemClock, with_causes,
+};
 use prometheus::core::Collector;
 use prometheus::{Counter, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
@@ -12,7 +14,6 @@ use super::Failure;
 use super::backend::Backend;
 use crate::ConnectionCounts;
 use crate::http::Probe;
-use crate::told::with_causes;
 
 /// With what is always so.
 pub(super) fn registry() -> Result<Registry, Failure> {

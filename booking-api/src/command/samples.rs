@@ -121,7 +121,7 @@ async fn add_webhook(backend: &Backend, now: DateTime<Utc>) -> Result<(), Failur
         created_at: now.trunc_subsecs(3),
     };
     let by = By::system(DEMO, now, &RandomIds);
-    backend.events.add_subscriber(&webhook, by).await?;
+    let _added = backend.events.add_subscriber(&webhook, by).await?;
     Ok(())
 }
 

@@ -178,7 +178,7 @@ impl DirectoryAdmin for Traced<dyn DirectoryAdmin> {
         self.0.put_user(user, by).instrument(span!("directory.put_user")).await
     }
 
-    async fn relate(&self, client: &UserId, therapist: &UserId, by: By) -> Result<(), StoreError> {
+    async fn relate(&self, client: &UserId, therapist: &UserId, by: By) -> Result<(), ChangeError> {
         self.0.relate(client, therapist, by).instrument(span!("directory.relate")).await
     }
 

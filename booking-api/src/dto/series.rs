@@ -160,7 +160,8 @@ impl OnWire for ExDates {
 
     fn read(value: &Value) -> Result<Self, String> {
         let dates = value.as_array().filter(|dates| dates.len() <= Recurrence::MOST as usize);
-        let dates = dates.ok_or_else(|| "must be a list of at most 104 dates".to_owned())?;
+        let dates =
+            dates.ok_or_else(|| format!("must be a list of at most {} dates", Recurrence::MOST))?;
         dates.iter().map(NaiveDate::read).collect::<Result<_, _>>().map(Self)
     }
 

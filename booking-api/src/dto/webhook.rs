@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::body::request_body;
 use crate::problem::Problem;
-use crate::webhooks::{Endpoint, Tested, WebhookDescription, WebhookUrl, webhook_id};
+use crate::webhooks::{Endpoint, Tested, WebhookDescription, WebhookUrl};
 use crate::wire::{OnWire, Wire};
 
 request_body! {
@@ -156,7 +156,7 @@ pub(crate) struct ReplayedDto {
 impl WebhookDto {
     /// A subscriber that is a webhook, as it is now.
     pub(crate) fn of(subscriber: &Subscriber, now: DateTime<Utc>) -> Result<Self, Problem> {
-        let id = webhook_id(subscriber).ok_or_else(|| Problem::internal("not a webhook"))?;
+        let id = subscriber.id.webhook().ok_or_else(|| Problem::internal("not a webhook"))?;
         let endpoint = Endpoint::of(subscriber).map_err(Problem::internal)?;
         let previous_secret_expires_at = endpoint.overlap_ends_at(now).map(Wire);
         Ok(Self {

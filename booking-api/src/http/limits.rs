@@ -160,12 +160,14 @@ fn check_head(request: &Request) -> Result<(), Problem> {
     let authority = uri.authority().map_or(0, |authority| authority.as_str().len());
     let path = uri.path_and_query().map_or(0, |path| path.as_str().len());
     if authority + path > MAX_URI_BYTES {
-        return Err(Problem::new(Code::UriTooLong, "the address may have at most 8 KiB"));
+        let detail = format!("the address may have at most {} KiB", MAX_URI_BYTES / 1024);
+        return Err(Problem::new(Code::UriTooLong, detail));
     }
     let headers = request.headers().iter();
     let bytes: usize = headers.map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     if bytes > MAX_HEADER_BYTES {
-        let detail = "the headers may have at most 16 KiB together";
+        let detail =
+            format!("the headers may have at most {} KiB together", MAX_HEADER_BYTES / 1024);
         return Err(Problem::new(Code::HeadersTooLarge, detail));
     }
     Ok(())

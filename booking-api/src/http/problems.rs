@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::panic::AssertUnwindSafe;
 
+use booking_core::with_causes;
 use futures_util::FutureExt;
 use poem::error::{MethodNotAllowedError, NotFoundError, ParsePathError};
 use poem::http::{HeaderValue, StatusCode, header};
@@ -11,7 +12,6 @@ use poem_openapi::error::{ParseParamError, ParsePathError as ParseApiPathError};
 
 use crate::http::{RequestId, Routes, mount_prefix};
 use crate::problem::{Code, FieldError, Problem};
-use crate::told::with_causes;
 
 /// Answers every request, whatever happens inside.
 #[derive(Debug, Clone)]

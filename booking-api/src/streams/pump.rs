@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use booking_core::{
     BookingError, Clock, CloudEvent, EventStream, SlotStream, StoreError, SystemClock, UserId,
+    with_causes,
 };
 use chrono::{DateTime, Utc};
 use futures_util::stream::poll_fn;
@@ -22,7 +23,6 @@ use super::seats::Seat;
 use super::sse::{HEARTBEAT, message};
 use crate::dto::slots_json;
 use crate::http::RequestId;
-use crate::told::with_causes;
 
 /// How long a stream may be silent. Proxies take a minute of silence for a broken connection.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use booking_core::{Subscriber, Text, WebhookId};
+use booking_core::{Subscriber, Text};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -92,11 +92,6 @@ impl Endpoint {
         let signed = valid.map(|shared| shared.secret.sign(id, now.timestamp(), body));
         signed.collect::<Vec<_>>().join(" ")
     }
-}
-
-/// The webhook that a subscriber is; `None` for subscribers of other kinds.
-pub(crate) fn webhook_id(subscriber: &Subscriber) -> Option<WebhookId> {
-    subscriber.id.as_str().parse().ok()
 }
 
 /// Where events are sent: an absolute `http` or `https` URL without credentials or fragment.

@@ -26,7 +26,7 @@ use self::endpoint::UnreadableSettings;
 use crate::outbound::{Guard, NotPublic};
 
 pub(crate) use documented::document_events;
-pub(crate) use endpoint::{Endpoint, WebhookDescription, WebhookUrl, webhook_id};
+pub(crate) use endpoint::{Endpoint, WebhookDescription, WebhookUrl};
 pub(crate) use signature::Secret;
 
 /// The type of the event by which an admin tries a webhook out. It is in no log.
@@ -115,6 +115,10 @@ impl WebhookSinks {
         Ok(Self(Arc::new(Inner { client, source: options.source, clock })))
     }
 
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        self.0.clock.clone()
+    }
+
     /// To the millisecond, as stores keep it.
     pub(crate) fn now(&self) -> DateTime<Utc> {
         self.0.clock.now().trunc_subsecs(3)
@@ -147,7 +151,7 @@ impl WebhookSinks {
 
 impl Sinks for WebhookSinks {
     fn sink_for(&self, subscriber: &Subscriber) -> Option<Arc<dyn EventSink>> {
-        webhook_id(subscriber)?;
+        subscriber.id.webhook()?;
         let endpoint = Endpoint::of(subscriber);
         Some(Arc::new(WebhookSink { sinks: self.0.clone(), endpoint }))
     }

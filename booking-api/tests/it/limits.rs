@@ -2,6 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use booking_api::Code;
+use booking_core::{
+    AvailabilityOverride, AvailabilitySlot, CalendarFeed, LinkedCalendar, Subscriber,
+};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -156,9 +160,17 @@ async fn one_user_cannot_take_every_place() {
 async fn long_addresses_and_large_headers_are_named() {
     let server = server(&[]).await;
     let long = format!("/booking/meetings?status={}", "x".repeat(9_000));
-    server.client().get(&long).await.refused(414, "uri_too_long");
+    let long = server.client().get(&long).await.refused(414, "uri_too_long");
     let large = server.client().with("x-filler", "x".repeat(17_000));
-    large.get(LIST).await.refused(431, "headers_too_large");
+    let large = large.get(LIST).await.refused(431, "headers_too_large");
+    let big = json!({"title": "x".repeat(70_000)});
+    let big = server.client().post(LIST, &big).await.refused(413, "payload_too_large");
+    for (answer, code) in
+        [(long, Code::UriTooLong), (large, Code::HeadersTooLarge), (big, Code::PayloadTooLarge)]
+    {
+        let size = |text: &str| text.split(' ').find_map(|word| word.parse::<u32>().ok());
+        assert_eq!(size(answer.str("detail")), size(code.about()), "{}", answer.text);
+    }
     // As large as may be.
     let fitting = server.client().with("x-filler", "x".repeat(14_000));
     fitting.get(&format!("{LIST}?limit=1&x={}", "x".repeat(8_000))).await.expect(200);
@@ -211,5 +223,21 @@ async fn metrics_tell_of_store_server_and_process() {
         let Some(missing) = expected.iter().find(|part| !metrics.contains(**part)) else { break };
         assert!(began.elapsed() < Duration::from_secs(30), "{missing}: {metrics}");
         tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// What a reader of `/problems/…` is told of limits is what holds.
+#[test]
+fn problems_name_the_limits() {
+    for (code, limit) in [
+        (Code::FeedLimit, CalendarFeed::MAX_PER_OWNER as usize),
+        (Code::CalendarLimit, LinkedCalendar::MAX_PER_THERAPIST as usize),
+        (Code::WebhookLimit, Subscriber::MAX_WEBHOOKS),
+        (Code::AvailabilityLimit, AvailabilitySlot::MOST_A_DAY),
+        (Code::OverrideLimit, AvailabilityOverride::MOST),
+    ] {
+        let about = code.about();
+        let mut words = about.split([' ', '.']);
+        assert!(words.any(|word| word == limit.to_string()), "{about:?} does not say {limit}");
     }
 }

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_nats::jetstream::stream::Config;
+use async_nats::jetstream::stream::{Config, DiscardPolicy};
 use booking_api::{NatsOptions, NatsSetupError, NatsSink};
 use booking_core::{
-    Actor, Announced, BookRequest, Booking, CLOUD_EVENTS_JSON, CloudEvent, DirectoryAdmin, Email,
-    EventQuery, EventSink, ExpectedVersion, Hub, ManualClock, MeetingPatch, MemoryStore,
-    NewAvailability, Outbox, RandomIds, Recorded, Relay, Role, SessionDuration, StartTime,
-    SubscriberId, SystemClock, Text, Then, User, UserId, WEEKDAYS, Window,
+    Actor, Announced, BookRequest, Booking, CLOUD_EVENTS_JSON, Clock, CloudEvent, Deliveries,
+    DeliveryQuery, DeliveryState, DirectoryAdmin, Email, EventQuery, EventSink, ExpectedVersion,
+    Hub, ManualClock, MeetingPatch, MemoryStore, NewAvailability, Outbox, Passed, RandomIds,
+    Recorded, Relay, Role, SessionDuration, StartTime, SubscriberId, SystemClock, Text, Then, User,
+    UserId, WEEKDAYS, Window,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
@@ -246,6 +247,108 @@ async fn a_server_that_is_away_is_told_in_time_and_then_found() {
     server.resume().await;
     sink.deliver(&event).await.expect("it is taken");
     assert_eq!(arrived(&server).await.len(), 1);
+}
+
+/// An event that the stream will never take is given up in the end, and those after it go on.
+#[tokio::test]
+async fn what_is_too_large_becomes_a_dead_letter() {
+    let server = NatsServer::start().await;
+    let Service { store, booking, hub } = Service::new().await;
+    let clock = Arc::new(ManualClock::new("2024-01-01T12:00:00Z".parse().expect("an instant")));
+    let nats = SubscriberId::new("nats").expect("a name");
+    let sink = NatsSink::connect(NatsOptions::new(server.url())).await.expect("a sink");
+    let relay = Relay::new(store.clone(), hub, clock.clone());
+    let relay = relay.with_sink(nats.clone(), Arc::new(sink)).await.expect("memory holds");
+
+    Service::book_and_move(booking.clone(), 0, 0).await;
+    store.publish(clock.now(), 10).await.expect("memory holds");
+    let all = EventQuery { after: 0, person: None, limit: 10 };
+    let booked = store.events(&all).await.expect("memory holds").remove(0);
+    let meeting = booked.event.payload.meeting();
+    let moved = MeetingPatch {
+        start: Some(
+            StartTime::new("2024-02-01T08:00:00Z".parse().expect("an instant")).expect("one"),
+        ),
+        reason: Some(Text::new("x".repeat(900)).expect("a reason")),
+        ..MeetingPatch::default()
+    };
+    let any = ExpectedVersion::Any;
+    booking.update(&client(), meeting, &moved, &any).await.expect("free");
+    booking.cancel(&client(), meeting, None, &any).await.expect("it can be");
+    // With its headers, which are some 150 bytes, the first fits, and so does the last.
+    let room = serde_json::to_vec(&CloudEvent::of(&booked, "/booking")).expect("JSON").len() + 400;
+    let theirs = Config {
+        name: "BOOKING".to_owned(),
+        subjects: vec!["booking.>".to_owned()],
+        max_message_size: i32::try_from(room).expect("a small number"),
+        ..Config::default()
+    };
+    server.jetstream().await.create_stream(theirs).await.expect("a stream");
+
+    let began = Instant::now();
+    let mut passed = Vec::new();
+    for _ in 0..10 {
+        let Passed { delivered, failed } = relay.pass().await.expect("memory holds");
+        passed.push((delivered, failed));
+        clock.advance(TimeDelta::days(2));
+    }
+    // The last attempt is the end of it, and what had to wait follows at once.
+    assert_eq!(passed, [[(1, 1)].as_slice(), &[(0, 1); 8], &[(1, 1)]].concat());
+    assert!(
+        began.elapsed() < Duration::from_secs(10),
+        "nobody waits for it: {:?}",
+        began.elapsed()
+    );
+    let subjects: Vec<_> = arrived(&server).await.into_iter().map(|one| one.subject).collect();
+    assert_eq!(subjects, ["booking.appointment.booked.v1", "booking.appointment.cancelled.v1"]);
+    let dead = DeliveryQuery {
+        subscriber: nats,
+        state: Some(DeliveryState::Dead),
+        before: None,
+        limit: 10,
+    };
+    let [dead] = &store.deliveries(&dead).await.expect("memory holds")[..] else { panic!("one") };
+    let reason = dead.last_attempt.as_ref().and_then(|attempt| attempt.error.as_deref());
+    let reason = reason.expect("a reason");
+    assert_eq!((dead.event.sequence, dead.failures), (2, 10));
+    assert!(reason.contains("message size exceeds maximum"), "{reason}");
+}
+
+/// The server, or the stream, takes other events than this one.
+#[tokio::test]
+async fn what_is_about_one_event_is_not_waited_for() {
+    let event = Service::new().await.one_event().await;
+    let refused = async |server: &NatsServer| {
+        let sink = NatsSink::connect(NatsOptions::new(server.url())).await.expect("a sink");
+        let error = sink.deliver(&event).await.expect_err("it is not taken");
+        assert_eq!(error.then, Then::Retry(None), "{error}");
+        error.reason
+    };
+    let server = NatsServer::configured("max_payload: 256").await;
+    let reason = refused(&server).await;
+    assert!(reason.contains("Payload size limit of 256 exceeded"), "{reason}");
+
+    let server = NatsServer::start().await;
+    let mut theirs = Config {
+        name: "BOOKING".to_owned(),
+        subjects: ["booking.*.cancelled.v1", "booking", "booking.appointment.booked", "x.>"]
+            .map(str::to_owned)
+            .into(),
+        ..Config::default()
+    };
+    let jetstream = server.jetstream().await;
+    jetstream.create_stream(theirs.clone()).await.expect("a stream");
+    let reason = refused(&server).await;
+    assert!(reason.ends_with("nor is there one for booking.appointment.booked.v1"), "{reason}");
+
+    // Told apart from a stream that is full, which takes others no more than this one.
+    theirs.subjects = vec!["booking.*.booked.>".to_owned()];
+    theirs.max_bytes = 1;
+    theirs.discard = DiscardPolicy::New;
+    jetstream.update_stream(theirs).await.expect("a stream");
+    let sink = NatsSink::connect(NatsOptions::new(server.url())).await.expect("a sink");
+    let error = sink.deliver(&event).await.expect_err("it is not taken");
+    assert!(matches!(error.then, Then::Wait(_)), "{error}");
 }
 
 #[tokio::test]

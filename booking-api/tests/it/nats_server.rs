@@ -18,15 +18,26 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct NatsServer {
     dir: TempDir,
     port: Port,
-    arguments: Vec<&'static str>,
+    arguments: Vec<String>,
     process: Option<Child>,
 }
 
 impl NatsServer {
     /// An address with nobody there yet.
-    pub(crate) fn not_yet(arguments: &[&'static str]) -> Self {
+    pub(crate) fn not_yet(arguments: &[&str]) -> Self {
+        let arguments = arguments.iter().copied().map(str::to_owned).collect();
         let dir = tempfile::tempdir().expect("a temporary directory");
-        Self { dir, port: Port::free(), arguments: arguments.to_vec(), process: None }
+        Self { dir, port: Port::free(), arguments, process: None }
+    }
+
+    /// With a configuration file that says this.
+    pub(crate) async fn configured(text: &str) -> Self {
+        let mut server = Self::not_yet(&[]);
+        let path = server.dir.path().join("nats.conf");
+        std::fs::write(&path, text).expect("a file");
+        server.arguments = vec!["-c".to_owned(), path.display().to_string()];
+        server.resume().await;
+        server
     }
 
     pub(crate) async fn start() -> Self {

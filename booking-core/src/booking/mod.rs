@@ -4,6 +4,7 @@
 //! may, and then the rules, on which the store acts as if it had locked the calendars. Nothing that can
 //! fail comes after a change: what has been committed is answered.
 
+mod directory;
 mod feeds;
 mod holds;
 #[cfg(feature = "ical")]
@@ -16,6 +17,7 @@ mod schedule;
 mod search;
 mod series;
 mod settings;
+mod webhooks;
 
 pub(crate) use schedule::Listing;
 
@@ -25,8 +27,10 @@ use std::sync::Arc;
 use chrono::{DateTime, SubsecRound, Utc};
 use serde::Serialize;
 
+pub use self::directory::UserDirectory;
 pub use self::feeds::CalendarFeeds;
 pub use self::links::{CalendarLinks, LinkPatch, NewLink};
+pub use self::webhooks::{NewWebhook, Webhooks};
 
 use crate::access::Actor;
 use crate::audit::By;
@@ -103,10 +107,8 @@ impl Booking {
         self.clock.now().trunc_subsecs(3)
     }
 
-    /// What a change that is made beside the service, of the directory or of webhooks, is recorded
-    /// as: by this user, now.
-    #[must_use]
-    pub fn by(&self, actor: &Actor) -> By {
+    /// What a change is recorded as that is decided by the port which makes it: by this user, now.
+    pub(crate) fn by(&self, actor: &Actor) -> By {
         By::user(actor, self.now(), self.ids.as_ref())
     }
 

@@ -128,10 +128,6 @@ pub(crate) fn delete(
     Ok(Decided { answer: (), change: Change { writes, ..Change::default() } })
 }
 
-/// As many half hours as a day has. Every booking looks at all of a therapist's slots, so that there
-/// must be an end to them.
-const MOST_A_DAY: usize = 48;
-
 const START_NOT_BEFORE_END: Refusal =
     Refusal::Invalid { field: "startTime", detail: "must be before endTime" };
 
@@ -152,7 +148,7 @@ fn check_room(calendars: &Calendars, slot: &AvailabilitySlot) -> Result<(), Decl
     let same_day: Vec<_> = others.filter(|other| other.weekday == slot.weekday).collect();
     if same_day.iter().any(|other| other.window.overlaps(slot.window)) {
         Err(Refusal::AvailabilityOverlap.into())
-    } else if same_day.len() >= MOST_A_DAY {
+    } else if same_day.len() >= AvailabilitySlot::MOST_A_DAY {
         Err(Refusal::TooMuchAvailability.into())
     } else {
         Ok(())

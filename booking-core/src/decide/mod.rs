@@ -6,11 +6,13 @@
 
 mod availability;
 mod book;
+mod directory;
 mod holds;
 mod idempotent;
 mod overrides;
 mod series;
 mod settings;
+mod subscribers;
 mod update;
 
 use chrono::{DateTime, Utc};
@@ -22,8 +24,10 @@ use crate::store::{Change, Decline};
 
 pub use availability::{AvailabilityPatch, NewAvailability};
 pub(crate) use book::{NewMeeting, Session};
+pub use directory::check_relationship;
 pub use idempotent::Answered;
 pub use overrides::NewOverride;
+pub use subscribers::admit_subscriber;
 pub use update::{ExpectedVersion, MeetingPatch, Patch};
 
 pub(crate) use availability::{create, delete, revise, scope_of_create, scope_of_one};

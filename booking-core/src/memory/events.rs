@@ -8,8 +8,9 @@ use chrono::{DateTime, Utc};
 
 use super::MemoryStore;
 use crate::audit::{AuditEntry, By};
+use crate::decide::admit_subscriber;
 use crate::delivery::{
-    Attempt, Backlog, ChangeSubscriber, Claim, Claimed, Deliveries, Delivery, DeliveryQuery,
+    Added, Attempt, Backlog, ChangeSubscriber, Claim, Claimed, Deliveries, Delivery, DeliveryQuery,
     DeliveryState, Outcome, Replay, Settled, Subscriber, SubscriberId,
 };
 use crate::event::Event;
@@ -222,16 +223,17 @@ impl Outbox for MemoryStore {
 
 #[async_trait]
 impl Deliveries for MemoryStore {
-    async fn add_subscriber(&self, subscriber: &Subscriber, by: By) -> Result<bool, StoreError> {
+    async fn add_subscriber(&self, subscriber: &Subscriber, by: By) -> Result<Added, StoreError> {
         let mut state = self.state();
         let subscribers = &mut state.events.subscribers;
-        let is_new = !subscribers.contains_key(&subscriber.id);
-        if is_new {
+        let there = subscribers.values().map(|member| &member.subscriber);
+        let added = admit_subscriber(&subscriber.id, there);
+        if added == Added::Done {
             let member = Member { subscriber: subscriber.clone(), deliveries: BTreeMap::new() };
             subscribers.insert(subscriber.id.clone(), member);
             state.note(AuditEntry::of_subscriber(by, None, Some(subscriber)));
         }
-        Ok(is_new)
+        Ok(added)
     }
 
     async fn change_subscriber(

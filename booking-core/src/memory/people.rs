@@ -7,9 +7,10 @@ use chrono::{DateTime, Utc};
 
 use super::MemoryStore;
 use crate::audit::{AuditEntry, By};
+use crate::decide::check_relationship;
 use crate::directory::{Directory, DirectoryAdmin, DirectoryId, User};
 use crate::id::{IdSource, UserId};
-use crate::store::StoreError;
+use crate::store::{ChangeError, Decline, StoreError};
 use crate::user_news::{DirectoryEntry, LastNews, NewsOutcome, UserNews};
 
 #[derive(Debug, Default)]
@@ -104,11 +105,9 @@ impl DirectoryAdmin for MemoryStore {
         Ok(())
     }
 
-    async fn relate(&self, client: &UserId, therapist: &UserId, by: By) -> Result<(), StoreError> {
+    async fn relate(&self, client: &UserId, therapist: &UserId, by: By) -> Result<(), ChangeError> {
         let mut state = self.state();
-        if [client, therapist].iter().any(|user| !state.people.users.contains_key(*user)) {
-            return Err(StoreError::Corrupt("a relationship joins known users".into()));
-        }
+        check_relationship(client, therapist, &state.people.users).map_err(Decline::from)?;
         if state.people.relationships.insert((client.clone(), therapist.clone())) {
             state.audit.append(AuditEntry::of_new_relationship(by, client, therapist));
         }

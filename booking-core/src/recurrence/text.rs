@@ -59,7 +59,7 @@ impl FromStr for Recurrence {
 
     fn from_str(text: &str) -> Result<Self, InvalidRecurrence> {
         if text.len() > Self::MAX_CHARS || !text.is_ascii() {
-            return Err(wrong("must have at most 255 ASCII characters"));
+            return Err(wrong(format!("must have at most {} ASCII characters", Self::MAX_CHARS)));
         }
         let text = text.to_ascii_uppercase();
         let Parts([freq, interval, count, until, days, month_days, week_start]) =

@@ -9,7 +9,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Relay, causes};
+use super::Relay;
+use crate::causes::with_causes;
 use crate::hub::Hearing;
 use crate::id::UserId;
 use crate::outbox::EventQuery;
@@ -33,7 +34,7 @@ pub(super) async fn run(relay: Arc<Relay>, stopped: CancellationToken) {
     while !stopped.is_cancelled() {
         tokio::select! {
             Err(error) = follow(&relay) => {
-                tracing::warn!(cause = causes(&error), "events wait for the store");
+                tracing::warn!(cause = with_causes(&error), "events wait for the store");
                 rest(AFTER_FAILURE, &stopped).await;
             }
             () = stopped.cancelled() => {}
@@ -111,7 +112,7 @@ async fn forget_by_pages<Forgetting>(
         match forget(before).await {
             Ok(PAGE..) => continue,
             Ok(_) => {}
-            Err(error) => tracing::warn!(cause = causes(&error), what, "what is old stays"),
+            Err(error) => tracing::warn!(cause = with_causes(&error), what, "what is old stays"),
         }
         rest(FORGET_EVERY, stopped).await;
     }
@@ -127,7 +128,10 @@ impl Relay {
         match self.store.listen().await {
             Ok(listening) => Some(Ear { listening, _hearing: self.hub.hearing() }),
             Err(error) => {
-                tracing::warn!(cause = causes(&error), "signals of other processes are not heard");
+                tracing::warn!(
+                    cause = with_causes(&error),
+                    "signals of other processes are not heard"
+                );
                 None
             }
         }

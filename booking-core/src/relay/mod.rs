@@ -15,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 use self::worker::Workers;
 use crate::audit::{AuditLog, By, SystemName};
+use crate::causes::with_causes;
 use crate::clock::Clock;
-use crate::delivery::{Deliveries, Subscriber, SubscriberId};
+use crate::delivery::{Added, Deliveries, Subscriber, SubscriberId};
 use crate::hub::Hub;
 use crate::id::RandomIds;
 use crate::outbox::Outbox;
@@ -106,7 +107,9 @@ impl Relay {
             settings: serde_json::Value::Null,
             created_at: self.now(),
         };
-        self.store.add_subscriber(&subscriber, self.by()).await?;
+        if self.store.add_subscriber(&subscriber, self.by()).await? == Added::TooMany {
+            return Err(StoreError::Corrupt("a program's sink has a webhook's name".into()));
+        }
         self.named.push((name, sink));
         Ok(self)
     }
@@ -175,7 +178,7 @@ impl Relay {
         stopped.cancel();
         while tasks.join_next().await.is_some() {}
         if let Err(error) = relay.pass().await {
-            let cause = causes(&error);
+            let cause = with_causes(&error);
             tracing::warn!(cause, "events stay in the outbox until a relay runs again");
         }
     }
@@ -197,10 +200,4 @@ impl Relay {
         let named = named.map(|(_, sink)| sink.clone());
         named.or_else(|| self.sinks.iter().find_map(|sinks| sinks.sink_for(subscriber)))
     }
-}
-
-/// What went wrong, for the log.
-fn causes(error: &dyn std::error::Error) -> String {
-    let source = error.source().map(|source| format!(": {}", causes(source)));
-    format!("{error}{}", source.unwrap_or_default())
 }

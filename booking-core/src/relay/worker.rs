@@ -9,8 +9,9 @@ use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{Passed, Relay, causes};
+use super::{Passed, Relay};
 use crate::backoff::retry_delay;
+use crate::causes::with_causes;
 use crate::delivery::{Attempt, Claim, Claimed, Outcome, Settled, Subscriber, SubscriberId};
 use crate::sink::{EventSink, SinkError, Then};
 use crate::store::StoreError;
@@ -52,7 +53,9 @@ impl Workers {
         while !stopped.is_cancelled() {
             match relay.store.subscribers().await {
                 Ok(subscribers) => workers.adjust(&relay, subscribers),
-                Err(error) => tracing::warn!(cause = causes(&error), "subscribers cannot be read"),
+                Err(error) => {
+                    tracing::warn!(cause = with_causes(&error), "subscribers cannot be read");
+                }
             }
             tokio::select! {
                 _heard_or_not = timeout(POLL, news.changed()) => {}
@@ -100,7 +103,7 @@ async fn work(
         news.mark_unchanged();
         let found = relay.start(&subscriber, &sink, &mut under_way).await;
         let found = found.unwrap_or_else(|error| {
-            tracing::warn!(cause = causes(&error), subscriber = %subscriber.id, "deliveries wait for the store");
+            tracing::warn!(cause = with_causes(&error), subscriber = %subscriber.id, "deliveries wait for the store");
             0
         });
         if found > 0 && under_way.len() < UNDER_WAY {
@@ -169,7 +172,7 @@ impl Relay {
         let done: Vec<Done> = std::iter::once(first).chain(others).flatten().collect();
         tell_of_change(&subscriber.id, &done, is_failing);
         if let Err(error) = self.settle(subscriber, done).await {
-            tracing::warn!(cause = causes(&error), subscriber = %subscriber.id, "deliveries come again");
+            tracing::warn!(cause = with_causes(&error), subscriber = %subscriber.id, "deliveries come again");
         }
     }
 

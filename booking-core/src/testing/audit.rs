@@ -12,9 +12,10 @@ use super::fixtures::{
 use super::rows::NASTY;
 use super::{World, cases, race};
 use crate::{
-    Actor, AuditAction, AuditEntry, AuditQuery, Author, AvailabilityPatch, BookRequest, By, Email,
-    ExpectedVersion, MeetingPatch, MeetingStatus, MeetingUrl, NewAvailability, Patch, RandomIds,
-    Replay, Role, SessionDuration, Subscriber, SubscriberId, User, WallTime, WebhookId, Write,
+    Actor, Added, AuditAction, AuditEntry, AuditQuery, Author, AvailabilityPatch, BookRequest, By,
+    Email, ExpectedVersion, MeetingPatch, MeetingStatus, MeetingUrl, NewAvailability, Patch,
+    RandomIds, Replay, Role, SessionDuration, Subscriber, SubscriberId, User, WallTime, WebhookId,
+    Write,
 };
 
 cases! {
@@ -71,7 +72,7 @@ cases! {
         };
         world.directory().put_user(&nasty, by()).await.expect("the directory takes users");
         let hook = webhook("https://example.com/hidden?token=hidden");
-        assert!(world.outbox().add_subscriber(&hook, by()).await.expect("it is new"));
+        assert_eq!(world.try_add(&hook).await, Added::Done);
         let told = format!("{:?}", world.entries().await);
         for typed in ["DROP TABLE", "hidden", "Smith", "example.com/", "Therapy"] {
             assert!(!told.contains(typed), "{typed}");
@@ -89,7 +90,7 @@ cases! {
         let new = NewAvailability { weekday: Weekday::Mon, window: window(0, 9), notes: None };
         let directory = world.directory();
         let hook = webhook("https://example.com/");
-        assert!(world.outbox().add_subscriber(&hook, by()).await.expect("it is new"));
+        assert_eq!(world.try_add(&hook).await, Added::Done);
         let before = world.entries().await;
 
         assert!(world.booking.book(&john, &request, again).await.expect("a repeat").replayed);
@@ -107,7 +108,7 @@ cases! {
         directory.relate(&client(), &therapist(), by()).await.expect("once more");
         directory.unrelate(&client(), &id("nobody"), by()).await.expect("there is none");
         let outbox = world.outbox();
-        assert!(!outbox.add_subscriber(&hook, by()).await.expect("it is there"));
+        assert_eq!(world.try_add(&hook).await, Added::NameTaken);
         outbox.change_subscriber(&hook.id, &|_| {}, by()).await.expect("nothing to do");
         let nobody = SubscriberId::new("nobody").expect("a name");
         assert!(!outbox.remove_subscriber(&nobody, by()).await.expect("there is none"));
@@ -128,7 +129,8 @@ cases! {
         directory.relate(&someone, &therapist(), by()).await.expect("they belong together");
         directory.unrelate(&someone, &therapist(), by()).await.expect("no longer");
         let hook = webhook("https://example.com/1");
-        assert!(outbox.add_subscriber(&hook, by()).await.expect("it is new"));
+        let added = outbox.add_subscriber(&hook, by()).await;
+        assert_eq!(added.expect("the store takes subscribers"), Added::Done);
         let change = |hook: &mut Subscriber| {
             hook.is_active = false;
             hook.settings["url"] = json!("https://example.org/2");

@@ -9,9 +9,9 @@ use serde_json::json;
 use super::World;
 use super::fixtures::{booked, by, client, event, now};
 use crate::{
-    Attempt, Change, Claim, Claimed, Delivery, DeliveryQuery, DeliveryState, Event, EventPayload,
-    EventQuery, Meeting, MeetingId, Outcome, Recorded, Scope, Settled, Subscriber, SubscriberId,
-    UserId,
+    Added, Attempt, Change, Claim, Claimed, Delivery, DeliveryQuery, DeliveryState, Event,
+    EventPayload, EventQuery, Meeting, MeetingId, Outcome, Recorded, Scope, Settled, Subscriber,
+    SubscriberId, UserId,
 };
 
 /// How long cases claim something for.
@@ -103,9 +103,14 @@ impl World {
 
     /// Adds somebody who is not there yet.
     pub(super) async fn add(&self, subscriber: &Subscriber) -> SubscriberId {
-        let is_new = self.outbox().add_subscriber(subscriber, by()).await;
-        assert!(is_new.expect("the store takes subscribers"), "there is nobody by that name");
+        let added = self.try_add(subscriber).await;
+        assert_eq!(added, Added::Done, "there is nobody by that name");
         subscriber.id.clone()
+    }
+
+    pub(super) async fn try_add(&self, subscriber: &Subscriber) -> Added {
+        let added = self.outbox().add_subscriber(subscriber, by()).await;
+        added.expect("the store takes subscribers")
     }
 
     /// Adds somebody who wants everything.

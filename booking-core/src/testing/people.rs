@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Mutex;
 
-use super::cases;
 use super::fixtures::{by, client, id, other_client, other_therapist, text, therapist, user};
-use crate::{Calendars, Decline, Email, Role, Scope, User};
+use super::{cases, race};
+use crate::{Calendars, ChangeError, Decline, Email, Refusal, Role, Scope, User};
 
 cases! {
     ($) conformance_people in people:
@@ -82,6 +82,63 @@ cases! {
         assert!(related(client(), therapist()).await);
     }
 
+    /// The two are known, are not one, and the therapist is one, or nothing changes.
+    async fn relationships_are_between_a_user_and_a_therapist(world: World) {
+        let admin = User { role: Role::Admin, ..user(&id("admin_1")) };
+        world.directory().put_user(&admin, by()).await.expect("the directory takes users");
+        let before = world.entries().await;
+        let (nobody, no_one) = (id("nobody"), id("no_one"));
+        let (itself, no_therapist) = (Some("is the client"), Some("is not a therapist"));
+        let table = [
+            (nobody.clone(), therapist(), None),
+            (client(), nobody.clone(), None),
+            (nobody.clone(), no_one, None),
+            (therapist(), therapist(), itself),
+            (client(), client(), itself),
+            (nobody.clone(), nobody, itself),
+            (client(), other_client(), no_therapist),
+            (therapist(), client(), no_therapist),
+            (client(), admin.id.clone(), no_therapist),
+        ];
+        for (client, therapist, detail) in table {
+            let refused = world.directory().relate(&client, &therapist, by()).await;
+            let expected = detail.map_or(Refusal::UserNotFound, |detail| {
+                Refusal::Invalid { field: "therapistId", detail }
+            });
+            assert_eq!(refusal(refused), expected, "{client} {therapist}");
+            let related = world.directory().related(&client, &therapist).await;
+            assert!(!related.expect("the directory answers"), "{client} {therapist}");
+        }
+        assert_eq!(world.entries().await, before);
+        world.directory().relate(&admin.id, &therapist(), by()).await.expect("anybody may be");
+    }
+
+    /// Who stops being a therapist at the same time, does so before or after: nobody waits for ever, and
+    /// whoever comes when that is known is refused.
+    async fn relationships_go_by_what_a_user_is_now(world: World) {
+        let jane = user(&therapist());
+        for role in [Role::Client, Role::Therapist, Role::Admin, Role::Therapist] {
+            let outcomes = race((0..8).map(|n| {
+                let (world, jane) = (world.clone(), User { role, ..jane.clone() });
+                async move {
+                    let directory = world.directory();
+                    if n == 4 {
+                        directory.put_user(&jane, by()).await.expect("the directory takes users");
+                        return None;
+                    }
+                    directory.unrelate(&client(), &jane.id, by()).await.expect("it ends");
+                    Some(directory.relate(&client(), &jane.id, by()).await)
+                }
+            }))
+            .await;
+            for refused in outcomes.into_iter().flatten().filter(Result::is_err) {
+                assert!(matches!(refusal(refused), Refusal::Invalid { .. }));
+            }
+            let now = world.directory().relate(&client(), &therapist(), by()).await;
+            assert_eq!(now.is_ok(), role == Role::Therapist, "{role} {now:?}");
+        }
+    }
+
     /// Replacing somebody does not end their relationships.
     async fn a_replaced_user_stays_related(world: World) {
         let directory = world.directory();
@@ -124,7 +181,15 @@ cases! {
         world.directory().unrelate(&client(), &therapist(), by()).await.expect("it ends");
         let refused = world.book_hour(super::fixtures::hour(12)).await;
         let refused: super::Tally<_> = [refused].into_iter().collect();
-        assert_eq!(refused.refused, [crate::Refusal::NoRelationship]);
+        assert_eq!(refused.refused, [Refusal::NoRelationship]);
         assert_eq!(world.meetings_of(&client()).await.len(), 1, "booked meetings stay");
+    }
+}
+
+fn refusal<T>(outcome: Result<T, ChangeError>) -> Refusal {
+    match outcome {
+        Err(ChangeError::Declined(Decline::Refused(refusal))) => refusal,
+        Err(error) => panic!("{error:?}"),
+        Ok(_) => panic!("it was not refused"),
     }
 }

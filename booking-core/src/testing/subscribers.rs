@@ -7,7 +7,10 @@ use super::events::{sequences, story, subscriber};
 use super::fixtures::{by, client, event, hour, meeting, now, therapist};
 use super::rows::NASTY;
 use super::{World, cases, race};
-use crate::{AttendanceStatus, DeliveryState, EventPayload, EventType, Subscriber, SubscriberId};
+use crate::{
+    Added, AttendanceStatus, DeliveryState, EventPayload, EventType, IdSource, RandomIds,
+    SubjectKind, Subscriber, SubscriberId, WebhookId,
+};
 
 cases! {
     ($) conformance_subscribers in subscribers:
@@ -30,8 +33,53 @@ cases! {
         assert_eq!(subscribers(&world).await, all);
         // A name is taken once.
         picky.settings = json!("another");
-        assert!(!world.outbox().add_subscriber(&picky, by()).await.expect("the store answers"));
+        assert_eq!(world.try_add(&picky).await, Added::NameTaken);
         assert_eq!(subscribers(&world).await, all);
+    }
+
+    /// However many come at the same time: as many are added as there is room for, and no fewer. Those
+    /// that programs name do not count.
+    async fn there_are_only_so_many_webhooks(world: World) {
+        const MOST: usize = Subscriber::MAX_WEBHOOKS;
+        world.join("nats").await;
+        for _ in 4..MOST {
+            world.add(&webhook()).await;
+        }
+        let added = race((0..12).map(|_| {
+            let world = world.clone();
+            async move { world.try_add(&webhook()).await }
+        }))
+        .await;
+        let count = |outcome| added.iter().filter(|added| **added == outcome).count();
+        assert_eq!((count(Added::Done), count(Added::TooMany)), (4, 8));
+        let there = subscribers(&world).await;
+        let webhooks: Vec<_> = there.iter().filter(|one| one.id.webhook().is_some()).collect();
+        assert_eq!((there.len(), webhooks.len()), (MOST + 1, MOST));
+        let of_webhooks = async || {
+            let mut entries = world.entries().await;
+            entries.retain(|entry| entry.subject.kind == SubjectKind::Webhook);
+            entries.len()
+        };
+        assert_eq!(of_webhooks().await, MOST, "who is refused leaves no entry");
+        // A name that is taken is so also then; programs find room; and who goes makes some.
+        assert_eq!(world.try_add(webhooks[0]).await, Added::NameTaken);
+        world.join("calendars").await;
+        let gone = world.outbox().remove_subscriber(&webhooks[0].id, by()).await;
+        assert!(gone.expect("they may go"));
+        world.add(&webhook()).await;
+        assert_eq!(world.try_add(&webhook()).await, Added::TooMany);
+    }
+
+    /// A program's sink is added by each of its processes, all of which start at once.
+    async fn a_name_is_taken_once(world: World) {
+        let added = race([(); 8].map(|()| {
+            let world = world.clone();
+            async move { world.try_add(&subscriber("nats")).await }
+        }))
+        .await;
+        assert_eq!(added.iter().filter(|added| **added == Added::Done).count(), 1);
+        assert!(added.iter().all(|added| *added != Added::TooMany), "{added:?}");
+        assert_eq!(subscribers(&world).await, [subscriber("nats")]);
     }
 
     /// A change sees what there is, says what there is from then on, and cannot touch the name.
@@ -172,6 +220,11 @@ cases! {
         taken.sort_by_key(|recorded| recorded.sequence);
         assert_eq!(taken, expected);
     }
+}
+
+fn webhook() -> Subscriber {
+    let id = WebhookId::from_uuid(RandomIds.fresh(now())).into();
+    Subscriber { id, ..subscriber("a-webhook") }
 }
 
 async fn subscribers(world: &World) -> Vec<Subscriber> {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use booking_core::testing::fixtures::by;
 use booking_core::testing::{Harness, World, deliveries, delivery_races, log, subscribers};
 use booking_core::{
-    Backlog, By, ChangeSubscriber, Claim, Claimed, Deliveries, Delivery, DeliveryQuery,
+    Added, Backlog, By, ChangeSubscriber, Claim, Claimed, Deliveries, Delivery, DeliveryQuery,
     DeliveryState, EventQuery, MemoryStore, Outbox, Outcome, Recorded, Replay, Settled, Signals,
     StoreError, Subscriber, SubscriberId,
 };
@@ -27,6 +27,12 @@ enum Fault {
     CheckThenClaim,
     /// Shows a subscriber to whoever changes it, and writes it down later.
     ReadThenChange,
+    /// Counts the webhooks before it adds one.
+    CountThenAdd,
+    /// Adds a webhook, and takes it out again when others came too.
+    AddThenCount,
+    /// Counts those that programs name, too.
+    CountsAll,
 }
 
 struct Faulty {
@@ -74,8 +80,29 @@ async fn others_go_first() {
 
 #[async_trait]
 impl Deliveries for Faulty {
-    async fn add_subscriber(&self, subscriber: &Subscriber, by: By) -> Result<bool, StoreError> {
-        self.inner.add_subscriber(subscriber, by).await
+    async fn add_subscriber(&self, subscriber: &Subscriber, by: By) -> Result<Added, StoreError> {
+        const MOST: usize = Subscriber::MAX_WEBHOOKS;
+        let count = async || Ok::<_, StoreError>(self.inner.subscribers().await?.len());
+        match self.fault {
+            // The store below keeps the promise: this one says yes to whom it has seen room for.
+            Fault::CountThenAdd => {
+                let had = count().await? - 1;
+                others_go_first().await;
+                let added = self.inner.add_subscriber(subscriber, by).await?;
+                Ok(if had < MOST { Added::Done } else { added })
+            }
+            Fault::AddThenCount => {
+                let added = self.inner.add_subscriber(subscriber, by.clone()).await?;
+                others_go_first().await;
+                let is_full = added == Added::Done && count().await? > MOST;
+                if is_full {
+                    self.inner.remove_subscriber(&subscriber.id, by).await?;
+                }
+                Ok(if is_full { Added::TooMany } else { added })
+            }
+            Fault::CountsAll if count().await? >= MOST => Ok(Added::TooMany),
+            _ => self.inner.add_subscriber(subscriber, by).await,
+        }
     }
 
     async fn change_subscriber(
@@ -185,4 +212,10 @@ fails! {
         delivery_races::racing_claimers_never_share;
     read_then_change: ReadThenChange fails
         subscribers::no_change_of_a_subscriber_is_lost;
+    count_then_add: CountThenAdd fails
+        subscribers::there_are_only_so_many_webhooks;
+    add_then_count: AddThenCount fails
+        subscribers::there_are_only_so_many_webhooks;
+    counts_all: CountsAll fails
+        subscribers::there_are_only_so_many_webhooks;
 }

@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod access;
+mod admin;
 mod audit_teeth;
+mod causes;
 mod conformance;
 mod conformance_teeth;
 mod delivery_teeth;
+mod directory_teeth;
 mod events;
 mod external;
 mod feed_teeth;
@@ -15,6 +18,7 @@ mod hold_teeth;
 mod holds;
 mod ical;
 mod idempotency;
+mod limits;
 mod link_teeth;
 mod linked;
 mod listing;

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use booking_core::{
-    AuditEntry, Backlog, By, ChangeSubscriber, Claim, Claimed, Deliveries, Delivery, DeliveryQuery,
-    EventPayload, Replay, Settled, StoreError, Subscriber, SubscriberId,
+    Added, AuditEntry, Backlog, By, ChangeSubscriber, Claim, Claimed, Deliveries, Delivery,
+    DeliveryQuery, EventPayload, Replay, Settled, StoreError, Subscriber, SubscriberId,
 };
 use chrono::{DateTime, Utc};
 use sqlx::types::Json;
@@ -17,7 +17,7 @@ use crate::rows;
 
 #[async_trait]
 impl Deliveries for PostgresStore {
-    async fn add_subscriber(&self, subscriber: &Subscriber, by: By) -> Result<bool, StoreError> {
+    async fn add_subscriber(&self, subscriber: &Subscriber, by: By) -> Result<Added, StoreError> {
         self.relays.call(async |one| subscribers::add(one, subscriber, by).await).await
     }
 

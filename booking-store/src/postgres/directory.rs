@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use booking_core::{
-    AuditEntry, By, Directory, DirectoryAdmin, DirectoryId, IdSource, NewsOutcome, StoreError,
-    User, UserId, UserNews,
+    AuditEntry, By, ChangeError, Decline, Directory, DirectoryAdmin, DirectoryId, IdSource,
+    NewsOutcome, Refusal, StoreError, User, UserId, UserNews, check_relationship,
 };
 use chrono_tz::Tz;
 use sqlx::{Connection, PgConnection};
@@ -36,8 +36,9 @@ impl DirectoryAdmin for PostgresStore {
         self.writers.call(async |connection| put_user(connection, user, by).await).await
     }
 
-    async fn relate(&self, client: &UserId, therapist: &UserId, by: By) -> Result<(), StoreError> {
-        self.writers.call(async |connection| relate(connection, client, therapist, by).await).await
+    async fn relate(&self, client: &UserId, therapist: &UserId, by: By) -> Result<(), ChangeError> {
+        let call = async |one: &mut PgConnection| relate(one, client, therapist, by).await;
+        Ok(self.writers.call(call).await?.map_err(Decline::from)?)
     }
 
     async fn unrelate(
@@ -71,8 +72,7 @@ async fn users(
          WHERE id = ANY($1::text[])",
         &names(ids),
     );
-    let users: Vec<User> = rows::all(select.fetch_all(connection).await?)?;
-    Ok(users.into_iter().map(|user| (user.id.clone(), user)).collect())
+    Ok(by_id(rows::all(select.fetch_all(connection).await?)?))
 }
 
 async fn related(
@@ -139,8 +139,13 @@ async fn relate(
     client: &UserId,
     therapist: &UserId,
     by: By,
-) -> Result<(), Failure> {
+) -> Result<Result<(), Refusal>, Failure> {
     let mut transaction = connection.begin_with(BEGIN).await?;
+    let two = BTreeSet::from([client.clone(), therapist.clone()]);
+    let users = steady(&mut transaction, &two).await?;
+    if let Err(refusal) = check_relationship(client, therapist, &users) {
+        return Ok(Err(refusal));
+    }
     let relate = sqlx::query!(
         "INSERT INTO relationship (client_id, therapist_id) VALUES ($1, $2)
          ON CONFLICT DO NOTHING",
@@ -152,7 +157,25 @@ async fn relate(
         audit::note(&mut transaction, Some(&entry)).await?;
     }
     transaction.commit().await?;
-    Ok(())
+    Ok(Ok(()))
+}
+
+/// The users with these ids: until the end of the transaction they stay, and as they are.
+async fn steady(
+    connection: &mut PgConnection,
+    ids: &BTreeSet<UserId>,
+) -> Result<HashMap<UserId, User>, Failure> {
+    let select = sqlx::query_as!(
+        UserRow,
+        "SELECT id, role, first_name, last_name, email, zone FROM directory_user
+         WHERE id = ANY($1::text[]) ORDER BY id FOR SHARE",
+        &names(ids),
+    );
+    Ok(by_id(rows::all(select.fetch_all(connection).await?)?))
+}
+
+fn by_id(users: Vec<User>) -> HashMap<UserId, User> {
+    users.into_iter().map(|user| (user.id.clone(), user)).collect()
 }
 
 async fn unrelate(

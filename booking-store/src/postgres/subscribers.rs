@@ -1,6 +1,8 @@
 //! Who gets events.
 
-use booking_core::{AuditEntry, By, ChangeSubscriber, Subscriber, SubscriberId};
+use booking_core::{
+    Added, AuditEntry, By, ChangeSubscriber, Subscriber, SubscriberId, admit_subscriber,
+};
 use serde_json::Value;
 use sqlx::types::Json;
 use sqlx::{Connection, PgConnection};
@@ -17,25 +19,29 @@ pub(super) async fn add(
     connection: &mut PgConnection,
     subscriber: &Subscriber,
     by: By,
-) -> Result<bool, Failure> {
+) -> Result<Added, Failure> {
     let mut transaction = connection.begin_with(BEGIN).await?;
+    // One after the other: what follows sees whom the one before has added.
+    let lock = sqlx::query!(r#"SELECT pg_advisory_xact_lock(8, 0)::text AS "locked""#);
+    lock.fetch_one(&mut *transaction).await?;
+    let added = admit_subscriber(&subscriber.id, &all(&mut transaction).await?);
+    if added != Added::Done {
+        return Ok(added);
+    }
     let insert = sqlx::query!(
         "INSERT INTO subscriber (id, event_types, is_active, settings, created_at)
-         VALUES ($1, $2::text::jsonb, $3, $4::text::json, $5)
-         ON CONFLICT DO NOTHING",
+         VALUES ($1, $2::text::jsonb, $3, $4::text::json, $5)",
         subscriber.id.as_str(),
         rows::json(&event_rows::event_types(subscriber))?,
         subscriber.is_active,
         rows::json(&subscriber.settings)?,
         subscriber.created_at,
     );
-    let is_new = insert.execute(&mut *transaction).await?.rows_affected() > 0;
-    if is_new {
-        let entry = AuditEntry::of_subscriber(by, None, Some(subscriber));
-        audit::note(&mut transaction, entry.as_ref()).await?;
-    }
+    insert.execute(&mut *transaction).await?;
+    let entry = AuditEntry::of_subscriber(by, None, Some(subscriber));
+    audit::note(&mut transaction, entry.as_ref()).await?;
     transaction.commit().await?;
-    Ok(is_new)
+    Ok(added)
 }
 
 pub(super) async fn change(

@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 use booking_core::{
-    AuditEntry, Backlog, By, ChangeSubscriber, Claim, Claimed, Deliveries, Delivery, DeliveryQuery,
-    Replay, Settled, StoreError, Subscriber, SubscriberId,
+    Added, AuditEntry, Backlog, By, ChangeSubscriber, Claim, Claimed, Deliveries, Delivery,
+    DeliveryQuery, Replay, Settled, StoreError, Subscriber, SubscriberId,
 };
 use serde::Serialize;
 
-use super::{SqliteStore, audit};
+use super::{SqliteStore, audit, subscribers};
 use crate::error::Failure;
 use crate::event_rows::{self, BacklogRow, DeliveryRow, DueRow};
 use crate::rows;
@@ -148,7 +148,7 @@ pub(super) const BACKLOG: &str = "
 
 #[async_trait]
 impl Deliveries for SqliteStore {
-    async fn add_subscriber(&self, subscriber: &Subscriber, by: By) -> Result<bool, StoreError> {
+    async fn add_subscriber(&self, subscriber: &Subscriber, by: By) -> Result<Added, StoreError> {
         Ok(self.insert(subscriber, by).await?)
     }
 
@@ -166,7 +166,7 @@ impl Deliveries for SqliteStore {
     }
 
     async fn subscribers(&self) -> Result<Vec<Subscriber>, StoreError> {
-        Ok(self.all().await?)
+        Ok(subscribers::all(&self.readers).await?)
     }
 
     async fn claim(

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use booking_core::{
-    AuditEntry, By, Directory, DirectoryAdmin, DirectoryId, IdSource, NewsOutcome, StoreError,
-    User, UserId, UserNews,
+    AuditEntry, By, ChangeError, Decline, Directory, DirectoryAdmin, DirectoryId, IdSource,
+    NewsOutcome, Refusal, StoreError, User, UserId, UserNews, check_relationship,
 };
 use chrono_tz::Tz;
 use sqlx::{SqliteConnection, SqliteExecutor};
@@ -72,9 +72,9 @@ impl DirectoryAdmin for SqliteStore {
         Ok(self.put(user, by).await?)
     }
 
-    async fn relate(&self, client: &UserId, therapist: &UserId, by: By) -> Result<(), StoreError> {
+    async fn relate(&self, client: &UserId, therapist: &UserId, by: By) -> Result<(), ChangeError> {
         let entry = AuditEntry::of_new_relationship(by, client, therapist);
-        Ok(self.change_relationship(RELATE, client, therapist, &entry).await?)
+        Ok(self.add_relationship(client, therapist, &entry).await?.map_err(Decline::from)?)
     }
 
     async fn unrelate(
@@ -84,7 +84,9 @@ impl DirectoryAdmin for SqliteStore {
         by: By,
     ) -> Result<(), StoreError> {
         let entry = AuditEntry::of_ended_relationship(by, client, therapist);
-        Ok(self.change_relationship(UNRELATE, client, therapist, &entry).await?)
+        let mut transaction = self.begin_write().await?;
+        change_relationship(&mut transaction, UNRELATE, client, therapist, &entry).await?;
+        Ok(transaction.commit().await?)
     }
 
     async fn take_news(
@@ -110,22 +112,38 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// For both statements; notes the entry if there was anything to do.
-    async fn change_relationship(
+    /// Nobody else writes meanwhile: the two are as they are found.
+    async fn add_relationship(
         &self,
-        statement: &'static str,
         client: &UserId,
         therapist: &UserId,
         entry: &AuditEntry,
-    ) -> Result<(), Failure> {
+    ) -> Result<Result<(), Refusal>, Failure> {
         let mut transaction = self.begin_write().await?;
-        let change = sqlx::query(statement).bind(client.as_str()).bind(therapist.as_str());
-        if change.execute(&mut *transaction).await?.rows_affected() > 0 {
-            audit::note(&mut transaction, Some(entry)).await?;
+        let two = BTreeSet::from([client.clone(), therapist.clone()]);
+        let users = users(&mut *transaction, &two).await?;
+        if let Err(refusal) = check_relationship(client, therapist, &users) {
+            return Ok(Err(refusal));
         }
+        change_relationship(&mut transaction, RELATE, client, therapist, entry).await?;
         transaction.commit().await?;
-        Ok(())
+        Ok(Ok(()))
     }
+}
+
+/// For both statements; notes the entry if there was anything to do.
+async fn change_relationship(
+    connection: &mut SqliteConnection,
+    statement: &'static str,
+    client: &UserId,
+    therapist: &UserId,
+    entry: &AuditEntry,
+) -> Result<(), Failure> {
+    let change = sqlx::query(statement).bind(client.as_str()).bind(therapist.as_str());
+    if change.execute(&mut *connection).await?.rows_affected() > 0 {
+        audit::note(connection, Some(entry)).await?;
+    }
+    Ok(())
 }
 
 pub(super) async fn user(

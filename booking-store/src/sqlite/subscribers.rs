@@ -1,7 +1,9 @@
 //! Who gets events.
 
-use booking_core::{AuditEntry, By, ChangeSubscriber, Subscriber, SubscriberId};
-use sqlx::SqliteConnection;
+use booking_core::{
+    Added, AuditEntry, By, ChangeSubscriber, Subscriber, SubscriberId, admit_subscriber,
+};
+use sqlx::{SqliteConnection, SqliteExecutor};
 
 use super::{SqliteStore, audit};
 use crate::error::Failure;
@@ -14,8 +16,7 @@ const INSERT: &str = "
     VALUES (
         ?1, ?2, ?3, ?4, ?5,
         coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0)
-    )
-    ON CONFLICT DO NOTHING";
+    )";
 
 pub(super) const SELECT: &str = "
     SELECT id, event_types, is_active, settings, created_ms FROM subscriber WHERE id = ?1";
@@ -41,15 +42,17 @@ pub(super) const ALL: &str = "
     ORDER BY created_ms, id";
 
 impl SqliteStore {
-    pub(super) async fn insert(&self, subscriber: &Subscriber, by: By) -> Result<bool, Failure> {
+    pub(super) async fn insert(&self, subscriber: &Subscriber, by: By) -> Result<Added, Failure> {
         let mut transaction = self.begin_write().await?;
-        let is_new = put(&mut transaction, INSERT, subscriber).await? > 0;
-        if is_new {
+        // Nobody else writes meanwhile.
+        let added = admit_subscriber(&subscriber.id, &all(&mut *transaction).await?);
+        if added == Added::Done {
+            put(&mut transaction, INSERT, subscriber).await?;
             let entry = AuditEntry::of_subscriber(by, None, Some(subscriber));
             audit::note(&mut transaction, entry.as_ref()).await?;
+            transaction.commit().await?;
         }
-        transaction.commit().await?;
-        Ok(is_new)
+        Ok(added)
     }
 
     pub(super) async fn update(
@@ -88,10 +91,10 @@ impl SqliteStore {
         transaction.commit().await?;
         Ok(true)
     }
+}
 
-    pub(super) async fn all(&self) -> Result<Vec<Subscriber>, Failure> {
-        rows::all(sqlx::query_as::<_, SubscriberRow>(ALL).fetch_all(&self.readers).await?)
-    }
+pub(super) async fn all(executor: impl SqliteExecutor<'_>) -> Result<Vec<Subscriber>, Failure> {
+    rows::all(sqlx::query_as::<_, SubscriberRow>(ALL).fetch_all(executor).await?)
 }
 
 async fn find(
@@ -102,17 +105,18 @@ async fn find(
     rows::one(select.fetch_optional(connection).await?)
 }
 
-/// For both statements, whose parameters are the same. Returns how many rows it wrote.
+/// For both statements, whose parameters are the same.
 async fn put(
     connection: &mut SqliteConnection,
     statement: &'static str,
     subscriber: &Subscriber,
-) -> Result<u64, Failure> {
+) -> Result<(), Failure> {
     let put = sqlx::query(statement)
         .bind(subscriber.id.as_str())
         .bind(rows::json(&event_rows::event_types(subscriber))?)
         .bind(subscriber.is_active)
         .bind(rows::json(&subscriber.settings)?)
         .bind(subscriber.created_at.timestamp_millis());
-    Ok(put.execute(connection).await?.rows_affected())
+    put.execute(connection).await?;
+    Ok(())
 }

@@ -13,7 +13,7 @@ use booking_core::testing::fixtures::{
 };
 use booking_core::testing::{Harness, World};
 use booking_core::{
-    AppointmentCancelled, AppointmentCompleted, AppointmentRescheduled, AttendanceStatus,
+    Added, AppointmentCancelled, AppointmentCompleted, AppointmentRescheduled, AttendanceStatus,
     AuditAction, AuditQuery, AvailabilityId, AvailabilitySlot, BookRequest, Booking, BookingError,
     Change, CountedIds, DeliveryQuery, Event, EventId, EventPayload, EventQuery, ExpectedVersion,
     Meeting, MeetingId, MeetingStatus, MeetingType, MeetingUrl, Refusal, SessionDuration,
@@ -98,7 +98,7 @@ pub(crate) async fn check_log(harness: Harness, events: &[Event], numbers: &[i64
         settings: serde_json::Value::Null,
         created_at: now(),
     };
-    assert!(outbox.add_subscriber(&subscriber, by()).await.unwrap());
+    assert_eq!(outbox.add_subscriber(&subscriber, by()).await.unwrap(), Added::Done);
     let world = World::new(harness).await;
     world.open(&therapist()).await;
     world.book_hour(hour(9)).await.unwrap();

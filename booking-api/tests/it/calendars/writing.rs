@@ -202,7 +202,7 @@ async fn what_fails_is_tried_again_and_says_why() {
         (at("/forbidden/"), "status", Some(403), None),
         (Ok(location("https://10.0.0.1/")), "refused_address", None, None),
         (Ok(away), "status", Some(409), None),
-        (Err(()), "the linked calendars cannot be told", None, None),
+        (Err(()), "the linked calendars cannot be told: no database", None, None),
     ] {
         practice.unlink_all();
         let is_told = target.is_ok();
@@ -224,6 +224,36 @@ async fn what_fails_is_tried_again_and_says_why() {
             server.delete(&name).await;
         }
     }
+}
+
+/// Whoever looks after this server is told of all that fail, and none is asked sooner than it wants.
+#[tokio::test]
+async fn each_that_fails_says_why() {
+    let practice = Practice::new().await;
+    let server = Answers::start(
+        "127.0.0.1",
+        Box::new(|line| match line.split(['/', ' ']).nth(2).unwrap_or_default() {
+            "busy" => whole("503 So", "retry-after: 90\r\n", ""),
+            "tired" => whole("429 So", "retry-after: 30\r\n", ""),
+            "closed" => raw(""),
+            _ => whole("201 Created", "", ""),
+        }),
+    )
+    .await;
+    practice.book("2024-01-15T14:00:00Z").await;
+    let event = practice.log().await.remove(0);
+    for path in ["/closed/", "/busy/", "/fine/", "/tired/"] {
+        practice.link(JANE, Ok(location(&server.url(path))));
+    }
+    let failure = practice.sink.deliver(&event).await.expect_err("three do not take it");
+    assert_eq!(
+        failure.reason,
+        "calendar_1: unreachable: the connection broke off; \
+         calendar_2: status: the server answered with status 503; \
+         calendar_4: status: the server answered with status 429"
+    );
+    let then = Then::Retry(Some(Duration::from_secs(90)));
+    assert_eq!((failure.status, failure.then), (Some(503), then));
 }
 
 /// What is written is for the server that was linked; on the same server it may move.

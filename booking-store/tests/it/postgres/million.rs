@@ -7,9 +7,9 @@ use booking_core::testing::fixtures::{
     as_client, as_therapist, by, client, hour, key, minute, now, start, therapist,
 };
 use booking_core::{
-    Attempt, AuditQuery, BookRequest, BookingError, Claim, Claimed, Deliveries, ExpectedVersion,
-    HoldRequest, MeetingFilter, Outcome, Refusal, SessionDuration, Settled, Subscriber,
-    SubscriberId,
+    Added, Attempt, AuditQuery, BookRequest, BookingError, Claim, Claimed, Deliveries,
+    ExpectedVersion, HoldRequest, MeetingFilter, Outcome, Refusal, SessionDuration, Settled,
+    Subscriber, SubscriberId,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
@@ -232,7 +232,7 @@ async fn check_calls(database: &Database) {
     let (john, jane) = (as_client(&client()), as_therapist(&therapist()));
     let any = ExpectedVersion::Any;
     let store = open(database).await;
-    assert!(store.add_subscriber(&everything_for(crm()), by()).await.unwrap());
+    assert_eq!(store.add_subscriber(&everything_for(crm()), by()).await.unwrap(), Added::Done);
     store.close().await;
     let filled = Looked::at(database).await;
     check_call(database, "booking", async |world, n| {
