@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use booking_core::{
     AuditEntry, BusyTimes, By, Copied, CopyClaim, CopyState, Linked, LinkedCalendar,
-    LinkedCalendarId, LinkedCalendars, Refresh, Span, SpanSet, StoreError, Text, UserId,
+    LinkedCalendarId, LinkedCalendars, Refresh, Span, SpanSet, StoreError, Text, Unwritten, UserId,
 };
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -25,8 +25,11 @@ pub(super) const LOOK: &str = "
 const INSERT: &str = "
     INSERT INTO linked_calendar (
         id, therapist_id, version, kind, label, host, location, zone, write_back, created_ms,
-        validators, fetched_ms, expanded_ms, checked_ms, failures, fault, fault_detail, next_ms
-    ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+        validators, fetched_ms, expanded_ms, checked_ms, failures, unwritten, written_to_ms, fault,
+        fault_detail, next_ms
+    ) VALUES (
+        ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20
+    )";
 
 pub(super) const OF_THERAPIST: &str =
     "SELECT * FROM linked_calendar WHERE therapist_id = ?1 ORDER BY created_ms, id";
@@ -36,7 +39,7 @@ pub(super) const ONE: &str = "SELECT * FROM linked_calendar WHERE id = ?1";
 pub(super) const REPLACE: &str = "
     UPDATE linked_calendar SET
         version = ?2, kind = ?3, label = ?4, host = ?5, location = ?6, zone = ?7, write_back = ?8,
-        validators = NULL, next_ms = ?9
+        validators = NULL, written_to_ms = NULL, next_ms = ?9
     WHERE id = ?1";
 
 /// Their busy times go along.
@@ -62,9 +65,23 @@ pub(super) const CLAIM: &str = "
 
 pub(super) const NOTE: &str = "
     UPDATE linked_calendar SET
-        validators = ?4, fetched_ms = ?5, expanded_ms = ?6, checked_ms = ?7, failures = ?8,
-        fault = ?9, fault_detail = ?10, next_ms = ?11
+        validators = ?5, fetched_ms = ?6, expanded_ms = ?7, checked_ms = ?8, failures = ?9,
+        unwritten = ?10 + max(unwritten - ?4, 0),
+        written_to_ms = CASE WHEN unwritten > ?4 THEN NULL ELSE ?11 END,
+        fault = CASE WHEN unwritten > ?4 THEN coalesce(?12, fault) ELSE ?12 END,
+        fault_detail = CASE WHEN unwritten > ?4 THEN coalesce(?13, fault_detail) ELSE ?13 END,
+        next_ms = ?14
     WHERE id = ?1 AND version = ?2 AND next_ms = ?3";
+
+pub(super) const UNWRITTEN: &str = "
+    UPDATE linked_calendar SET
+        unwritten = unwritten + 1, written_to_ms = NULL, fault = ?2, fault_detail = ?3
+    WHERE id = ?1 AND write_back = 'on'";
+
+pub(super) const ALL_UNWRITTEN: &str = "
+    UPDATE linked_calendar SET
+        unwritten = unwritten + 1, written_to_ms = NULL, fault = ?1, fault_detail = ?2
+    WHERE write_back = 'on'";
 
 /// Times of a calendar (`?2`) that are not among others (`?3`, pairs of bounds).
 pub(super) const DELETE_TIMES: &str = "
@@ -136,6 +153,10 @@ impl LinkedCalendars for SqliteStore {
         times: Option<&BusyTimes>,
     ) -> Result<Copied, StoreError> {
         Ok(self.note_copy(claimed, state, times).await?)
+    }
+
+    async fn unwritten(&self, what: &Unwritten) -> Result<(), StoreError> {
+        Ok(self.note_unwritten(what).await?)
     }
 }
 
@@ -252,7 +273,8 @@ impl SqliteStore {
         let note = sqlx::query(NOTE)
             .bind(claimed.id.uuid())
             .bind(version(claimed)?)
-            .bind(claimed.copy.next_at.timestamp_millis());
+            .bind(claimed.copy.next_at.timestamp_millis())
+            .bind(claimed.copy.unwritten);
         let noted = bind_copy(note, copy).execute(&mut *transaction).await?;
         if noted.rows_affected() == 0 {
             return Ok(Copied::Outdated);
@@ -271,6 +293,18 @@ impl SqliteStore {
         transaction.commit().await?;
         Ok(if changed > 0 { Copied::Changed } else { Copied::Same })
     }
+
+    async fn note_unwritten(&self, what: &Unwritten) -> Result<(), Failure> {
+        let mut transaction = self.begin_write().await?;
+        let note = match what.link {
+            Some(id) => sqlx::query(UNWRITTEN).bind(id.uuid()),
+            None => sqlx::query(ALL_UNWRITTEN),
+        };
+        let note = note.bind(what.fault.as_str()).bind(what.detail.as_str());
+        note.execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
 }
 
 pub(super) const IS_ANY_DUE: &str =
@@ -287,6 +321,8 @@ fn bind_copy<'q>(query: Query<'q>, copy: &'q CopyState) -> Query<'q> {
         .bind(millis(copy.expanded_at))
         .bind(millis(copy.checked_at))
         .bind(copy.failures)
+        .bind(copy.unwritten)
+        .bind(millis(copy.written_to))
         .bind(copy.fault.as_ref().map(|(fault, _)| fault.as_str()))
         .bind(copy.fault.as_ref().map(|(_, detail)| detail.as_str()))
         .bind(copy.next_at.timestamp_millis())

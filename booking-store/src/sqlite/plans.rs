@@ -67,6 +67,7 @@ async fn no_statement_scans_a_table() {
         links::IS_ANY_DUE,
         links::CLAIM,
         links::NOTE,
+        links::UNWRITTEN,
         links::DELETE_TIMES,
         links::BUSY,
         audit::LATEST,
