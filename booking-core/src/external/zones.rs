@@ -6,6 +6,7 @@ use std::rc::Rc;
 use chrono_tz::Tz;
 use windows_timezones::WindowsTimezone;
 
+use super::event::Moment;
 use super::rule::{Budget, Rule};
 use super::tree::{Component, ZoneComponent};
 use super::values::{Written, offset};
@@ -179,11 +180,12 @@ fn onsets(observance: &Component, from: i64, last: i64, budget: &mut Budget) -> 
     };
     let start = local(&observance.line("DTSTART")?.value)?;
     let always = Stretch { seconds: Seconds { start: i64::MIN, end: i64::MAX }, offset: from };
-    let before = Zone::Described([always].into());
+    let zone = Zone::Described([always].into());
+    let first = Moment { civil: start, is_date: false, zone };
     let mut onsets = vec![start];
     for rule in observance.all("RRULE") {
         let rule = Rule::parse(&rule.value).ok()?;
-        onsets.extend(rule.expand(start, (start, last), &before, budget).ok()?);
+        onsets.extend(rule.expand(&first, (start, last), budget).ok()?);
     }
     for dates in observance.all("RDATE") {
         for date in dates.value.split(',') {

@@ -1,6 +1,7 @@
 //! Calendars from elsewhere: when they are busy.
 
 mod cases;
+mod dates;
 mod hostile;
 mod oracle;
 

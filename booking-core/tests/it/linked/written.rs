@@ -2,8 +2,8 @@
 
 use booking_core::testing::fixtures::{hour, now, text, therapist};
 use booking_core::{
-    Behind, BusyTimes, CalendarKind, CopyFault, CopyState, Fetched, LinkPatch, LinkedCalendars,
-    NewLink, SourceError, Unwritten, WriteBack,
+    Behind, BusyTimes, CalendarKind, CopyFault, CopyState, Fetched, LinkPatch, NewLink,
+    SourceError, Unwritten, WriteBack,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 
