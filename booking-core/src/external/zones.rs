@@ -69,6 +69,30 @@ fn first_instant(stretches: &[Stretch], civil: i64) -> i64 {
     civil - stretch.map_or(0, |stretch| stretch.offset)
 }
 
+/// Zones that files describe, by all that they say of them: on servers each event is a file of its own,
+/// and brings along the zone that it is in.
+#[derive(Debug)]
+pub(super) struct Described {
+    /// Until when they are looked at.
+    last: i64,
+    seen: HashMap<Vec<Component>, Option<Zone>>,
+}
+
+impl Described {
+    pub(super) fn until(last: i64) -> Self {
+        Self { last, seen: HashMap::new() }
+    }
+
+    fn zone(&mut self, observances: &Vec<Component>, budget: &mut Budget) -> Option<Zone> {
+        if let Some(zone) = self.seen.get(observances) {
+            return zone.clone();
+        }
+        let zone = described(observances, self.last, budget);
+        self.seen.insert(observances.clone(), zone.clone());
+        zone
+    }
+}
+
 /// The zones of a file.
 #[derive(Debug)]
 pub(super) struct Zones {
@@ -84,7 +108,7 @@ impl Zones {
     pub(super) fn new(
         own: Tz,
         components: &[ZoneComponent],
-        last: i64,
+        described: &mut Described,
         budget: &mut Budget,
     ) -> Self {
         let mut named = HashMap::new();
@@ -100,7 +124,7 @@ impl Zones {
                 .or_else(|| says("TZID-ALIAS-OF"))
                 .or_else(|| says("X-LIC-LOCATION"))
                 .map(Zone::Known)
-                .or_else(|| described(&component.observances, last, budget));
+                .or_else(|| described.zone(&component.observances, budget));
             if let Some(zone) = zone {
                 named.entry(id.to_owned()).or_insert(zone);
             }

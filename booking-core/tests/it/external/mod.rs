@@ -2,6 +2,7 @@
 
 mod cases;
 mod dates;
+mod described;
 mod hostile;
 mod oracle;
 
