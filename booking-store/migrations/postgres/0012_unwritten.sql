@@ -6,5 +6,7 @@ ALTER TABLE linked_calendar
     -- Where writing all of them anew goes on.
     ADD COLUMN written_to timestamptz;
 
+CREATE INDEX linked_calendar_written ON linked_calendar (id) WHERE write_back = 'on';
+
 -- Until now nobody noted it.
 UPDATE linked_calendar SET unwritten = 1 WHERE write_back = 'on';

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use booking_core::{
-    BusyTimes, Copied, CopyState, LinkedCalendar, LinkedCalendarId, Text, Unwritten,
-};
+use booking_core::{BusyTimes, Copied, CopyState, LinkedCalendar, Text, Unwritten};
 use chrono::{DateTime, Utc};
 use sqlx::{Connection, PgConnection};
 
@@ -61,15 +59,27 @@ pub(super) async fn note_unwritten(
     connection: &mut PgConnection,
     what: &Unwritten,
 ) -> Result<(), Failure> {
-    let update = sqlx::query!(
-        "UPDATE linked_calendar SET
-             unwritten = unwritten + 1, written_to = NULL, fault = $2, fault_detail = $3
-         WHERE write_back = 'on' AND ($1::uuid IS NULL OR id = $1)",
-        what.link.map(LinkedCalendarId::uuid),
-        what.fault.as_str(),
-        what.detail.as_str(),
-    );
-    update.execute(connection).await?;
+    let (fault, detail) = (what.fault.as_str(), what.detail.as_str());
+    let update = match what.link {
+        Some(id) => sqlx::query!(
+            "UPDATE linked_calendar SET
+                 unwritten = unwritten + 1, written_to = NULL, fault = $2, fault_detail = $3
+             WHERE id = $1 AND write_back = 'on'",
+            id.uuid(),
+            fault,
+            detail,
+        )
+        .execute(connection),
+        None => sqlx::query!(
+            "UPDATE linked_calendar SET
+                 unwritten = unwritten + 1, written_to = NULL, fault = $1, fault_detail = $2
+             WHERE write_back = 'on'",
+            fault,
+            detail,
+        )
+        .execute(connection),
+    };
+    update.await?;
     Ok(())
 }
 

@@ -68,6 +68,7 @@ async fn no_statement_scans_a_table() {
         links::CLAIM,
         links::NOTE,
         links::UNWRITTEN,
+        links::ALL_UNWRITTEN,
         links::DELETE_TIMES,
         links::BUSY,
         audit::LATEST,
