@@ -63,36 +63,6 @@ pub(super) const CLAIM: &str = "
     )
     RETURNING *";
 
-pub(super) const NOTE: &str = "
-    UPDATE linked_calendar SET
-        validators = ?5, fetched_ms = ?6, expanded_ms = ?7, checked_ms = ?8, failures = ?9,
-        unwritten = ?10 + max(unwritten - ?4, 0),
-        written_to_ms = CASE WHEN unwritten > ?4 THEN NULL ELSE ?11 END,
-        fault = CASE WHEN unwritten > ?4 THEN coalesce(?12, fault) ELSE ?12 END,
-        fault_detail = CASE WHEN unwritten > ?4 THEN coalesce(?13, fault_detail) ELSE ?13 END,
-        next_ms = ?14
-    WHERE id = ?1 AND version = ?2 AND next_ms = ?3";
-
-pub(super) const UNWRITTEN: &str = "
-    UPDATE linked_calendar SET
-        unwritten = unwritten + 1, written_to_ms = NULL, fault = ?2, fault_detail = ?3
-    WHERE id = ?1 AND write_back = 'on'";
-
-pub(super) const ALL_UNWRITTEN: &str = "
-    UPDATE linked_calendar SET
-        unwritten = unwritten + 1, written_to_ms = NULL, fault = ?1, fault_detail = ?2
-    WHERE write_back = 'on'";
-
-/// Times of a calendar (`?2`) that are not among others (`?3`, pairs of bounds).
-pub(super) const DELETE_TIMES: &str = "
-    DELETE FROM external_busy
-    WHERE therapist_id = ?1 AND calendar_id = ?2
-        AND (starts_ms, ends_ms) NOT IN (SELECT value ->> 0, value ->> 1 FROM json_each(?3))";
-
-const INSERT_TIMES: &str = "
-    INSERT OR IGNORE INTO external_busy (therapist_id, calendar_id, starts_ms, ends_ms)
-    SELECT ?1, ?2, value ->> 0, value ->> 1 FROM json_each(?3)";
-
 /// When calendars say so that a therapist (`?1`) has linked, as far as it overlaps any of some spans
 /// (`?2`, pairs of bounds): pieces of at most a day, so both bounds are bounds of the key.
 pub(super) const BUSY: &str = "
@@ -262,58 +232,15 @@ impl SqliteStore {
         transaction.commit().await?;
         Ok(claimed)
     }
-
-    async fn note_copy(
-        &self,
-        claimed: &LinkedCalendar,
-        copy: &CopyState,
-        times: Option<&BusyTimes>,
-    ) -> Result<Copied, Failure> {
-        let mut transaction = self.begin_write().await?;
-        let note = sqlx::query(NOTE)
-            .bind(claimed.id.uuid())
-            .bind(version(claimed)?)
-            .bind(claimed.copy.next_at.timestamp_millis())
-            .bind(claimed.copy.unwritten);
-        let noted = bind_copy(note, copy).execute(&mut *transaction).await?;
-        if noted.rows_affected() == 0 {
-            return Ok(Copied::Outdated);
-        }
-        let mut changed = 0;
-        if let Some(times) = times {
-            let times = pairs(times.as_slice().iter().copied())?;
-            for statement in [DELETE_TIMES, INSERT_TIMES] {
-                let put = sqlx::query(statement)
-                    .bind(claimed.therapist.as_str())
-                    .bind(claimed.id.uuid())
-                    .bind(&times);
-                changed += put.execute(&mut *transaction).await?.rows_affected();
-            }
-        }
-        transaction.commit().await?;
-        Ok(if changed > 0 { Copied::Changed } else { Copied::Same })
-    }
-
-    async fn note_unwritten(&self, what: &Unwritten) -> Result<(), Failure> {
-        let mut transaction = self.begin_write().await?;
-        let note = match what.link {
-            Some(id) => sqlx::query(UNWRITTEN).bind(id.uuid()),
-            None => sqlx::query(ALL_UNWRITTEN),
-        };
-        let note = note.bind(what.fault.as_str()).bind(what.detail.as_str());
-        note.execute(&mut *transaction).await?;
-        transaction.commit().await?;
-        Ok(())
-    }
 }
 
 pub(super) const IS_ANY_DUE: &str =
     "SELECT EXISTS (SELECT 1 FROM linked_calendar WHERE next_ms <= ?1)";
 
-type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
+pub(super) type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
 
 /// What of it both statements write last.
-fn bind_copy<'q>(query: Query<'q>, copy: &'q CopyState) -> Query<'q> {
+pub(super) fn bind_copy<'q>(query: Query<'q>, copy: &'q CopyState) -> Query<'q> {
     let millis = |at: Option<DateTime<Utc>>| at.map(|at| at.timestamp_millis());
     query
         .bind(copy.validators.as_ref().map(Text::as_str))
@@ -328,11 +255,11 @@ fn bind_copy<'q>(query: Query<'q>, copy: &'q CopyState) -> Query<'q> {
         .bind(copy.next_at.timestamp_millis())
 }
 
-fn version(link: &LinkedCalendar) -> Result<i64, Failure> {
+pub(super) fn version(link: &LinkedCalendar) -> Result<i64, Failure> {
     i64::try_from(link.version).map_err(Failure::corrupt)
 }
 
-fn pairs(spans: impl Iterator<Item = Span>) -> Result<String, Failure> {
+pub(super) fn pairs(spans: impl Iterator<Item = Span>) -> Result<String, Failure> {
     let pair = |span: Span| [span.start().timestamp_millis(), span.end().timestamp_millis()];
     rows::json(&spans.map(pair).collect::<Vec<[i64; 2]>>())
 }
