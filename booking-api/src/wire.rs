@@ -371,7 +371,7 @@ macro_rules! words_on_wire {
 words_on_wire! {
     AuditAction: "What was done";
     CalendarKind: "How a linked calendar is read: a file at a URL, or a collection on a CalDAV server";
-    CopyFault: "Why a linked calendar cannot be read";
+    CopyFault: "Why a linked calendar cannot be read, or written into";
     EventType: "The kind of an event";
     FeedContent: "What a calendar feed shows: when its owner has meetings, also their titles and where to meet, or when a therapist is available";
     MeetingStatus: "Where a meeting stands";

@@ -13,6 +13,7 @@ use crate::hub::Hub;
 use crate::id::{IdSource, LinkedCalendarId, UserId};
 use crate::linked_calendar::{
     BusyTimes, Copied, CopyClaim, CopyState, Linked, LinkedCalendar, LinkedCalendars, Refresh,
+    Unwritten,
 };
 use crate::meeting::Meeting;
 use crate::store::{Change, ChangeError, Decide, MeetingQuery, Scope, Store, StoreError};
@@ -228,5 +229,9 @@ impl<T: LinkedCalendars + ?Sized> LinkedCalendars for Announced<T> {
             std::mem::forget(telling);
         }
         copied
+    }
+
+    async fn unwritten(&self, what: &Unwritten) -> Result<(), StoreError> {
+        self.inner.unwritten(what).await
     }
 }

@@ -22,7 +22,7 @@ use crate::ical::UID_SUFFIX;
 use crate::id::MeetingId;
 use crate::linked_calendar::{
     BusyTimes, CalendarKind, Copied, CopyClaim, CopyFault, CopyState, FaultDetail, LinkedCalendar,
-    TooBusy, Validators,
+    TooBusy, Validators, WriteBack,
 };
 use crate::span::Span;
 use crate::store::StoreError;
@@ -34,8 +34,10 @@ const AT_ONCE: usize = 8;
 const LOOKS_EVERY: Duration = Duration::from_secs(10);
 /// Times that were worked out longer ago are worked out again.
 const EXPANDED_EVERY: TimeDelta = TimeDelta::hours(24);
-/// How long reading one may take, whatever its source does: well within the lease.
+/// How long reading one may take, whatever its source does: with what follows, well within the lease.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How long may then be written into it.
+const WRITES_FOR: Duration = Duration::from_secs(45);
 
 /// Where linked calendars are read: over the network, usually.
 #[async_trait]
@@ -48,6 +50,28 @@ pub trait CalendarSource: Send + Sync {
         validators: Option<&Validators>,
         window: Span,
     ) -> Result<Fetched, SourceError>;
+
+    /// Has a calendar that meetings are written into say what all of its therapist's are that begin at
+    /// `from` or later; as many of them as that takes no longer than `within`. Asked for after a
+    /// [`fetch`](Self::fetch) that went well, where some may be missing.
+    ///
+    /// # Errors
+    /// [`Behind`] when it does not say all of them yet.
+    async fn catch_up(
+        &self,
+        link: &LinkedCalendar,
+        from: DateTime<Utc>,
+        within: Duration,
+    ) -> Result<(), Behind>;
+}
+
+/// Why a calendar does not say yet what all meetings are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Behind {
+    /// What to tell its owner.
+    pub error: SourceError,
+    /// Those that begin before are in it: where to go on.
+    pub written_to: Option<DateTime<Utc>>,
 }
 
 /// What a source found.
@@ -202,6 +226,12 @@ impl Copier {
         match found {
             Ok(found) => {
                 (copy.failures, copy.fault, copy.fetched_at) = (0, None, Some(now));
+                (copy.unwritten, copy.written_to) = (0, None);
+                if let Err(Behind { error, written_to }) = self.catch_up(&link, now).await {
+                    tell(&link, &error);
+                    copy.unwritten = link.copy.unwritten.saturating_add(1);
+                    (copy.written_to, copy.fault) = (written_to, Some((error.fault, error.detail)));
+                }
                 if let Found::Times { busy, validators, as_of } = found {
                     (copy.validators, copy.expanded_at) = (validators, Some(as_of));
                     times = Some(busy);
@@ -213,11 +243,31 @@ impl Copier {
                 copy.fault = Some((error.fault, error.detail));
             }
         }
-        copy.next_at = later(now, copy_delay(copy.failures, self.every, (link.id, now)));
+        let delay = |failures| copy_delay(failures, self.every, (link.id, now));
+        let delay = match copy.failures {
+            // Soon again, if it could not be written into; but it is read no less often for that.
+            0 => delay(copy.unwritten).min(delay(0)),
+            failures => delay(failures),
+        };
+        copy.next_at = later(self.links.now(), delay);
         if self.links.links.copied(&link, &copy, times.as_ref()).await? == Copied::Outdated {
             tracing::debug!(calendar = %link.id, "somebody else was faster");
         }
         Ok(())
+    }
+
+    /// What a new collection has never got, or another has missed.
+    async fn catch_up(&self, link: &LinkedCalendar, now: DateTime<Utc>) -> Result<(), Behind> {
+        let Some(window) = BusyTimes::window(now) else { return Ok(()) };
+        if link.write_back == WriteBack::Off || !link.copy.is_behind() {
+            return Ok(());
+        }
+        let from = link.copy.written_to.map_or(window.start(), |to| to.max(window.start()));
+        let writing = self.source.catch_up(link, from, WRITES_FOR);
+        tokio::time::timeout(2 * WRITES_FOR, writing).await.unwrap_or_else(|_| {
+            let error = SourceError::new(CopyFault::TimedOut, "writing into it takes too long");
+            Err(Behind { error, written_to: link.copy.written_to })
+        })
     }
 
     async fn read(&self, link: &LinkedCalendar) -> Result<Found, Unread> {
@@ -315,7 +365,7 @@ impl From<BookingError> for Unread {
 fn tell(link: &LinkedCalendar, error: &SourceError) {
     let was = link.copy.fault.as_ref().map(|(fault, _)| *fault);
     if was != Some(error.fault) {
-        tracing::info!(calendar = %link.id, %error, "a linked calendar cannot be read");
+        tracing::info!(calendar = %link.id, %error, "a linked calendar cannot be read, or written into");
     }
 }
 

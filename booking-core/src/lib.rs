@@ -172,7 +172,7 @@ pub use causes::with_causes;
 pub use clock::{Clock, ManualClock, ShiftedClock, SystemClock};
 pub use cloud_event::{CLOUD_EVENTS_JSON, CloudEvent};
 #[cfg(feature = "ical")]
-pub use copier::{CalendarSource, Copier, Fetched, SourceError};
+pub use copier::{Behind, CalendarSource, Copier, Fetched, SourceError};
 pub use decide::{
     Answered, AvailabilityPatch, ExpectedVersion, MeetingPatch, NewAvailability, NewOverride,
     Patch, admit_subscriber, check_relationship,
@@ -204,7 +204,7 @@ pub use kept::DiaryCalendar;
 pub use linked_calendar::{
     BusyTimes, CalendarHost, CalendarKind, CalendarLabel, Copied, CopyClaim, CopyFault, CopyState,
     FaultDetail, Linked, LinkedCalendar, LinkedCalendars, Refresh, SealedLocation, TooBusy,
-    Validators, WriteBack,
+    Unwritten, Validators, WriteBack,
 };
 pub use live::{EventStream, Live, SlotStream};
 pub use meeting::{Meeting, MeetingStatus, MeetingType, Party, UnknownWord};

@@ -52,7 +52,7 @@ words! {
 }
 
 words! {
-    /// Why a linked calendar could not be read.
+    /// Why a linked calendar could not be read, or written into.
     CopyFault {
         /// Its address is one that nothing is asked of from here.
         RefusedAddress = "refused_address",
@@ -141,7 +141,13 @@ pub struct CopyState {
     pub checked_at: Option<DateTime<Utc>>,
     /// How often that has failed since it last went well.
     pub failures: u32,
-    /// Why it failed last; `None` when it went well.
+    /// How often writing into it has failed since all meetings were in it: events may have been given
+    /// up.
+    pub unwritten: u32,
+    /// Where writing all of them anew goes on, to the millisecond: those that begin before are in it.
+    /// `None` from the first on.
+    pub written_to: Option<DateTime<Utc>>,
+    /// Why reading it failed last, or else writing; `None` when both went well.
     pub fault: Option<(CopyFault, FaultDetail)>,
     /// When to look again, to the millisecond.
     pub next_at: DateTime<Utc>,
@@ -157,9 +163,18 @@ impl CopyState {
             expanded_at: None,
             checked_at: None,
             failures: 0,
+            unwritten: 0,
+            written_to: None,
             fault: None,
             next_at: now,
         }
+    }
+
+    /// Whether meetings may be missing in it, should it be one that they are written into: nobody has
+    /// written into it yet, or somebody has in vain.
+    #[must_use]
+    pub const fn is_behind(&self) -> bool {
+        self.validators.is_none() || self.failures > 0 || self.unwritten > 0
     }
 }
 
@@ -271,6 +286,17 @@ pub struct CopyClaim {
     pub limit: u32,
 }
 
+/// Meetings that were not written where they should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unwritten {
+    /// Where; `None` for all links that meetings are written into.
+    pub link: Option<LinkedCalendarId>,
+    /// Why.
+    pub fault: CopyFault,
+    /// In a few words.
+    pub detail: FaultDetail,
+}
+
 /// What became of a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Copied {
@@ -314,7 +340,8 @@ pub trait LinkedCalendars: Send + Sync {
 
     /// Puts a link in the place of the one with its id, its therapist and the version before its own.
     /// Returns whether there was one. Since when it is linked stays, and so do its busy times and what is
-    /// known of the last copy, but for its validators; it is due when this one says.
+    /// known of the last copy, but for its validators and for how far meetings were written anew; it is
+    /// due when this one says.
     async fn relink(&self, calendar: &LinkedCalendar, by: By) -> Result<bool, StoreError>;
 
     /// Removes a link, if it is this therapist's, and its busy times. Returns whether it was.
@@ -339,10 +366,19 @@ pub trait LinkedCalendars: Send + Sync {
 
     /// Notes what became of a claimed link, with the times that it is busy in place of those before, if
     /// there is another copy; unless somebody has changed, refreshed, removed or claimed it since.
+    ///
+    /// What has been noted as [`unwritten`](Self::unwritten) since it was claimed stays: it is added to
+    /// [`CopyState::unwritten`], [`CopyState::written_to`] is `None`, and its fault is kept where the
+    /// state has none.
     async fn copied(
         &self,
         claimed: &LinkedCalendar,
         state: &CopyState,
         times: Option<&BusyTimes>,
     ) -> Result<Copied, StoreError>;
+
+    /// Notes that meetings were not written: [`CopyState::unwritten`] grows by one,
+    /// [`CopyState::written_to`] is `None`, and the fault is this one. Claims stay as they are. A link
+    /// that is not there, or that nothing is written into, is left alone.
+    async fn unwritten(&self, what: &Unwritten) -> Result<(), StoreError>;
 }

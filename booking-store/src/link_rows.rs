@@ -26,6 +26,8 @@ pub(crate) struct LinkRow {
     pub(crate) expanded_ms: Option<i64>,
     pub(crate) checked_ms: Option<i64>,
     pub(crate) failures: i64,
+    pub(crate) unwritten: i64,
+    pub(crate) written_to_ms: Option<i64>,
     pub(crate) fault: Option<String>,
     pub(crate) fault_detail: Option<String>,
     pub(crate) next_ms: i64,
@@ -46,6 +48,8 @@ impl TryFrom<LinkRow> for LinkedCalendar {
             expanded_at: instant(row.expanded_ms)?,
             checked_at: instant(row.checked_ms)?,
             failures: row.failures.try_into().map_err(Malformed::because("count"))?,
+            unwritten: row.unwritten.try_into().map_err(Malformed::because("count"))?,
+            written_to: instant(row.written_to_ms)?,
             fault: fault.transpose()?,
             next_at: rows::instant(row.next_ms)?,
         };

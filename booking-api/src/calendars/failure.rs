@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
+use booking_core::CopyFault;
 use chrono::{DateTime, Utc};
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
@@ -108,6 +109,23 @@ impl FetchError {
         }
     }
 
+    /// What a linked calendar's owner is told, under the same name.
+    pub(super) const fn fault(self) -> CopyFault {
+        match self {
+            Self::RefusedAddress(_) => CopyFault::RefusedAddress,
+            Self::Unreachable(_) => CopyFault::Unreachable,
+            Self::TimedOut => CopyFault::TimedOut,
+            Self::Unauthorized => CopyFault::Unauthorized,
+            Self::NotFound => CopyFault::NotFound,
+            Self::Status { .. } => CopyFault::Status,
+            Self::TooLarge => CopyFault::TooLarge,
+            Self::NotACalendar => CopyFault::NotACalendar,
+            Self::TooManyRedirects => CopyFault::TooManyRedirects,
+            Self::InsecureRedirect => CopyFault::InsecureRedirect,
+            Self::Unreadable => CopyFault::Unreadable,
+        }
+    }
+
     /// How long the server wants to be left alone, if it said so.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
@@ -169,5 +187,30 @@ fn is_distrust(cause: &(dyn Error + 'static)) -> bool {
 impl From<RefusedLocation> for FetchError {
     fn from(refused: RefusedLocation) -> Self {
         Self::RefusedAddress(refused)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two names for one thing would be two things.
+    #[test]
+    fn faults_are_called_as_failures_are() {
+        for error in [
+            FetchError::from(RefusedLocation::NotPublic),
+            FetchError::Unreachable(Unreached::BrokeOff),
+            FetchError::TimedOut,
+            FetchError::Unauthorized,
+            FetchError::NotFound,
+            FetchError::Status { status: 500, retry_after: None },
+            FetchError::TooLarge,
+            FetchError::NotACalendar,
+            FetchError::TooManyRedirects,
+            FetchError::InsecureRedirect,
+            FetchError::Unreadable,
+        ] {
+            assert_eq!(error.fault().as_str(), error.code());
+        }
     }
 }

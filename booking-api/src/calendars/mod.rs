@@ -35,4 +35,4 @@ pub use failure::{FetchError, RefusedLocation, Unreached};
 pub use linked::OutsideCalendars;
 pub use location::{Credentials, InvalidCredentials, InvalidLocation, Location};
 pub use sealing::{InvalidKeys, Keyring, OpenError, SealError};
-pub use write_back::{Targets, TargetsError, WriteBackSink};
+pub use write_back::{CaughtUp, Target, Targets, TargetsError, WriteBackSink};

@@ -3,19 +3,23 @@
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use booking_core::ical::{self, Detail};
 use booking_core::{
-    EventSink, Meeting, MeetingId, MeetingQuery, MeetingStatus, Place, Recorded, Scope, SinkError,
-    Store, StoreError, Then, UserId, with_causes,
+    Behind, CopyFault, EventSink, LinkedCalendarId, Meeting, MeetingId, MeetingQuery,
+    MeetingStatus, Place, Recorded, Scope, SinkError, SourceError, Store, StoreError, Then, UserId,
+    with_causes,
 };
 use chrono::{DateTime, Utc};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::client::Client;
 use super::failure::FetchError;
 use super::location::Location;
+use super::sealing::OpenError;
 
 /// How often a meeting is written anew because it has changed meanwhile. Whoever changed it last has
 /// it written too: this only makes sure that an older writer is not the last one.
@@ -24,23 +28,50 @@ const MAX_ROUNDS: usize = 3;
 /// How many meetings are read at a time.
 const PAGE: u32 = 100;
 
-/// How many of them are written at a time.
+/// How many of them are written at a time, and after how many in a row that a collection does not take
+/// the rest is left.
 const AT_ONCE: usize = 8;
+
+/// How long a meeting may take to be written as it is in the end: less than a relay waits, which hears
+/// nothing of why.
+const WRITES_FOR: Duration = Duration::from_secs(25);
+
+/// When to try again where it cannot be noted what was not written: only then may it be given up.
+const NOTES_AGAIN: Duration = Duration::from_secs(60);
+
+/// A collection that meetings are written into.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// By which link: whoever looks after the server may be told.
+    pub link: LinkedCalendarId,
+    /// Where it is, if that can be told here.
+    pub location: Result<Location, OpenError>,
+}
 
 /// Knows into which collections somebody's meetings are written.
 #[async_trait]
 pub trait Targets: Send + Sync {
-    /// The collections of a therapist, each with the id of its link, which may be told to whoever looks
-    /// after the server; none when there are none.
+    /// The collections of a therapist; none when there are none.
     ///
     /// # Errors
     /// [`TargetsError`] when that cannot be told now: it is asked again.
-    async fn of(&self, therapist: &UserId) -> Result<Vec<(String, Location)>, TargetsError>;
+    async fn of(&self, therapist: &UserId) -> Result<Vec<Target>, TargetsError>;
+
+    /// Notes that one of them may lack a meeting, for good if need be: what cannot be delivered is given
+    /// up one day.
+    ///
+    /// # Errors
+    /// [`TargetsError`] when that cannot be noted now: nothing is given up until it is.
+    async fn unwritten(
+        &self,
+        link: LinkedCalendarId,
+        why: &SourceError,
+    ) -> Result<(), TargetsError>;
 }
 
-/// Why it cannot be told where meetings are to be written.
+/// Why it cannot be told where meetings are to be written, or noted that they were not.
 #[derive(Debug, thiserror::Error)]
-#[error("the linked calendars cannot be told")]
+#[error("the linked calendars cannot be reached")]
 pub struct TargetsError(#[source] Box<dyn Error + Send + Sync>);
 
 impl TargetsError {
@@ -58,7 +89,8 @@ impl TargetsError {
 /// go along.
 ///
 /// Give it to [`Relay::with_sink`](booking_core::Relay::with_sink). What a collection does not take is
-/// tried again for three days, since servers come back and passwords are mended; who has no collection
+/// tried again for three days, since servers come back and passwords are mended, and noted from the first
+/// time on: a [`Copier`](booking_core::Copier) has all written anew once it can be. Who has no collection
 /// any more is owed nothing.
 #[derive(Clone)]
 pub struct WriteBackSink {
@@ -74,6 +106,17 @@ enum Failure {
     Store(#[from] StoreError),
     #[error("{code}: {0}", code = .0.code())]
     Calendar(#[from] FetchError),
+    #[error("sealed: {0}")]
+    Sealed(#[from] OpenError),
+}
+
+/// What came of writing all meetings anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaughtUp {
+    /// How many the collection has taken, those among them that had to be taken out.
+    pub written: usize,
+    /// Why some are left; `None` if it says what all of them are.
+    pub left: Option<Behind>,
 }
 
 impl WriteBackSink {
@@ -82,18 +125,43 @@ impl WriteBackSink {
         Self { client, store, targets }
     }
 
-    /// Makes one collection of a therapist, by the id of its link, say what their meetings from an
-    /// instant on are now, a few at a time: for one that is new, or could not be written to for so long
-    /// that events were given up. Returns how many there were.
-    ///
-    /// # Errors
-    /// [`SinkError`] at the first meetings that it does not take; to begin again does no harm.
+    /// Makes one collection of a therapist say what their meetings from an instant on are now, a few at a
+    /// time and for so long: for one that is new, or could not be written to for so long that events were
+    /// given up. To begin again, or where it was left, does no harm.
     pub async fn catch_up(
         &self,
-        (link, location): &(String, Location),
+        location: &Location,
         therapist: &UserId,
         from: DateTime<Utc>,
-    ) -> Result<usize, SinkError> {
+        within: Duration,
+    ) -> CaughtUp {
+        let mut run = Run { written: 0, written_to: Some(from), error: None };
+        let all = self.write_all((location, therapist), from, &mut run);
+        let ended = timeout(within, all).await;
+        let not_yet = || {
+            SourceError::new(CopyFault::TimedOut, "not all sessions have been written into it yet")
+        };
+        let error = match ended {
+            Ok(Ok(())) => run.error,
+            // Ours, and none of its owner's business.
+            Ok(Err(error)) => {
+                let cause = with_causes(&error);
+                tracing::warn!(cause, "meetings cannot be read, to be written into a calendar");
+                Some(run.error.unwrap_or_else(not_yet))
+            }
+            Err(_) => Some(run.error.unwrap_or_else(not_yet)),
+        };
+        let left = error.map(|error| Behind { error, written_to: run.written_to });
+        CaughtUp { written: run.written, left }
+    }
+
+    /// As far as it takes them.
+    async fn write_all(
+        &self,
+        (location, therapist): (&Location, &UserId),
+        from: DateTime<Utc>,
+        run: &mut Run,
+    ) -> Result<(), StoreError> {
         let mut query = MeetingQuery {
             person: therapist.clone(),
             statuses: BTreeSet::new(),
@@ -102,11 +170,10 @@ impl WriteBackSink {
             after: None,
             limit: PAGE,
         };
-        let mut written = 0;
+        let mut in_vain = 0;
         loop {
-            let page = self.store.meetings(&query).await;
-            let page = page.map_err(|error| SinkError::retry(with_causes(&error)))?;
-            let Some(last) = page.last() else { return Ok(written) };
+            let page = self.store.meetings(&query).await?;
+            let Some(last) = page.last() else { return Ok(()) };
             query.after = Some(Place { start: last.start, id: last.id });
             // Those in which they are the client are in others' calendars.
             let theirs: Vec<_> =
@@ -117,9 +184,14 @@ impl WriteBackSink {
                     let page = self.page(meeting.id, therapist, location.clone());
                     writing.spawn(async move { page.write().await });
                 }
-                let outcome = writing.join_all().await.into_iter().collect::<Result<(), _>>();
-                outcome.map_err(|failure| told(&[(link.clone(), failure)]))?;
-                written += some.len();
+                let outcomes = writing.join_all().await;
+                let taken = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+                in_vain = if taken == 0 { in_vain + some.len() } else { 0 };
+                let failure = outcomes.into_iter().find_map(Result::err);
+                run.goes_on(taken, some.last().map(|last| last.start), failure);
+                if in_vain >= AT_ONCE {
+                    return Ok(());
+                }
             }
         }
     }
@@ -130,14 +202,25 @@ impl WriteBackSink {
         let targets = targets.map_err(|error| SinkError::retry(with_causes(&error)))?;
         // None waits for another's server.
         let mut writing = JoinSet::new();
-        for (link, location) in targets {
-            let page = self.page(meeting, therapist, location);
-            writing.spawn(async move { (link, page.write().await) });
+        for Target { link, location } in targets {
+            let page = location.map(|location| self.page(meeting, therapist, location));
+            writing.spawn(async move {
+                let written = async { page?.write().await };
+                let slow = Err(FetchError::TimedOut.into());
+                (link, timeout(WRITES_FOR, written).await.unwrap_or(slow))
+            });
         }
-        let outcomes = writing.join_all().await.into_iter();
-        let mut failed: Vec<_> =
-            outcomes.filter_map(|(link, outcome)| Some((link, outcome.err()?))).collect();
-        failed.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let mut failed = Vec::new();
+        for (link, outcome) in writing.join_all().await {
+            let Err(failure) = outcome else { continue };
+            let noted = self.targets.unwritten(link, &failure.told_to_owner()).await;
+            noted.map_err(|error| SinkError {
+                then: Then::Wait(NOTES_AGAIN),
+                ..SinkError::retry(with_causes(&error))
+            })?;
+            failed.push((link, failure));
+        }
+        failed.sort_by_key(|(link, _)| *link);
         if failed.is_empty() { Ok(()) } else { Err(told(&failed)) }
     }
 
@@ -195,13 +278,47 @@ impl Page {
     }
 }
 
+/// How far it came.
+struct Run {
+    written: usize,
+    written_to: Option<DateTime<Utc>>,
+    /// The first that was not taken: there it goes on one day.
+    error: Option<SourceError>,
+}
+
+impl Run {
+    fn goes_on(&mut self, taken: usize, to: Option<DateTime<Utc>>, failure: Option<Failure>) {
+        self.written += taken;
+        self.error = self.error.take().or_else(|| Some(failure?.told_to_owner()));
+        if self.error.is_none() {
+            self.written_to = to.or(self.written_to);
+        }
+    }
+}
+
+impl Failure {
+    fn told_to_owner(&self) -> SourceError {
+        let fault = match self {
+            Self::Store(_) => CopyFault::TimedOut,
+            Self::Calendar(error) => error.fault(),
+            Self::Sealed(_) => CopyFault::Sealed,
+        };
+        let why = match self {
+            Self::Store(_) => "they cannot be read".to_owned(),
+            Self::Calendar(error) => error.to_string(),
+            Self::Sealed(error) => error.to_string(),
+        };
+        SourceError::new(fault, &format!("sessions cannot be written into it: {why}"))
+    }
+}
+
 /// All of what failed, by the ids of links. Nobody is asked again sooner than they want.
-fn told(failed: &[(String, Failure)]) -> SinkError {
+fn told(failed: &[(LinkedCalendarId, Failure)]) -> SinkError {
     let reasons = failed.iter().map(|(link, failure)| format!("{link}: {}", with_causes(failure)));
     let answers = || {
         failed.iter().filter_map(|(_, failure)| match failure {
             Failure::Calendar(error) => Some(error),
-            Failure::Store(_) => None,
+            Failure::Store(_) | Failure::Sealed(_) => None,
         })
     };
     SinkError {

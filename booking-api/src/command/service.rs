@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use booking_core::{
-    Announced, Booking, CalendarLinks, Clock, Copier, DirectoryAdmin, Hub, LinkedCalendars, Live,
-    RandomIds, Relay, SlotCache, SubscriberId, SystemClock,
+    Announced, Booking, CalendarLinks, Clock, Copier, CopyFault, DirectoryAdmin, Hub,
+    LinkedCalendars, Live, RandomIds, Relay, SlotCache, SourceError, SubscriberId, SystemClock,
+    Unwritten,
 };
 use ipnet::IpNet;
 use prometheus::Registry;
@@ -80,14 +81,12 @@ impl Service {
         let no_more_changes = CancellationToken::new();
         let kept = Arc::new(Announced::new(backend.links.clone(), hub.clone()));
         let outside = outside(&backend, kept.clone(), &settings)?;
-        let links = CalendarLinks::new(booking.clone(), kept);
-        let copier = outside.as_ref().map(|outside| {
-            let every = settings.calendars.calendars_every;
-            let copier = Copier::new(links.clone(), Arc::new(outside.clone()), every);
-            tokio::spawn(copier.run(no_more_changes.clone().cancelled_owned()))
-        });
         let calendars = SubscriberId::new(CALENDARS)?;
         if let Some(outside) = &outside {
+            if !is_subscribed(&backend, &calendars).await? {
+                // First of all: what is noted later may be taken for what a copy has made good.
+                kept.unwritten(&all_unwritten()).await?;
+            }
             relay = relay.with_sink(calendars, Arc::new(outside.sink())).await?;
         } else if is_subscribed(&backend, &calendars).await? {
             tracing::warn!(
@@ -95,6 +94,12 @@ impl Service {
                  this database, or run forget-calendars"
             );
         }
+        let links = CalendarLinks::new(booking.clone(), kept);
+        let copier = outside.as_ref().map(|outside| {
+            let every = settings.calendars.calendars_every;
+            let copier = Copier::new(links.clone(), Arc::new(outside.clone()), every);
+            tokio::spawn(copier.run(no_more_changes.clone().cancelled_owned()))
+        });
         let metrics = probes::registry()?;
         let mut probes = probes::of_store(&metrics, &backend)?;
         if let Some(cache) = cache {
@@ -166,6 +171,13 @@ impl Service {
         }
         self.backend.close().await;
     }
+}
+
+/// Where no events were kept for linked calendars, those that are written into may have missed some.
+fn all_unwritten() -> Unwritten {
+    let words = "sessions were not written into it for a time";
+    let SourceError { fault, detail } = SourceError::new(CopyFault::Sealed, words);
+    Unwritten { link: None, fault, detail }
 }
 
 /// Linked calendars, where there is a key for them.

@@ -1,6 +1,8 @@
 //! Calendars from elsewhere.
 
-use booking_core::{CalendarKind, CalendarLabel, CopyFault, LinkedCalendar, Text, WriteBack};
+use booking_core::{
+    CalendarKind, CalendarLabel, CopyFault, CopyState, LinkedCalendar, Text, WriteBack,
+};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use poem_openapi::Object;
@@ -79,7 +81,8 @@ pub(crate) struct LinkedCalendarDto {
     time_zone: Option<Wire<Tz>>,
     /// Whether sessions are written into it.
     write_back: bool,
-    /// `pending` until it is read for the first time; `failing` while it cannot be read.
+    /// `pending` until it is read for the first time; `failing` while it cannot be read, or while sessions
+    /// cannot be written into it.
     state: Wire<LinkState>,
     /// As of when its busy times count: when it was read last; null if it never was. They go on to count
     /// while it cannot be read.
@@ -88,14 +91,14 @@ pub(crate) struct LinkedCalendarDto {
     /// When somebody tried last; null if never.
     #[oai(nullable)]
     checked_at: Option<Wire<DateTime<Utc>>>,
-    /// Why it cannot be read; null when it can.
+    /// Why it cannot be read, or written into; null when it can.
     #[oai(nullable)]
     error: Option<LinkErrorDto>,
     /// Since when it is linked.
     created_at: Wire<DateTime<Utc>>,
 }
 
-/// Why a linked calendar cannot be read.
+/// Why a linked calendar cannot be read, or written into.
 #[derive(Debug, Object)]
 #[oai(rename = "LinkedCalendarError", rename_all = "camelCase")]
 struct LinkErrorDto {
@@ -103,7 +106,7 @@ struct LinkErrorDto {
     code: Wire<CopyFault>,
     /// In a few words.
     detail: String,
-    /// How often in a row it has failed.
+    /// How often that has failed since it last went well.
     failures: i32,
 }
 
@@ -160,7 +163,9 @@ impl OnWire for LinkState {
 impl From<LinkedCalendar> for LinkedCalendarDto {
     fn from(link: LinkedCalendar) -> Self {
         let state = LinkState::of(&link);
-        let failures = i32::try_from(link.copy.failures).unwrap_or(i32::MAX);
+        let CopyState { failures, unwritten, .. } = link.copy;
+        let failures = if failures > 0 { failures } else { unwritten };
+        let failures = i32::try_from(failures).unwrap_or(i32::MAX);
         let error = link.copy.fault.map(|(fault, detail)| LinkErrorDto {
             code: Wire(fault),
             detail: detail.as_str().to_owned(),

@@ -164,7 +164,12 @@ impl CalendarLinks {
                 location,
                 zone,
                 write_back,
-                copy: CopyState { validators: None, next_at: self.booking.now(), ..before.copy },
+                copy: CopyState {
+                    validators: None,
+                    written_to: None,
+                    next_at: self.booking.now(),
+                    ..before.copy
+                },
                 ..before
             };
             if self.links.relink(&after, self.booking.by(actor)).await? {

@@ -61,6 +61,14 @@ impl Moment {
     pub(super) fn instant(&self) -> i64 {
         self.zone.instant(self.civil)
     }
+
+    /// Of a series of dates in a zone, the one that it names, in days from 1970-01-01. Programs write
+    /// dates as midnights, mostly of UTC, wherever they are.
+    pub(super) fn day_in(&self, zone: &Zone) -> i64 {
+        let is_date = self.is_date || self.civil.rem_euclid(DAY) == 0;
+        let civil = if is_date { self.civil } else { zone.civil(self.instant()) };
+        civil.div_euclid(DAY)
+    }
 }
 
 impl Length {

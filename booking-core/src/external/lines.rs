@@ -1,7 +1,7 @@
 //! The lines of an iCalendar file (RFC 5545, 3.1): unfolded, and taken apart.
 
 /// `NAME;PARAMETER=value:value`, with what matters of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Line {
     /// In upper case.
     pub(super) name: String,

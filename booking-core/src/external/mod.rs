@@ -19,7 +19,7 @@ use self::event::{Event, free_busy_period};
 use self::rule::Budget;
 use self::series::{Search, Series};
 use self::tree::{Component, Components};
-use self::zones::Zones;
+use self::zones::{Described, Zones};
 use crate::ical::meeting_named;
 use crate::id::MeetingId;
 use crate::span::{Span, SpanSet};
@@ -189,6 +189,7 @@ struct Reading<'a> {
     zone: Tz,
     ours: &'a BTreeSet<MeetingId>,
     budget: Budget,
+    described: Described,
     busy: Vec<Seconds>,
     times: ExternalTimes,
 }
@@ -197,13 +198,14 @@ impl<'a> Reading<'a> {
     fn of(window: Span, zone: Tz, ours: &'a BTreeSet<MeetingId>) -> Self {
         let window = Seconds::around(window);
         let (budget, times) = (Budget::new(), ExternalTimes::default());
-        Self { window, zone, ours, budget, busy: Vec::new(), times }
+        let described = Described::until(window.end + 2 * 366 * DAY);
+        Self { window, zone, ours, budget, described, busy: Vec::new(), times }
     }
 
     fn add(&mut self, file: &[u8]) -> Result<(), UnreadableCalendar> {
-        let Self { window, zone, ours, budget, busy, times } = self;
+        let Self { window, zone, ours, budget, described, busy, times } = self;
         let components = Components::parse(file)?;
-        let zones = Zones::new(*zone, &components.zones, window.end + 2 * 366 * DAY, budget);
+        let zones = Zones::new(*zone, &components.zones, described, budget);
         let mut events = Vec::new();
         for component in components.events.iter().filter(|event| !is_one_of(ours, event)) {
             match Event::read(component, &zones) {

@@ -4,8 +4,8 @@
 use chrono::DateTime;
 use rrule::{Frequency, RRule, RRuleSet, Tz, Unvalidated};
 
+use super::event::Moment;
 use super::values::Written;
-use super::zones::Zone;
 use crate::zone::DAY;
 
 /// The work that expansion may still do. Its unit is about one step of `rrule`, some hundred
@@ -93,15 +93,16 @@ impl Rule {
         Ok(Self { rule, until })
     }
 
-    /// The instances from `start` until `end`, seconds of the wall clock all: of those before `from`
-    /// only the fact that they count. What instant they are matters to an UNTIL that is one.
+    /// The instances from `first` until `end`, seconds of the wall clock all: of those before `from`
+    /// only the fact that they count. What instant they are matters to an UNTIL that is one; of dates, it
+    /// may as well mean the date that it shows in UTC.
     pub(super) fn expand(
         &self,
-        start: i64,
+        first: &Moment,
         (from, end): (i64, i64),
-        zone: &Zone,
         budget: &mut Budget,
     ) -> Result<Vec<i64>, RuleError> {
+        let Moment { civil: start, is_date, ref zone } = *first;
         let until = match self.until {
             Some(Written::Date(day)) => (day + 1) * DAY - 1,
             // Where clocks are set back, the wall may show more a little before than it does then.
@@ -141,7 +142,10 @@ impl Rule {
             }
         }
         if let Some(Written::Utc(until)) = self.until {
-            instances.retain(|instance| zone.instant(*instance) <= until);
+            let shown = until.div_euclid(DAY) * DAY;
+            instances.retain(|instance| {
+                zone.instant(*instance) <= until || is_date && *instance <= shown
+            });
         }
         budget.take(if found {
             meter.work(before - start, end - start)

@@ -31,11 +31,8 @@ struct Left {
 
 impl Left {
     fn add(&mut self, moment: &Moment, series: &Moment) {
-        let day = |civil: i64| civil.div_euclid(DAY);
-        if moment.is_date {
-            self.days.insert(day(moment.civil));
-        } else if series.is_date {
-            self.days.insert(day(series.zone.civil(moment.instant())));
+        if moment.is_date || series.is_date {
+            self.days.insert(moment.day_in(&series.zone));
         } else {
             self.instants.insert(moment.instant());
         }
@@ -103,24 +100,23 @@ impl<'a> Series<'a> {
         for moment in &master.except {
             left.add(moment, &master.start);
         }
-        let mut following = Vec::new();
+        let (start, mut following) = (&master.start, Vec::new());
         for replacement in &self.replacements {
             let Some(replaced) = &replacement.replaces else { continue };
             left.add(&replaced.original, &master.start);
             if replaced.and_following {
-                following.push(Following::of(&replaced.original, replacement));
+                following.push(Following::of(&replaced.original, start, replacement));
             }
         }
         following.sort_unstable_by_key(|following| following.from);
         if !master.is_busy && following.is_empty() {
             return Ok(());
         }
-        let start = &master.start;
         let mut instances = vec![start.civil];
         let within = search.wall_window(master, &following);
         if start.civil <= within.1 {
             for rule in &master.rules {
-                match rule.expand(start.civil, within, &start.zone, search.budget) {
+                match rule.expand(start, within, search.budget) {
                     Ok(more) => instances.extend(more),
                     Err(_) if search.budget.is_spent() => return Err(UnreadableCalendar::TooMuch),
                     Err(RuleError::Unreadable) => unclear(master, Unclear::Rule),
@@ -157,9 +153,15 @@ struct Following<'a> {
 }
 
 impl<'a> Following<'a> {
-    fn of(original: &Moment, event: &'a Event) -> Self {
-        let from = original.instant();
-        let was = if original.is_date { original.civil } else { event.start.zone.civil(from) };
+    fn of(original: &Moment, series: &Moment, event: &'a Event) -> Self {
+        let (from, was) = if original.is_date {
+            (original.instant(), original.civil)
+        } else if series.is_date {
+            let midnight = original.day_in(&series.zone) * DAY;
+            (series.zone.instant(midnight), midnight)
+        } else {
+            (original.instant(), event.start.zone.civil(original.instant()))
+        };
         Self { from, moves: event.start.civil - was, event }
     }
 

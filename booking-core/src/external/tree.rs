@@ -13,7 +13,7 @@ pub(super) struct Components {
 }
 
 /// A VEVENT or VFREEBUSY, or the STANDARD or DAYLIGHT of a zone.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Component {
     lines: Vec<Line>,
 }

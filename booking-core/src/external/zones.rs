@@ -6,6 +6,7 @@ use std::rc::Rc;
 use chrono_tz::Tz;
 use windows_timezones::WindowsTimezone;
 
+use super::event::Moment;
 use super::rule::{Budget, Rule};
 use super::tree::{Component, ZoneComponent};
 use super::values::{Written, offset};
@@ -68,6 +69,30 @@ fn first_instant(stretches: &[Stretch], civil: i64) -> i64 {
     civil - stretch.map_or(0, |stretch| stretch.offset)
 }
 
+/// Zones that files describe, by all that they say of them: on servers each event is a file of its own,
+/// and brings along the zone that it is in.
+#[derive(Debug)]
+pub(super) struct Described {
+    /// Until when they are looked at.
+    last: i64,
+    seen: HashMap<Vec<Component>, Option<Zone>>,
+}
+
+impl Described {
+    pub(super) fn until(last: i64) -> Self {
+        Self { last, seen: HashMap::new() }
+    }
+
+    fn zone(&mut self, observances: &Vec<Component>, budget: &mut Budget) -> Option<Zone> {
+        if let Some(zone) = self.seen.get(observances) {
+            return zone.clone();
+        }
+        let zone = described(observances, self.last, budget);
+        self.seen.insert(observances.clone(), zone.clone());
+        zone
+    }
+}
+
 /// The zones of a file.
 #[derive(Debug)]
 pub(super) struct Zones {
@@ -83,7 +108,7 @@ impl Zones {
     pub(super) fn new(
         own: Tz,
         components: &[ZoneComponent],
-        last: i64,
+        described: &mut Described,
         budget: &mut Budget,
     ) -> Self {
         let mut named = HashMap::new();
@@ -99,7 +124,7 @@ impl Zones {
                 .or_else(|| says("TZID-ALIAS-OF"))
                 .or_else(|| says("X-LIC-LOCATION"))
                 .map(Zone::Known)
-                .or_else(|| described(&component.observances, last, budget));
+                .or_else(|| described.zone(&component.observances, budget));
             if let Some(zone) = zone {
                 named.entry(id.to_owned()).or_insert(zone);
             }
@@ -179,11 +204,12 @@ fn onsets(observance: &Component, from: i64, last: i64, budget: &mut Budget) -> 
     };
     let start = local(&observance.line("DTSTART")?.value)?;
     let always = Stretch { seconds: Seconds { start: i64::MIN, end: i64::MAX }, offset: from };
-    let before = Zone::Described([always].into());
+    let zone = Zone::Described([always].into());
+    let first = Moment { civil: start, is_date: false, zone };
     let mut onsets = vec![start];
     for rule in observance.all("RRULE") {
         let rule = Rule::parse(&rule.value).ok()?;
-        onsets.extend(rule.expand(start, (start, last), &before, budget).ok()?);
+        onsets.extend(rule.expand(&first, (start, last), budget).ok()?);
     }
     for dates in observance.all("RDATE") {
         for date in dates.value.split(',') {

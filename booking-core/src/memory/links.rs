@@ -9,6 +9,7 @@ use crate::audit::{AuditEntry, By};
 use crate::id::{LinkedCalendarId, UserId};
 use crate::linked_calendar::{
     BusyTimes, Copied, CopyClaim, CopyState, Linked, LinkedCalendar, LinkedCalendars, Refresh,
+    Unwritten, WriteBack,
 };
 use crate::span::{Span, SpanSet};
 use crate::store::StoreError;
@@ -83,7 +84,7 @@ impl LinkedCalendars for MemoryStore {
         };
         let before = present.clone();
         let next_at = calendar.copy.next_at;
-        let copy = CopyState { validators: None, next_at, ..before.copy.clone() };
+        let copy = CopyState { validators: None, written_to: None, next_at, ..before.copy.clone() };
         *present = LinkedCalendar { created_at: before.created_at, copy, ..calendar.clone() };
         let entry = AuditEntry::of_changed_link(by, &before, calendar);
         state.note([entry]);
@@ -150,7 +151,7 @@ impl LinkedCalendars for MemoryStore {
         let Some((link, before)) = present.filter(|(link, _)| is_as_claimed(link)) else {
             return Ok(Copied::Outdated);
         };
-        link.copy = copy.clone();
+        link.copy = noted(&claimed.copy, &link.copy, copy);
         match times.filter(|times| **times != *before) {
             None => Ok(Copied::Same),
             Some(times) => {
@@ -159,5 +160,33 @@ impl LinkedCalendars for MemoryStore {
                 Ok(Copied::Changed)
             }
         }
+    }
+
+    async fn unwritten(&self, what: &Unwritten) -> Result<(), StoreError> {
+        let mut state = self.state();
+        let links = state.links.0.values_mut().map(|(link, _)| link);
+        let is_meant = |link: &&mut LinkedCalendar| {
+            link.write_back == WriteBack::On && what.link.is_none_or(|id| id == link.id)
+        };
+        for link in links.filter(is_meant) {
+            link.copy.unwritten = link.copy.unwritten.saturating_add(1);
+            link.copy.written_to = None;
+            link.copy.fault = Some((what.fault, what.detail.clone()));
+        }
+        Ok(())
+    }
+}
+
+/// A state that somebody found after the claim, with what was not written since then.
+fn noted(claimed: &CopyState, present: &CopyState, found: &CopyState) -> CopyState {
+    let since = present.unwritten.saturating_sub(claimed.unwritten);
+    if since == 0 {
+        return found.clone();
+    }
+    CopyState {
+        unwritten: found.unwritten.saturating_add(since),
+        written_to: None,
+        fault: found.fault.clone().or_else(|| present.fault.clone()),
+        ..found.clone()
     }
 }

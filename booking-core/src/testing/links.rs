@@ -36,6 +36,8 @@ cases! {
                 expanded_at: Some(at(2)),
                 checked_at: Some(at(3)),
                 failures: u32::MAX,
+                unwritten: u32::MAX,
+                written_to: Some(at(5)),
                 fault: Some((CopyFault::Status, text("503"))),
                 next_at: at(4),
             },

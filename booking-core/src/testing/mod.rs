@@ -48,6 +48,7 @@ pub mod rows;
 pub mod series;
 pub mod settings;
 pub mod subscribers;
+pub mod unwritten;
 
 mod events;
 mod linked;
@@ -147,6 +148,7 @@ macro_rules! conformance {
         $crate::conformance_feeds!($make);
         $crate::conformance_links!($make);
         $crate::conformance_copies!($make);
+        $crate::conformance_unwritten!($make);
     };
 }
 

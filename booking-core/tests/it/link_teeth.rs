@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use booking_core::testing::{Harness, World, copies, links};
+use booking_core::testing::{Harness, World, copies, links, unwritten};
 use booking_core::{
     BusyTimes, By, Copied, CopyClaim, CopyState, Linked, LinkedCalendar, LinkedCalendarId,
-    LinkedCalendars, MemoryStore, Refresh, Span, SpanSet, StoreError, UserId,
+    LinkedCalendars, MemoryStore, Refresh, Span, SpanSet, StoreError, Unwritten, UserId,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -38,6 +38,10 @@ enum Fault {
     CopiesInTwo,
     /// Leaves out what goes on for days.
     CutsTheFirst,
+    /// Takes all for written once a copy says so.
+    ForgetsWhatWasNotWritten,
+    /// Whoever copies has to begin again when something was not written.
+    NotesBreakClaims,
 }
 
 struct Faulty {
@@ -173,8 +177,29 @@ impl LinkedCalendars for Faulty {
                 let short = BusyTimes::within(everything(), &short).unwrap();
                 self.inner.copied(claimed, state, Some(&short)).await
             }
+            (Fault::ForgetsWhatWasNotWritten, _) => {
+                let unwritten = present.copy.unwritten;
+                let copy = CopyState { unwritten, ..claimed.copy.clone() };
+                let claimed = LinkedCalendar { copy, ..claimed.clone() };
+                self.inner.copied(&claimed, state, times).await
+            }
             _ => self.store().copied(claimed, state, times).await,
         }
+    }
+
+    async fn unwritten(&self, what: &Unwritten) -> Result<(), StoreError> {
+        if self.fault == Fault::NotesBreakClaims
+            && let Some(id) = what.link
+            && let Some(link) = self.inner.linked_calendar(id).await?
+        {
+            let refresh = Refresh {
+                now: link.copy.next_at - TimeDelta::milliseconds(1),
+                unless_checked_after: DateTime::<Utc>::MAX_UTC,
+                unless_due_by: DateTime::<Utc>::MIN_UTC,
+            };
+            self.inner.refresh(&link.therapist, id, &refresh).await?;
+        }
+        self.store().unwritten(what).await
     }
 }
 
@@ -215,5 +240,9 @@ fails! {
     refreshes_always: RefreshesAlways fails copies::a_refresh_makes_due;
     forgets_on_failure: ForgetsOnFailure fails copies::times_stay_until_there_are_others;
     copies_in_two: CopiesInTwo fails copies::copies_and_bookings_come_one_after_the_other;
+    forgets_what_was_not_written: ForgetsWhatWasNotWritten
+        fails unwritten::a_copy_makes_good_what_was_before_its_claim;
+    notes_break_claims: NotesBreakClaims
+        fails unwritten::a_copy_makes_good_what_was_before_its_claim;
     cuts_the_first: CutsTheFirst fails copies::busy_times_are_part_of_the_calendar;
 }

@@ -1,5 +1,8 @@
 //! Linked calendars through the service, and how they are copied.
 
+mod background;
+mod written;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,9 +13,9 @@ use booking_core::testing::fixtures::{
 };
 use booking_core::testing::{Harness, World};
 use booking_core::{
-    Actor, BookingError, BusyTimes, CalendarKind, CalendarLinks, CalendarSource, Copier, CopyFault,
-    Fetched, LinkPatch, LinkedCalendar, Meeting, MeetingStatus, MemoryStore, NewLink, Refusal,
-    Role, SealedLocation, SourceError, Span, Validators, WriteBack, ical,
+    Actor, Behind, BookingError, BusyTimes, CalendarKind, CalendarLinks, CalendarSource, Copier,
+    CopyFault, Fetched, LinkPatch, LinkedCalendar, Meeting, MeetingStatus, MemoryStore, NewLink,
+    Refusal, Role, SealedLocation, SourceError, Span, Validators, WriteBack, ical,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -24,6 +27,8 @@ const EVERY: Duration = Duration::from_mins(15);
 struct Script {
     answers: Mutex<VecDeque<Result<Fetched, SourceError>>>,
     asked: Mutex<Vec<(Option<String>, Span)>>,
+    writes: Mutex<VecDeque<Result<(), Behind>>>,
+    written_from: Mutex<Vec<DateTime<Utc>>>,
 }
 
 #[async_trait]
@@ -37,6 +42,16 @@ impl CalendarSource for Script {
         let known = validators.map(|known| known.as_str().to_owned());
         self.asked.lock().unwrap().push((known, window));
         self.answers.lock().unwrap().pop_front().expect("somebody asks once too often")
+    }
+
+    async fn catch_up(
+        &self,
+        _: &LinkedCalendar,
+        from: DateTime<Utc>,
+        _: Duration,
+    ) -> Result<(), Behind> {
+        self.written_from.lock().unwrap().push(from);
+        self.writes.lock().unwrap().pop_front().expect("it is written into once too often")
     }
 }
 
@@ -357,45 +372,4 @@ async fn a_refresh_is_not_for_the_impatient() {
         let read = practice.pass(now() + TimeDelta::seconds(seconds), Ok(Fetched::Unchanged)).await;
         assert_eq!(read, is_read, "after {seconds} seconds");
     }
-}
-
-/// As it runs in a service: what is linked is read at once, and it ends when it is told to, whatever a
-/// server does meanwhile.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_reads_in_the_background() {
-    struct Silent;
-
-    #[async_trait]
-    impl CalendarSource for Silent {
-        async fn fetch(
-            &self,
-            link: &LinkedCalendar,
-            _: Option<&Validators>,
-            _: Span,
-        ) -> Result<Fetched, SourceError> {
-            if link.therapist == other_therapist() {
-                std::future::pending::<()>().await;
-            }
-            busy("20240115T100000", "one")
-        }
-    }
-
-    let practice = Practice::open().await;
-    let links = &practice.links;
-    let copier = Copier::new(links.clone(), Arc::new(Silent), EVERY);
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let running = tokio::spawn(copier.run(async move {
-        let _told = stopped.await;
-    }));
-    links.add(&as_therapist(&other_therapist()), new(links)).await.expect("there is room");
-    links.add(&jane(), new(links)).await.expect("there is room");
-    let read = async {
-        while practice.link().await.copy.fetched_at.is_none() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(5), read).await.expect("it is read at once");
-    stop.send(()).expect("it runs");
-    let ended = tokio::time::timeout(Duration::from_secs(5), running).await;
-    ended.expect("it ends").expect("nothing panics");
 }

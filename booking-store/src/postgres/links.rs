@@ -5,18 +5,16 @@
 //! therapist holds it too.
 
 use async_trait::async_trait;
-use std::collections::BTreeSet;
 
 use booking_core::{
     AuditEntry, BusyTimes, By, Copied, CopyClaim, CopyState, Linked, LinkedCalendar,
-    LinkedCalendarId, LinkedCalendars, Refresh, StoreError, Text, UserId,
+    LinkedCalendarId, LinkedCalendars, Refresh, StoreError, Text, Unwritten, UserId,
 };
-use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-use super::{BEGIN, PostgresStore, audit, change};
+use super::{BEGIN, PostgresStore, audit, change, copies};
 use crate::error::Failure;
 use crate::link_rows::LinkRow;
 use crate::rows;
@@ -30,7 +28,8 @@ macro_rules! links {
                 id, therapist_id, version, kind, label, host, location, zone, write_back,
                 unix_ms(created_at) AS "created_ms!", validators,
                 unix_ms(fetched_at) AS fetched_ms, unix_ms(expanded_at) AS expanded_ms,
-                unix_ms(checked_at) AS checked_ms, failures, fault, fault_detail,
+                unix_ms(checked_at) AS checked_ms, failures, unwritten,
+                unix_ms(written_to) AS written_to_ms, fault, fault_detail,
                 unix_ms(next_at) AS "next_ms!"
              FROM "# + $rest,
             $($argument),+
@@ -89,13 +88,17 @@ impl LinkedCalendars for PostgresStore {
         state: &CopyState,
         times: Option<&BusyTimes>,
     ) -> Result<Copied, StoreError> {
-        let call = || self.relays.call(async |one| note(one, claimed, state, times).await);
+        let call = || self.relays.call(async |one| copies::note(one, claimed, state, times).await);
         self.relays.persist(call).await
+    }
+
+    async fn unwritten(&self, what: &Unwritten) -> Result<(), StoreError> {
+        self.relays.call(async |one| copies::note_unwritten(one, what).await).await
     }
 }
 
 /// Within the transaction; of somebody who was in no meeting yet, too.
-async fn lock(connection: &mut PgConnection, therapist: &UserId) -> Result<(), Failure> {
+pub(super) async fn lock(connection: &mut PgConnection, therapist: &UserId) -> Result<(), Failure> {
     let one = [therapist.as_str().to_owned()];
     change::add_calendars(connection, &one).await?;
     match change::lock(connection, &one).await? {
@@ -137,9 +140,10 @@ async fn insert(connection: &mut PgConnection, link: &LinkedCalendar) -> Result<
     let insert = sqlx::query!(
         "INSERT INTO linked_calendar (
              id, therapist_id, version, kind, label, host, location, zone, write_back, created_at,
-             validators, fetched_at, expanded_at, checked_at, failures, fault, fault_detail, next_at
+             validators, fetched_at, expanded_at, checked_at, failures, unwritten, written_to, fault,
+             fault_detail, next_at
          ) VALUES (
-             $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18
+             $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20
          )",
         link.id.uuid(),
         link.therapist.as_str(),
@@ -156,6 +160,8 @@ async fn insert(connection: &mut PgConnection, link: &LinkedCalendar) -> Result<
         copy.expanded_at,
         copy.checked_at,
         i64::from(copy.failures),
+        i64::from(copy.unwritten),
+        copy.written_to,
         copy.fault.as_ref().map(|(fault, _)| fault.as_str()),
         copy.fault.as_ref().map(|(_, detail)| detail.as_str()),
         copy.next_at,
@@ -164,7 +170,7 @@ async fn insert(connection: &mut PgConnection, link: &LinkedCalendar) -> Result<
     Ok(())
 }
 
-fn version(link: &LinkedCalendar) -> Result<i64, Failure> {
+pub(super) fn version(link: &LinkedCalendar) -> Result<i64, Failure> {
     i64::try_from(link.version).map_err(Failure::corrupt)
 }
 
@@ -214,7 +220,7 @@ async fn replace(
     let update = sqlx::query!(
         "UPDATE linked_calendar SET
              version = $2, kind = $3, label = $4, host = $5, location = $6, zone = $7,
-             write_back = $8, validators = NULL, next_at = $9
+             write_back = $8, validators = NULL, written_to = NULL, next_at = $9
          WHERE id = $1",
         link.id.uuid(),
         version(link)?,
@@ -328,89 +334,4 @@ async fn take(
     let claimed = rows::all(select.fetch_all(&mut *transaction).await?)?;
     transaction.commit().await?;
     Ok(claimed)
-}
-
-async fn note(
-    connection: &mut PgConnection,
-    claimed: &LinkedCalendar,
-    copy: &CopyState,
-    times: Option<&BusyTimes>,
-) -> Result<Copied, Failure> {
-    let mut transaction = connection.begin_with(BEGIN).await?;
-    if times.is_some() {
-        lock(&mut transaction, &claimed.therapist).await?;
-    }
-    let update = sqlx::query!(
-        "UPDATE linked_calendar SET
-             validators = $4, fetched_at = $5, expanded_at = $6, checked_at = $7, failures = $8,
-             fault = $9, fault_detail = $10, next_at = $11
-         WHERE id = $1 AND version = $2 AND next_at = $3",
-        claimed.id.uuid(),
-        version(claimed)?,
-        claimed.copy.next_at,
-        copy.validators.as_ref().map(Text::as_str),
-        copy.fetched_at,
-        copy.expanded_at,
-        copy.checked_at,
-        i64::from(copy.failures),
-        copy.fault.as_ref().map(|(fault, _)| fault.as_str()),
-        copy.fault.as_ref().map(|(_, detail)| detail.as_str()),
-        copy.next_at,
-    );
-    if update.execute(&mut *transaction).await?.rows_affected() == 0 {
-        return Ok(Copied::Outdated);
-    }
-    let copied = match times {
-        Some(times) => put_times(&mut transaction, claimed, times).await?,
-        None => Copied::Same,
-    };
-    transaction.commit().await?;
-    Ok(copied)
-}
-
-/// Only from the first to the last that differ is anything written. What differs is found out here: with
-/// no join but by an index, which is what suits all else, the database may look through one of the lists
-/// for each of the other.
-async fn put_times(
-    connection: &mut PgConnection,
-    link: &LinkedCalendar,
-    times: &BusyTimes,
-) -> Result<Copied, Failure> {
-    type Bounds = (DateTime<Utc>, DateTime<Utc>);
-    let (therapist, id) = (link.therapist.as_str(), link.id.uuid());
-    let before = sqlx::query!(
-        "SELECT starts_at, ends_at FROM external_busy WHERE therapist_id = $1 AND calendar_id = $2",
-        therapist,
-        id,
-    );
-    let before = before.fetch_all(&mut *connection).await?;
-    let before: BTreeSet<Bounds> =
-        before.into_iter().map(|piece| (piece.starts_at, piece.ends_at)).collect();
-    let pieces = times.as_slice().iter();
-    let after: BTreeSet<Bounds> = pieces.map(|piece| (piece.start(), piece.end())).collect();
-    let mut differ = before.symmetric_difference(&after).map(|(starts_at, _)| *starts_at);
-    let Some(first) = differ.next() else { return Ok(Copied::Same) };
-    let last = differ.last().unwrap_or(first);
-    let delete = sqlx::query!(
-        "DELETE FROM external_busy
-         WHERE therapist_id = $1 AND calendar_id = $2 AND starts_at BETWEEN $3 AND $4",
-        therapist,
-        id,
-        first,
-        last,
-    );
-    delete.execute(&mut *connection).await?;
-    let new = after.into_iter().filter(|(starts_at, _)| (first..=last).contains(starts_at));
-    let (starts, ends): (Vec<_>, Vec<_>) = new.unzip();
-    let insert = sqlx::query!(
-        "INSERT INTO external_busy (therapist_id, calendar_id, starts_at, ends_at)
-         SELECT $1, $2, starts_at, ends_at
-         FROM unnest($3::timestamptz[], $4::timestamptz[]) AS new (starts_at, ends_at)",
-        therapist,
-        id,
-        &starts,
-        &ends,
-    );
-    insert.execute(connection).await?;
-    Ok(Copied::Changed)
 }

@@ -9,6 +9,7 @@
 mod audit;
 mod change;
 mod codes;
+mod copies;
 mod deliveries;
 mod diaries;
 mod directory;

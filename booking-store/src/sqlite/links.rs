@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use booking_core::{
     AuditEntry, BusyTimes, By, Copied, CopyClaim, CopyState, Linked, LinkedCalendar,
-    LinkedCalendarId, LinkedCalendars, Refresh, Span, SpanSet, StoreError, Text, UserId,
+    LinkedCalendarId, LinkedCalendars, Refresh, Span, SpanSet, StoreError, Text, Unwritten, UserId,
 };
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -25,8 +25,11 @@ pub(super) const LOOK: &str = "
 const INSERT: &str = "
     INSERT INTO linked_calendar (
         id, therapist_id, version, kind, label, host, location, zone, write_back, created_ms,
-        validators, fetched_ms, expanded_ms, checked_ms, failures, fault, fault_detail, next_ms
-    ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+        validators, fetched_ms, expanded_ms, checked_ms, failures, unwritten, written_to_ms, fault,
+        fault_detail, next_ms
+    ) VALUES (
+        ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20
+    )";
 
 pub(super) const OF_THERAPIST: &str =
     "SELECT * FROM linked_calendar WHERE therapist_id = ?1 ORDER BY created_ms, id";
@@ -36,7 +39,7 @@ pub(super) const ONE: &str = "SELECT * FROM linked_calendar WHERE id = ?1";
 pub(super) const REPLACE: &str = "
     UPDATE linked_calendar SET
         version = ?2, kind = ?3, label = ?4, host = ?5, location = ?6, zone = ?7, write_back = ?8,
-        validators = NULL, next_ms = ?9
+        validators = NULL, written_to_ms = NULL, next_ms = ?9
     WHERE id = ?1";
 
 /// Their busy times go along.
@@ -59,22 +62,6 @@ pub(super) const CLAIM: &str = "
         SELECT id FROM linked_calendar WHERE next_ms <= ?1 ORDER BY next_ms, id LIMIT ?3
     )
     RETURNING *";
-
-pub(super) const NOTE: &str = "
-    UPDATE linked_calendar SET
-        validators = ?4, fetched_ms = ?5, expanded_ms = ?6, checked_ms = ?7, failures = ?8,
-        fault = ?9, fault_detail = ?10, next_ms = ?11
-    WHERE id = ?1 AND version = ?2 AND next_ms = ?3";
-
-/// Times of a calendar (`?2`) that are not among others (`?3`, pairs of bounds).
-pub(super) const DELETE_TIMES: &str = "
-    DELETE FROM external_busy
-    WHERE therapist_id = ?1 AND calendar_id = ?2
-        AND (starts_ms, ends_ms) NOT IN (SELECT value ->> 0, value ->> 1 FROM json_each(?3))";
-
-const INSERT_TIMES: &str = "
-    INSERT OR IGNORE INTO external_busy (therapist_id, calendar_id, starts_ms, ends_ms)
-    SELECT ?1, ?2, value ->> 0, value ->> 1 FROM json_each(?3)";
 
 /// When calendars say so that a therapist (`?1`) has linked, as far as it overlaps any of some spans
 /// (`?2`, pairs of bounds): pieces of at most a day, so both bounds are bounds of the key.
@@ -136,6 +123,10 @@ impl LinkedCalendars for SqliteStore {
         times: Option<&BusyTimes>,
     ) -> Result<Copied, StoreError> {
         Ok(self.note_copy(claimed, state, times).await?)
+    }
+
+    async fn unwritten(&self, what: &Unwritten) -> Result<(), StoreError> {
+        Ok(self.note_unwritten(what).await?)
     }
 }
 
@@ -241,45 +232,15 @@ impl SqliteStore {
         transaction.commit().await?;
         Ok(claimed)
     }
-
-    async fn note_copy(
-        &self,
-        claimed: &LinkedCalendar,
-        copy: &CopyState,
-        times: Option<&BusyTimes>,
-    ) -> Result<Copied, Failure> {
-        let mut transaction = self.begin_write().await?;
-        let note = sqlx::query(NOTE)
-            .bind(claimed.id.uuid())
-            .bind(version(claimed)?)
-            .bind(claimed.copy.next_at.timestamp_millis());
-        let noted = bind_copy(note, copy).execute(&mut *transaction).await?;
-        if noted.rows_affected() == 0 {
-            return Ok(Copied::Outdated);
-        }
-        let mut changed = 0;
-        if let Some(times) = times {
-            let times = pairs(times.as_slice().iter().copied())?;
-            for statement in [DELETE_TIMES, INSERT_TIMES] {
-                let put = sqlx::query(statement)
-                    .bind(claimed.therapist.as_str())
-                    .bind(claimed.id.uuid())
-                    .bind(&times);
-                changed += put.execute(&mut *transaction).await?.rows_affected();
-            }
-        }
-        transaction.commit().await?;
-        Ok(if changed > 0 { Copied::Changed } else { Copied::Same })
-    }
 }
 
 pub(super) const IS_ANY_DUE: &str =
     "SELECT EXISTS (SELECT 1 FROM linked_calendar WHERE next_ms <= ?1)";
 
-type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
+pub(super) type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
 
 /// What of it both statements write last.
-fn bind_copy<'q>(query: Query<'q>, copy: &'q CopyState) -> Query<'q> {
+pub(super) fn bind_copy<'q>(query: Query<'q>, copy: &'q CopyState) -> Query<'q> {
     let millis = |at: Option<DateTime<Utc>>| at.map(|at| at.timestamp_millis());
     query
         .bind(copy.validators.as_ref().map(Text::as_str))
@@ -287,16 +248,18 @@ fn bind_copy<'q>(query: Query<'q>, copy: &'q CopyState) -> Query<'q> {
         .bind(millis(copy.expanded_at))
         .bind(millis(copy.checked_at))
         .bind(copy.failures)
+        .bind(copy.unwritten)
+        .bind(millis(copy.written_to))
         .bind(copy.fault.as_ref().map(|(fault, _)| fault.as_str()))
         .bind(copy.fault.as_ref().map(|(_, detail)| detail.as_str()))
         .bind(copy.next_at.timestamp_millis())
 }
 
-fn version(link: &LinkedCalendar) -> Result<i64, Failure> {
+pub(super) fn version(link: &LinkedCalendar) -> Result<i64, Failure> {
     i64::try_from(link.version).map_err(Failure::corrupt)
 }
 
-fn pairs(spans: impl Iterator<Item = Span>) -> Result<String, Failure> {
+pub(super) fn pairs(spans: impl Iterator<Item = Span>) -> Result<String, Failure> {
     let pair = |span: Span| [span.start().timestamp_millis(), span.end().timestamp_millis()];
     rows::json(&spans.map(pair).collect::<Vec<[i64; 2]>>())
 }

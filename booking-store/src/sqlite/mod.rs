@@ -9,6 +9,7 @@ mod alone;
 mod audit;
 mod change;
 mod codes;
+mod copies;
 mod deliveries;
 #[cfg(test)]
 mod delivery_plans;

@@ -4,8 +4,8 @@
 use sqlx::Row;
 
 use super::{
-    SqliteStore, audit, change, diaries, directory, feeds, holds, links, read, series, terms,
-    user_news,
+    SqliteStore, audit, change, copies, diaries, directory, feeds, holds, links, read, series,
+    terms, user_news,
 };
 
 pub(super) async fn new_store() -> (tempfile::TempDir, SqliteStore) {
@@ -66,8 +66,9 @@ async fn no_statement_scans_a_table() {
         links::REFRESH,
         links::IS_ANY_DUE,
         links::CLAIM,
-        links::NOTE,
-        links::DELETE_TIMES,
+        copies::NOTE,
+        copies::UNWRITTEN,
+        copies::DELETE_TIMES,
         links::BUSY,
         audit::LATEST,
         audit::OF_AUTHOR,

@@ -15,6 +15,8 @@ pub(super) enum Step {
     Say(Vec<u8>),
     /// Says this again and again, until nobody listens any more, with a pause each time.
     Repeat(Vec<u8>, Duration),
+    /// Says nothing for so long.
+    Pause(Duration),
     /// Says nothing until it is told to go on.
     Until(Arc<Notify>),
     /// Says nothing more.
@@ -69,6 +71,7 @@ async fn serve(
                 stream.write_all(&bytes).await.ok()?;
                 sleep(pause).await;
             },
+            Step::Pause(pause) => sleep(pause).await,
             Step::Until(told) => told.notified().await,
             Step::Wait => std::future::pending().await,
         }

@@ -11,6 +11,7 @@ use tokio::time::{sleep, timeout};
 use super::radicale::Radicale;
 use super::{PATIENCE, at};
 use crate::caller::Answer;
+use crate::commands::run;
 use crate::server::{DataDir, MONDAY_14, NOW, Server, Store, on_every_store, session};
 
 /// A linked calendar of `therapist_456`, who is there on Mondays.
@@ -196,4 +197,62 @@ async fn a_calendar_that_was_away_catches_up() {
     until_it_has(&radicale, &gone, None).await;
     until_it_has(&radicale, &new, Some("DTSTART:20240115T090000Z")).await;
     assert!(!offers(&server, "2024-01-15T14:30:00.000Z").await);
+}
+
+/// Its owner sees that it does not take what is to be written into it, and it gets it once it does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_collection_that_takes_nothing_says_so_and_is_made_good() {
+    on_every_store(async |server| {
+        let mut radicale = Radicale::start().await;
+        server.open_mondays().await;
+        let linked = Linked::to(server, &radicale, true).await;
+        let gone = server.booked("2024-01-15T12:00:00.000Z", 60).await.id();
+        until_it_has(&radicale, &gone, Some("STATUS:CONFIRMED")).await;
+        radicale.let_write(false).await;
+        server.client().cancel(&gone).await.expect(200);
+        let new = server.booked("2024-01-15T09:00:00.000Z", 60).await.id();
+        for failing in [linked.until("failing").await, linked.read("failing").await] {
+            let error = &failing.body["error"];
+            assert_eq!(error["code"], "status");
+            let detail = "sessions cannot be written into it: the server answered with status 403";
+            assert_eq!(error["detail"], detail);
+            assert!(error["failures"].as_u64() > Some(0), "{}", failing.text);
+        }
+        radicale.let_write(true).await;
+        // However often it has failed, it is due by then.
+        linked.now.set(linked.now.get() + TimeDelta::minutes(20));
+        let made_good = linked.read("ok").await;
+        assert!(made_good.body["error"].is_null());
+        assert_eq!(radicale.get(&format!("{gone}.ics")).await, None);
+        assert!(radicale.get(&format!("{new}.ics")).await.is_some());
+    })
+    .await;
+}
+
+/// Events are not kept for it for a while: what they were about is written once they are again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_was_forgotten_is_made_good() {
+    let (radicale, data) = (Radicale::start().await, DataDir::new());
+    let mut server = Server::start_in(&data, Store::Sqlite).await;
+    server.open_mondays().await;
+    let linked = Linked::to(&server, &radicale, true).await;
+    let meeting = server.booked("2024-01-15T12:00:00.000Z", 60).await.id();
+    until_it_has(&radicale, &meeting, Some("STATUS:CONFIRMED")).await;
+    let (path, mut now) = (linked.path, linked.now);
+    // As if it had been booked while nobody wrote.
+    let name = format!("{meeting}.ics");
+    radicale.delete(&name).await;
+    for is_forgotten in [false, true] {
+        server.kill();
+        if is_forgotten {
+            let url = format!("sqlite:{}", data.path().join("booking.db").display());
+            let ran = run(&["forget-calendars", "--database-url", &url]).await;
+            assert_eq!(ran.stdout, "no events are kept for linked calendars\n", "{}", ran.stderr);
+        }
+        server = Server::start_in(&data, Store::Sqlite).await;
+        let linked = Linked { server: &server, path: path.clone(), now };
+        linked.read("ok").await;
+        assert_eq!(radicale.get(&name).await.is_some(), is_forgotten);
+        now = linked.now;
+    }
 }

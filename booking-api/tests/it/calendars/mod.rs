@@ -7,6 +7,7 @@ mod end_to_end;
 mod hostile;
 mod hostile_dav;
 mod over_http;
+mod owed;
 mod practice;
 mod radicale;
 mod reading;

@@ -1,14 +1,16 @@
 //! A service in this process, whose meetings are written into calendars outside.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use booking_api::calendars::{Location, Targets, TargetsError, WriteBackSink};
+use booking_api::calendars::{Location, OpenError, Target, Targets, TargetsError, WriteBackSink};
 use booking_core::{
-    Actor, Announced, BookRequest, Booking, DirectoryAdmin, Email, EventQuery, ExpectedVersion,
-    Hub, ManualClock, Meeting, MeetingId, MeetingPatch, MeetingStatus, MemoryStore,
-    NewAvailability, Outbox, Passed, RandomIds, Recorded, Relay, Role, SessionDuration, StartTime,
-    SubscriberId, Text, User, UserId, WEEKDAYS, Window,
+    Actor, Announced, BookRequest, Booking, Clock, DirectoryAdmin, Email, EventQuery,
+    ExpectedVersion, Hub, IdSource, LinkedCalendarId, ManualClock, Meeting, MeetingId,
+    MeetingPatch, MeetingStatus, MemoryStore, NewAvailability, Outbox, Passed, RandomIds, Recorded,
+    Relay, Role, SessionDuration, SourceError, StartTime, SubscriberId, Text, User, UserId,
+    WEEKDAYS, Window,
 };
 
 use super::{at, patient_client};
@@ -25,24 +27,44 @@ pub(super) fn client() -> Actor {
     actor("client_123", Role::Client)
 }
 
-/// Who has which collections; some of them cannot be told.
+/// What can be told of a collection: `None` when not even that there is one.
+pub(super) type Told = Option<Result<Location, OpenError>>;
+
+/// Who has which collections, and what was not written into them.
 #[derive(Default)]
-pub(super) struct Linked(pub(super) Mutex<Vec<(UserId, Result<Location, ()>)>>);
+pub(super) struct Linked {
+    linked: Mutex<Vec<(UserId, LinkedCalendarId, Told)>>,
+    unwritten: Mutex<Vec<(LinkedCalendarId, SourceError)>>,
+    /// Nothing can be noted.
+    pub(super) forgets: AtomicBool,
+}
 
 #[async_trait]
 impl Targets for Linked {
-    async fn of(&self, therapist: &UserId) -> Result<Vec<(String, Location)>, TargetsError> {
-        let linked = self.0.lock().expect("no panic").clone();
-        let theirs = linked.into_iter().zip(1..).filter(|((owner, _), _)| owner == therapist);
-        let told = theirs.map(|((_, location), n)| Ok((format!("calendar_{n}"), location?)));
-        told.collect::<Result<_, ()>>().map_err(|()| TargetsError::of("no database"))
+    async fn of(&self, therapist: &UserId) -> Result<Vec<Target>, TargetsError> {
+        let linked = self.linked.lock().expect("no panic").clone();
+        let theirs = linked.into_iter().filter(|(owner, ..)| owner == therapist);
+        let told = theirs.map(|(_, link, told)| Some(Target { link, location: told? }));
+        told.collect::<Option<_>>().ok_or_else(|| TargetsError::of("no database"))
+    }
+
+    async fn unwritten(
+        &self,
+        link: LinkedCalendarId,
+        why: &SourceError,
+    ) -> Result<(), TargetsError> {
+        if self.forgets.load(Ordering::Relaxed) {
+            return Err(TargetsError::of("no database"));
+        }
+        self.unwritten.lock().expect("no panic").push((link, why.clone()));
+        Ok(())
     }
 }
 
 /// A service in this process, with two therapists who are always there.
 pub(super) struct Practice {
-    store: Arc<MemoryStore>,
-    booking: Booking,
+    pub(super) store: Arc<MemoryStore>,
+    pub(super) booking: Booking,
     pub(super) clock: Arc<ManualClock>,
     pub(super) linked: Arc<Linked>,
     pub(super) sink: Arc<WriteBackSink>,
@@ -72,13 +94,20 @@ impl Practice {
         Self { store, booking, clock, linked, sink, relay }
     }
 
-    pub(super) fn link(&self, therapist: &str, location: Result<Location, ()>) {
+    pub(super) fn link(&self, therapist: &str, told: Told) -> LinkedCalendarId {
         let therapist = UserId::new(therapist).expect("an id");
-        self.linked.0.lock().expect("no panic").push((therapist, location));
+        let id = LinkedCalendarId::from_uuid(RandomIds.fresh(self.clock.now()));
+        self.linked.linked.lock().expect("no panic").push((therapist, id, told));
+        id
     }
 
     pub(super) fn unlink_all(&self) {
-        self.linked.0.lock().expect("no panic").clear();
+        self.linked.linked.lock().expect("no panic").clear();
+    }
+
+    /// What was not written since somebody last asked.
+    pub(super) fn unwritten(&self) -> Vec<(LinkedCalendarId, SourceError)> {
+        std::mem::take(&mut *self.linked.unwritten.lock().expect("no panic"))
     }
 
     /// An hour with Jane.

@@ -49,6 +49,18 @@ impl Radicale {
         self.resume().await;
     }
 
+    /// Only lets itself be read from now on, or written into too.
+    pub(crate) async fn let_write(&mut self, is_allowed: bool) {
+        self.kill();
+        let rights = self.dir.path().join("rights");
+        let permissions = if is_allowed { "RrWw" } else { "Rr" };
+        let rule = format!("[all]\nuser: .+\ncollection: .*\npermissions: {permissions}\n");
+        fs::write(&rights, rule).expect("a file");
+        let rights = rights.display();
+        self.configure(&format!("[rights]\ntype = from_file\nfile = {rights}\n"));
+        self.resume().await;
+    }
+
     fn configure(&self, more: &str) {
         let [users, folder] = ["users", "collections"].map(|name| self.dir.path().join(name));
         fs::write(&users, format!("{USERNAME}:{PASSWORD}\n")).expect("a file");

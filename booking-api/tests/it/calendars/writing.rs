@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use booking_api::calendars::{CaughtUp, OpenError};
 use booking_core::{EventSink, MeetingPatch, MeetingStatus, Patch, Role, Text, Then, UserId, ical};
 use chrono::TimeDelta;
 use tokio::sync::Notify;
@@ -29,7 +30,7 @@ fn said(text: &str) -> Vec<&str> {
 #[tokio::test]
 async fn a_meeting_is_there_moves_and_goes() {
     let (server, practice) = (Radicale::start().await, Practice::new().await);
-    practice.link(JANE, Ok(server.location()));
+    practice.link(JANE, Some(Ok(server.location())));
     let id = practice.book("2024-01-15T14:00:00Z").await;
     let name = format!("{id}.ics");
     assert_eq!(practice.deliver().await, (1, 0));
@@ -79,8 +80,8 @@ async fn a_meeting_is_there_moves_and_goes() {
 async fn a_meeting_goes_with_its_therapist() {
     let (one, two, practice) =
         (Radicale::start().await, Radicale::start().await, Practice::new().await);
-    practice.link(JANE, Ok(one.location()));
-    practice.link(OTHER, Ok(two.location()));
+    practice.link(JANE, Some(Ok(one.location())));
+    practice.link(OTHER, Some(Ok(two.location())));
     let id = practice.book("2024-01-15T14:00:00Z").await;
     let name = format!("{id}.ics");
     practice.deliver().await;
@@ -107,10 +108,12 @@ async fn a_collection_that_is_new_is_filled() {
     let jane = UserId::new(JANE).expect("an id");
     let from = at("2024-02-01T00:00:00Z");
     // Into that one alone, whatever becomes of others.
-    practice.link(JANE, Ok(location("http://127.0.0.1:9/nobody/")));
-    let target = ("calendar_2".to_owned(), server.location());
+    practice.link(JANE, Some(Ok(location("http://127.0.0.1:9/nobody/"))));
+    let fill = async |whose: &UserId| {
+        practice.sink.catch_up(&server.location(), whose, from, PATIENCE).await
+    };
     for _ in 0..2 {
-        assert_eq!(practice.sink.catch_up(&target, &jane, from).await, Ok(121));
+        assert_eq!(fill(&jane).await, CaughtUp { written: 121, left: None });
     }
     assert!(server.get(&format!("{}.ics", kept[0])).await.is_some());
     assert!(server.get(&format!("{}.ics", kept[119])).await.is_some());
@@ -119,15 +122,14 @@ async fn a_collection_that_is_new_is_filled() {
     }
     // Who is a client there has it in nobody's calendar.
     let client = client().id;
-    practice.linked.0.lock().expect("no panic").push((client.clone(), Ok(server.location())));
-    assert_eq!(practice.sink.catch_up(&target, &client, from).await, Ok(0));
+    assert_eq!(fill(&client).await, CaughtUp { written: 0, left: None });
 }
 
 /// Events that come again, and in whatever order: what is there is what is so.
 #[tokio::test]
 async fn neither_order_nor_repeats_matter() {
     let (server, practice) = (Radicale::start().await, Practice::new().await);
-    practice.link(JANE, Ok(server.location()));
+    practice.link(JANE, Some(Ok(server.location())));
     let (kept, gone) =
         (practice.book("2024-01-15T14:00:00Z").await, practice.book("2024-01-15T16:00:00Z").await);
     practice.move_to(kept, "2024-01-18T09:00:00Z").await;
@@ -153,7 +155,7 @@ async fn neither_order_nor_repeats_matter() {
 #[tokio::test]
 async fn a_server_that_is_away_for_a_while_misses_nothing() {
     let (mut server, practice) = (Radicale::start().await, Practice::new().await);
-    practice.link(JANE, Ok(server.location()));
+    practice.link(JANE, Some(Ok(server.location())));
     let (moved, cancelled) =
         (practice.book("2024-01-15T14:00:00Z").await, practice.book("2024-01-15T16:00:00Z").await);
     assert_eq!(practice.deliver().await, (2, 0));
@@ -193,22 +195,23 @@ async fn what_fails_is_tried_again_and_says_why() {
 
     let away = location(&format!("{}/jane/none/", server.origin()));
     let away = away.with_credentials(server.location().credentials().expect("some").clone());
-    let at = |path: &str| Ok(location(&broken.url(path)));
+    let at = |path: &str| Some(Ok(location(&broken.url(path))));
     for (target, code, status, rest) in [
-        (Ok(server.location_with("wrong")), "unauthorized", Some(401), None),
+        (Some(Ok(server.location_with("wrong"))), "unauthorized", Some(401), None),
         (at("/busy/"), "status", Some(503), Some(90)),
         (at("/full/"), "status", Some(507), None),
         (at("/closed/"), "unreachable", None, None),
         (at("/forbidden/"), "status", Some(403), None),
-        (Ok(location("https://10.0.0.1/")), "refused_address", None, None),
-        (Ok(away), "status", Some(409), None),
-        (Err(()), "the linked calendars cannot be told: no database", None, None),
+        (Some(Ok(location("https://10.0.0.1/"))), "refused_address", None, None),
+        (Some(Ok(away)), "status", Some(409), None),
+        (Some(Err(OpenError::NoKey)), "sealed", None, None),
+        (None, "the linked calendars cannot be reached", None, None),
     ] {
         practice.unlink_all();
-        let is_told = target.is_ok();
-        practice.link(JANE, target);
+        let is_told = target.is_some();
+        let broken = practice.link(JANE, target);
         if is_told {
-            practice.link(JANE, Ok(server.location()));
+            practice.link(JANE, Some(Ok(server.location())));
         }
         let failure = practice.sink.deliver(&event).await.expect_err(code);
         assert!(failure.reason.contains(code), "{failure:?}");
@@ -216,6 +219,16 @@ async fn what_fails_is_tried_again_and_says_why() {
         assert_eq!(failure.then, Then::Retry(rest.map(Duration::from_secs)), "{failure:?}");
         for secret in ["http", "127.0.0.1", "jane", "wrong", "10.0.0.1"] {
             assert!(!failure.reason.contains(secret), "{failure:?}");
+        }
+        // It is noted before it is given up, with as little.
+        let unwritten = practice.unwritten();
+        let told: Vec<_> =
+            unwritten.iter().map(|(link, why)| (*link, why.fault.as_str())).collect();
+        assert_eq!(told, if is_told { vec![(broken, code)] } else { vec![] });
+        for (_, why) in unwritten {
+            for secret in ["http", "127.0.0.1", "jane", "wrong", "10.0.0.1"] {
+                assert!(!why.detail.as_str().contains(secret), "{why}");
+            }
         }
         // Another calendar of theirs does not have to wait for that.
         let name = format!("{id}.ics");
@@ -242,18 +255,22 @@ async fn each_that_fails_says_why() {
     .await;
     practice.book("2024-01-15T14:00:00Z").await;
     let event = practice.log().await.remove(0);
-    for path in ["/closed/", "/busy/", "/fine/", "/tired/"] {
-        practice.link(JANE, Ok(location(&server.url(path))));
-    }
+    let outcomes = [
+        ("/closed/", Some("unreachable: the connection broke off")),
+        ("/busy/", Some("status: the server answered with status 503")),
+        ("/fine/", None),
+        ("/tired/", Some("status: the server answered with status 429")),
+    ];
+    let link = |path| practice.link(JANE, Some(Ok(location(&server.url(path)))));
+    let mut links = outcomes.map(|(path, outcome)| (link(path), outcome));
+    links.sort_by_key(|(link, _)| *link);
     let failure = practice.sink.deliver(&event).await.expect_err("three do not take it");
-    assert_eq!(
-        failure.reason,
-        "calendar_1: unreachable: the connection broke off; \
-         calendar_2: status: the server answered with status 503; \
-         calendar_4: status: the server answered with status 429"
-    );
+    let told = links.iter().filter_map(|(link, outcome)| Some(format!("{link}: {}", (*outcome)?)));
+    assert_eq!(failure.reason, told.collect::<Vec<_>>().join("; "));
+    let status = links.iter().find_map(|(_, outcome)| outcome.as_ref()?.rsplit_once("status "));
+    let status = status.and_then(|(_, status)| status.parse().ok());
     let then = Then::Retry(Some(Duration::from_secs(90)));
-    assert_eq!((failure.status, failure.then), (Some(503), then));
+    assert_eq!((failure.status, failure.then), (status, then));
 }
 
 /// What is written is for the server that was linked; on the same server it may move.
@@ -273,12 +290,12 @@ async fn meetings_are_not_sent_on_to_other_servers() {
     .await;
     practice.book("2024-01-15T14:00:00Z").await;
     let event = practice.log().await.remove(0);
-    practice.link(JANE, Ok(location(&home.url("/away/"))));
+    practice.link(JANE, Some(Ok(location(&home.url("/away/")))));
     let failure = practice.sink.deliver(&event).await.expect_err("not there");
     assert_eq!((failure.status, other.take()), (Some(307), vec![]));
     home.take();
     practice.unlink_all();
-    practice.link(JANE, Ok(location(&home.url("/old"))));
+    practice.link(JANE, Some(Ok(location(&home.url("/old")))));
     practice.sink.deliver(&event).await.expect("it has moved");
     let methods: Vec<String> =
         home.take().iter().map(|head| head.chars().take(14).collect()).collect();
@@ -300,7 +317,7 @@ async fn a_writer_that_was_slow_does_not_leave_what_was() {
         }),
     )
     .await;
-    practice.link(JANE, Ok(location(&server.url("/"))));
+    practice.link(JANE, Some(Ok(location(&server.url("/")))));
     let id = practice.book("2024-01-15T14:00:00Z").await;
     let event = practice.log().await.remove(0);
     let sink = practice.sink.clone();

@@ -1,7 +1,7 @@
 //! A table of what files say, and one of what clocks do to them.
 
 use booking_core::{ExternalTimes, Span, Unclear, external_times};
-use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc, Weekday};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::{calendar, event, once, read, shown, year};
@@ -66,27 +66,6 @@ fn days_are_those_of_the_calendar() {
     check(&event("DTSTART:20240115"), one);
     check(&event(&format!("{day}\nDTEND;VALUE=DATE:20240118")), &["01-15 00:00-00:00+3"]);
     check(&event(&format!("{day}\nDTEND:20240115T110000Z")), &["01-15 00:00-12:00"]);
-}
-
-#[test]
-fn four_mondays_are_four_mondays_everywhere() {
-    let file = event("UID:1\nDTSTART;VALUE=DATE:20240923\nRRULE:FREQ=WEEKLY;COUNT=4");
-    for zone in chrono_tz::TZ_VARIANTS {
-        let times = read(&file, zone).unwrap();
-        let days: Vec<_> = times.busy.iter().collect();
-        assert_eq!(days.len(), 4, "{zone}");
-        for (number, day) in days.into_iter().enumerate() {
-            let (start, end) = (day.start().with_timezone(&zone), day.end().with_timezone(&zone));
-            assert_eq!(start.weekday(), Weekday::Mon, "{zone}");
-            assert_eq!(start.date_naive().ordinal(), 267 + 7 * u32::try_from(number).unwrap());
-            assert_eq!(end.date_naive(), start.date_naive().succ_opt().unwrap(), "{zone}");
-            // Midnight, or what comes after, where the clocks skip it.
-            for end in [day.start(), day.end()] {
-                let before = (end - TimeDelta::seconds(1)).with_timezone(&zone).date_naive();
-                assert!(before < end.with_timezone(&zone).date_naive(), "{zone}");
-            }
-        }
-    }
 }
 
 #[test]

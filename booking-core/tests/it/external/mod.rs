@@ -1,6 +1,8 @@
 //! Calendars from elsewhere: when they are busy.
 
 mod cases;
+mod dates;
+mod described;
 mod hostile;
 mod oracle;
 
