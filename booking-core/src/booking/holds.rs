@@ -19,7 +19,7 @@ impl Booking {
     /// it was; where they are refused, it stays.
     ///
     /// # Errors
-    /// As [`book`](Self::book).
+    /// As [`book`](Self::book), but for those of a first status and of a key: a hold has neither.
     pub async fn hold(&self, actor: &Actor, request: &HoldRequest) -> Result<Hold, BookingError> {
         actor.may(Operation::Book)?;
         let wanted = request.booking();

@@ -5,6 +5,8 @@ use chrono_tz::Tz;
 use crate::access::{Actor, Operation, Role};
 use crate::booking::people::{ATTEMPTS, People, check_related, unsettled};
 use crate::booking::{Booking, BookingError, intent};
+#[cfg(doc)]
+use crate::calendar::Calendar;
 use crate::calendars::Calendars;
 use crate::decide::{self, Answered, Decision, ExpectedVersion, MeetingPatch, NewMeeting, Target};
 use crate::directory::User;
@@ -26,7 +28,11 @@ impl Booking {
     /// With a key, a repeat within 24 hours gets the first answer again and books nothing.
     ///
     /// # Errors
-    /// Any [`Refusal`] of access, existence, time and conflict; [`StoreError`].
+    /// [`Refusal::RoleRequired`]; [`Refusal::Invalid`] when nobody says for whom, and it is not the actor;
+    /// [`Refusal::TherapistNotFound`], [`Refusal::Forbidden`], [`Refusal::NoRelationship`];
+    /// [`Refusal::InvalidTransition`] for a first status that is not the actor's to give; those of
+    /// [`Calendar::admit`]. With a key, [`Refusal::IdempotencyInFlight`] and
+    /// [`Refusal::IdempotencyMismatch`]. [`StoreError`].
     pub async fn book(
         &self,
         actor: &Actor,
@@ -110,7 +116,11 @@ impl Booking {
     /// Changes a meeting's details, time, therapist or status.
     ///
     /// # Errors
-    /// Any [`Refusal`] of access, existence, version, status, time and conflict; [`StoreError`].
+    /// [`Refusal::MeetingNotFound`], [`Refusal::Forbidden`], [`Refusal::VersionMismatch`],
+    /// [`Refusal::MeetingClosed`], [`Refusal::InvalidTransition`]. When the meeting gets another time or
+    /// therapist, [`Refusal::TherapistNotFound`], [`Refusal::NoRelationship`],
+    /// [`Refusal::TooLateToReschedule`] and those of [`Calendar::admit`]; when it is cancelled,
+    /// [`Refusal::TooLateToCancel`]. [`StoreError`].
     pub async fn update(
         &self,
         actor: &Actor,
@@ -129,7 +139,7 @@ impl Booking {
     ///
     /// # Errors
     /// [`Refusal::MeetingNotFound`], [`Refusal::Forbidden`], [`Refusal::VersionMismatch`],
-    /// [`Refusal::MeetingClosed`]; [`StoreError`].
+    /// [`Refusal::MeetingClosed`], [`Refusal::TooLateToCancel`]; [`StoreError`].
     pub async fn cancel(
         &self,
         actor: &Actor,

@@ -114,7 +114,8 @@ impl Booking {
     ///
     /// # Errors
     /// [`Refusal::RoleRequired`], [`Refusal::AvailabilityOverlap`],
-    /// [`Refusal::TooMuchAvailability`], those of idempotency; [`StoreError`].
+    /// [`Refusal::TooMuchAvailability`]. With a key, [`Refusal::IdempotencyInFlight`] and
+    /// [`Refusal::IdempotencyMismatch`]. [`StoreError`].
     pub async fn add_availability(
         &self,
         actor: &Actor,

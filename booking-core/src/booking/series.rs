@@ -5,11 +5,15 @@ use chrono::{DateTime, Utc};
 use crate::access::{Actor, Operation};
 use crate::booking::people::{ATTEMPTS, People, check_related, unsettled};
 use crate::booking::{Booking, BookingError, intent, unseen};
+#[cfg(doc)]
+use crate::calendar::Calendar;
 use crate::calendars::{Calendars, ScopeTooNarrow};
 use crate::decide::{self, Answered, Fresh, Intent, NewSeries, SeriesTarget};
 use crate::id::{MeetingId, SeriesId, UserId};
 use crate::idempotency::{Answer, IdempotencyKey};
 use crate::meeting::Meeting;
+#[cfg(doc)]
+use crate::recurrence::Recurrence;
 use crate::refusal::Refusal;
 use crate::series::{
     BookedSeries, Occurrence, SeriesMeetings, SeriesPreview, SeriesRequest, SeriesView,
@@ -24,7 +28,8 @@ impl Booking {
     /// What would become of each session if the series were booked now: nothing is.
     ///
     /// # Errors
-    /// As [`book_series`](Self::book_series), but none for a session that cannot be booked.
+    /// As [`book_series`](Self::book_series), but none for a session that cannot be booked, and none of a
+    /// key.
     pub async fn preview_series(
         &self,
         actor: &Actor,
@@ -59,9 +64,12 @@ impl Booking {
     /// With a key, a repeat within 24 hours gets the first answer again and books nothing.
     ///
     /// # Errors
-    /// [`Refusal::SeriesRefused`] when nothing is booked because of the sessions' times;
-    /// [`Refusal::Invalid`] for a rule that has no end in sight; any [`Refusal`] of access, existence
-    /// and idempotency; [`StoreError`].
+    /// [`Refusal::SeriesRefused`] when nothing is booked because of the sessions' times, of which it has
+    /// those of [`Calendar::admit`]. Before that, [`Refusal::RoleRequired`]; [`Refusal::Invalid`] when
+    /// nobody says for whom, and it is not the actor, or as [`Recurrence::occurrences`] has it;
+    /// [`Refusal::TherapistNotFound`], [`Refusal::Forbidden`], [`Refusal::NoRelationship`];
+    /// [`Refusal::InvalidTransition`] for a first status that is not the actor's to give. With a key,
+    /// [`Refusal::IdempotencyInFlight`] and [`Refusal::IdempotencyMismatch`]. [`StoreError`].
     pub async fn book_series(
         &self,
         actor: &Actor,
