@@ -59,13 +59,13 @@ impl Hold {
     /// The first instant after the session.
     #[must_use]
     pub fn end(&self) -> DateTime<Utc> {
-        self.start.checked_add_signed(self.duration.to_delta()).unwrap_or(DateTime::<Utc>::MAX_UTC)
+        self.span().map_or(DateTime::<Utc>::MAX_UTC, Span::end)
     }
 
     /// The instants that the session would take, where that is any at all.
     #[must_use]
     pub fn span(&self) -> Option<Span> {
-        Span::new(self.start, self.end())
+        self.duration.span_from(self.start)
     }
 
     /// Whether it keeps its time from this viewer.

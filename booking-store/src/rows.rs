@@ -7,8 +7,8 @@ use std::str::FromStr;
 
 use booking_core::{
     AvailabilityId, AvailabilitySlot, Bounded, Buffers, Busy, Email, Fingerprint, Meeting,
-    MeetingId, MeetingUrl, Series, SeriesId, SeriesMeetings, SessionDuration, Span, Text, User,
-    UserId, WEEKDAYS, WallTime, Window,
+    MeetingId, MeetingUrl, Series, SeriesId, SeriesMeetings, SessionDuration, Text, User, UserId,
+    WEEKDAYS, WallTime, Window,
 };
 use chrono::{DateTime, Utc, Weekday};
 use chrono_tz::Tz;
@@ -137,13 +137,12 @@ impl TryFrom<BusyRow> for Busy {
     type Error = Malformed;
 
     fn try_from(row: BusyRow) -> Result<Self, Malformed> {
-        let start = instant(row.start_ms)?;
-        let end = start + duration(row.duration_minutes)?.to_delta();
+        let span = duration(row.duration_minutes)?.span_from(instant(row.start_ms)?);
         Ok(Self {
             meeting: MeetingId::from_uuid(row.id),
             client: user(&row.client_id)?,
             therapist: user(&row.therapist_id)?,
-            span: Span::new(start, end).ok_or(Malformed::new("span"))?,
+            span: span.ok_or(Malformed::new("span"))?,
             buffers: buffers(row.buffer_before_minutes, row.buffer_after_minutes)?,
         })
     }

@@ -217,8 +217,7 @@ impl BookRequest {
 
     /// When the two would meet.
     pub(super) fn session(&self) -> Result<Span, Refusal> {
-        let start = self.start.instant();
-        Span::new(start, start + self.duration.to_delta()).ok_or(Refusal::OutsideAvailability)
+        self.duration.span_from(self.start.instant()).ok_or(Refusal::OutsideAvailability)
     }
 
     pub(super) fn resolve(&self, client: UserId, by: Party) -> NewMeeting {

@@ -24,7 +24,6 @@ use crate::recurrence::{Occurrences, Recurrence};
 use crate::refusal::Refusal;
 use crate::series::{BookedSeries, LeftOut, Series, SeriesMeetings, SeriesMode, SeriesView};
 use crate::settings::TherapistSettings;
-use crate::span::Span;
 use crate::store::{Change, Decline, Earlier, Scope};
 use crate::text::Reason;
 
@@ -64,8 +63,8 @@ pub(crate) fn scope_of_series(
 ) -> Scope {
     let NewMeeting { client, therapist, duration, .. } = &new.first;
     let spans = || {
-        let starts = new.occurrences.starts.iter().map(|start| start.instant());
-        starts.filter_map(|start| Span::new(start, start + duration.to_delta()))
+        let starts = new.occurrences.starts.iter();
+        starts.filter_map(|start| duration.span_from(start.instant()))
     };
     let (busy_within, held_within) = Look::around(&new.terms, new.zone(), spans());
     let ends = spans().next().zip(spans().next_back());
