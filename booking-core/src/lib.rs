@@ -193,7 +193,7 @@ pub use id::{
 };
 pub use idempotency::{Answer, Fingerprint, IdempotencyKey, InvalidIdempotencyKey, Record};
 pub use instant::{InvalidStart, StartTime, format_instant};
-pub use kept::DiaryCalendar;
+pub use kept::{CalendarView, DiaryCalendar};
 pub use linked_calendar::{
     BusyTimes, CalendarHost, CalendarKind, CalendarLabel, Copied, CopyClaim, CopyFault, CopyState,
     FaultDetail, Linked, LinkedCalendar, LinkedCalendars, Refresh, SealedLocation, TooBusy,

@@ -13,6 +13,7 @@ use crate::calendar::Calendar;
 use crate::diary::DiariesQuery;
 use crate::duration::SessionDuration;
 use crate::id::UserId;
+use crate::kept::CalendarView;
 use crate::refusal::Refusal;
 use crate::slot::Slot;
 use crate::span::Span;
@@ -157,7 +158,12 @@ impl<'a> Found<'a> {
 
     /// Looks at a therapist's calendar, in which what keeps the client busy is taken too. Therapists
     /// come in the order of their ids.
-    pub(crate) fn add(&mut self, therapist: UserId, calendar: &Calendar, now: DateTime<Utc>) {
+    pub(crate) fn add(
+        &mut self,
+        therapist: UserId,
+        calendar: &CalendarView<'_>,
+        now: DateTime<Utc>,
+    ) {
         let SlotSearch { from, to, duration, .. } = *self.search;
         let begin = from.checked_sub_days(DATES_APART).unwrap_or(from);
         let end = to.checked_add_days(DATES_APART).unwrap_or(to);

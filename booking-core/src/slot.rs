@@ -7,13 +7,13 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
-use crate::calendar::Calendar;
+use crate::calendar::{Calendar, Sight};
 use crate::dated::DatedHours;
 use crate::duration::{Durations, SessionDuration};
 use crate::instant::{StartTime, UtcDate};
 use crate::refusal::Refusal;
 use crate::span::Span;
-use crate::terms::{OnDate, Opening, TermsOfDate};
+use crate::terms::{OnDate, Opening, Terms, TermsOfDate};
 use crate::zone::{Clocks, DAYS, Seconds, instant};
 
 /// A start that can be booked, and for how long.
@@ -30,6 +30,7 @@ pub struct Slot {
 #[derive(Debug, Clone, Copy)]
 pub struct Day<'a> {
     calendar: &'a Calendar,
+    terms: &'a Terms,
     clocks: Clocks,
     /// From 1970-01-01.
     number: i64,
@@ -72,20 +73,23 @@ pub(crate) struct Room {
 
 impl<'a> Day<'a> {
     /// A date, in days from 1970-01-01; `None` for one that has no slots in any calendar.
-    pub(crate) fn new(calendar: &'a Calendar, number: i64) -> Option<Self> {
+    pub(crate) fn new(sight: Sight<'a>, number: i64) -> Option<Self> {
+        let Sight { calendar, taken, terms } = sight;
         let clocks = Clocks::near_day(calendar.zone, number)?;
-        let taken = calendar.taken.after(instant(clocks.start()));
+        let taken = taken.after(instant(clocks.start()));
         let utc = UtcDate::new(number)?;
-        Some(Self { calendar, clocks, number, utc, parts: clocks.date(number), taken })
+        Some(Self { calendar, terms, clocks, number, utc, parts: clocks.date(number), taken })
     }
 
     /// The date on which a start would be.
-    pub(crate) fn of(calendar: &'a Calendar, start: DateTime<Utc>) -> Option<Self> {
+    pub(crate) fn of(sight: Sight<'a>, start: DateTime<Utc>) -> Option<Self> {
+        let Sight { calendar, taken, terms } = sight;
         let clocks = Clocks::near(calendar.zone, start.timestamp());
         let number = clocks.day_at(start.timestamp());
-        let taken = calendar.taken.after(start);
+        let taken = taken.after(start);
         let utc = UtcDate::new(number)?;
-        let day = Self { calendar, clocks, number, utc, parts: clocks.date(number), taken };
+        let parts = clocks.date(number);
+        let day = Self { calendar, terms, clocks, number, utc, parts, taken };
         DAYS.contains(&number).then_some(day)
     }
 
@@ -143,14 +147,13 @@ impl<'a> Day<'a> {
 
     /// Seconds from one start to the next in one run.
     fn interval(&self) -> i64 {
-        self.calendar.terms.interval.minutes_in_seconds()
+        self.terms.interval.minutes_in_seconds()
     }
 
     /// What else has to hold of the date's starts at `now`.
     pub(crate) fn terms(&self, now: DateTime<Utc>) -> TermsOfDate<'a> {
-        let Calendar { terms, zone, .. } = self.calendar;
-        let date = OnDate { zone: *zone, number: self.number, utc: self.utc };
-        TermsOfDate { terms, date, now }
+        let date = OnDate { zone: self.calendar.zone, number: self.number, utc: self.utc };
+        TermsOfDate { terms: self.terms, date, now }
     }
 
     /// The room at a start of this date.

@@ -66,7 +66,7 @@ impl Booking {
         };
         let viewer = Viewer { user: &actor.id, now: self.now() };
         let calendar = view.calendar(viewer).ok_or(Refusal::TherapistNotFound)?;
-        let notice = calendar.terms.minimum_notice;
+        let notice = calendar.terms().minimum_notice;
         let slots = calendar.slots(date, viewer.now);
         Ok(Listing { slots, notice, until: view.changes_at(viewer) })
     }

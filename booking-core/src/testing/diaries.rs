@@ -103,7 +103,7 @@ cases! {
             let diary = found.therapists.remove(&id);
             let viewer = Viewer { user: &client(), now: now() };
             let calendar = diary.and_then(Diary::into_calendar);
-            calendar.map(|calendar| calendar.seen_by(viewer).zone)
+            calendar.map(|calendar| calendar.seen_by(viewer).zone())
         });
         assert_eq!(zones, [Some(Tz::UTC), None, Some(Tz::Asia__Kathmandu), None]);
     }
