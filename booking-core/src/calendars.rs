@@ -98,7 +98,8 @@ pub struct Held {
 }
 
 /// The decision needs to see more than the scope names; ask again with a wider one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the decision needs to see more than its scope names")]
 pub struct ScopeTooNarrow;
 
 impl Calendars {

@@ -219,18 +219,14 @@ pub struct Place {
 }
 
 /// Why a decision changes nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Decline {
     /// The rules say no.
-    Refused(Refusal),
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// The rules cannot tell from what they were shown.
+    #[error("{}", ScopeTooNarrow)]
     ScopeTooNarrow,
-}
-
-impl From<Refusal> for Decline {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
 }
 
 impl From<ScopeTooNarrow> for Decline {
@@ -254,15 +250,9 @@ pub enum StoreError {
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
     /// The decision was not to.
-    #[error("declined: {0:?}")]
-    Declined(Decline),
+    #[error(transparent)]
+    Declined(#[from] Decline),
     /// The store failed; if it did so after the change was sent, it may still have committed.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-impl From<Decline> for ChangeError {
-    fn from(decline: Decline) -> Self {
-        Self::Declined(decline)
-    }
 }

@@ -1,8 +1,8 @@
 //! Keeping a start while somebody makes up their mind.
 
 use crate::access::{Actor, Operation};
-use crate::booking::people::{ATTEMPTS, People, check_related, unsettled};
-use crate::booking::{Booking, BookingError};
+use crate::booking::people::{People, check_related};
+use crate::booking::{ATTEMPTS, Booking, BookingError};
 use crate::calendars::Calendars;
 use crate::decide;
 use crate::hold::{Hold, HoldRequest};
@@ -50,7 +50,7 @@ impl Booking {
                 settled => return Ok(settled?),
             }
         }
-        Err(unsettled("the therapist's settings kept changing"))
+        Err(BookingError::Contended("the therapist's settings kept changing"))
     }
 
     /// What is kept for the actor now, by start.

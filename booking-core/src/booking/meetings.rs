@@ -3,8 +3,8 @@
 use chrono_tz::Tz;
 
 use crate::access::{Actor, Operation, Role};
-use crate::booking::people::{ATTEMPTS, People, check_related, unsettled};
-use crate::booking::{Booking, BookingError, intent};
+use crate::booking::people::{People, check_related};
+use crate::booking::{ATTEMPTS, Booking, BookingError, intent};
 #[cfg(doc)]
 use crate::calendar::Calendar;
 use crate::calendars::Calendars;
@@ -32,7 +32,7 @@ impl Booking {
     /// [`Refusal::TherapistNotFound`], [`Refusal::Forbidden`], [`Refusal::NoRelationship`];
     /// [`Refusal::InvalidTransition`] for a first status that is not the actor's to give; those of
     /// [`Calendar::admit`]. With a key, [`Refusal::IdempotencyInFlight`] and
-    /// [`Refusal::IdempotencyMismatch`]. [`StoreError`].
+    /// [`Refusal::IdempotencyMismatch`]. [`BookingError::Contended`]; [`StoreError`].
     pub async fn book(
         &self,
         actor: &Actor,
@@ -72,7 +72,7 @@ impl Booking {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(unsettled("the therapist's settings kept changing"))
+        Err(BookingError::Contended("the therapist's settings kept changing"))
     }
 
     /// The actor's meetings, soonest start first.
@@ -120,7 +120,7 @@ impl Booking {
     /// [`Refusal::MeetingClosed`], [`Refusal::InvalidTransition`]. When the meeting gets another time or
     /// therapist, [`Refusal::TherapistNotFound`], [`Refusal::NoRelationship`],
     /// [`Refusal::TooLateToReschedule`] and those of [`Calendar::admit`]; when it is cancelled,
-    /// [`Refusal::TooLateToCancel`]. [`StoreError`].
+    /// [`Refusal::TooLateToCancel`]. [`BookingError::Contended`]; [`StoreError`].
     pub async fn update(
         &self,
         actor: &Actor,
@@ -139,7 +139,8 @@ impl Booking {
     ///
     /// # Errors
     /// [`Refusal::MeetingNotFound`], [`Refusal::Forbidden`], [`Refusal::VersionMismatch`],
-    /// [`Refusal::MeetingClosed`], [`Refusal::TooLateToCancel`]; [`StoreError`].
+    /// [`Refusal::MeetingClosed`], [`Refusal::TooLateToCancel`]; [`BookingError::Contended`];
+    /// [`StoreError`].
     pub async fn cancel(
         &self,
         actor: &Actor,
@@ -184,7 +185,7 @@ impl Booking {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(unsettled("the meeting kept changing hands"))
+        Err(BookingError::Contended("the meeting kept changing hands"))
     }
 
     async fn find(&self, actor: &Actor, id: MeetingId) -> Result<Meeting, BookingError> {

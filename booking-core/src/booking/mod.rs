@@ -48,6 +48,9 @@ pub enum BookingError {
     /// The rules say no.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// What it is about was changed again and again while it was looked at; trying again soon helps.
+    #[error("{0}, and nothing was done")]
+    Contended(&'static str),
     /// The store or the directory failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -156,6 +159,9 @@ impl From<ChangeError> for BookingError {
         }
     }
 }
+
+/// How often something is tried again because what it is about was changed between two looks.
+const ATTEMPTS: usize = 16;
 
 /// What a key promises to do at most once.
 fn intent<T: Serialize>(

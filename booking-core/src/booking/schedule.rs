@@ -7,8 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::access::{Actor, Operation, Role};
 use crate::availability::AvailabilitySlot;
-use crate::booking::people::{ATTEMPTS, unsettled};
-use crate::booking::{Booking, BookingError, intent};
+use crate::booking::{ATTEMPTS, Booking, BookingError, intent};
 use crate::calendar::Calendar;
 use crate::calendars::Calendars;
 use crate::decide::{self, Answered, AvailabilityPatch, NewAvailability};
@@ -39,7 +38,7 @@ impl Booking {
     /// Whether the actor may book with that therapist at all is looked at when they do.
     ///
     /// # Errors
-    /// [`Refusal::TherapistNotFound`]; [`StoreError`].
+    /// [`Refusal::TherapistNotFound`]; [`BookingError::Contended`]; [`StoreError`].
     pub async fn slots(
         &self,
         actor: &Actor,
@@ -107,7 +106,7 @@ impl Booking {
                 None => return Ok(found),
             }
         }
-        Err(unsettled("the settings of therapists kept changing"))
+        Err(BookingError::Contended("the settings of therapists kept changing"))
     }
 
     /// Adds a weekly window to the actor's availability.

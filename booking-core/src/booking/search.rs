@@ -18,7 +18,7 @@ impl Booking {
     /// Whether the actor may book with these therapists at all is looked at when they do.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`]; [`StoreError`].
+    /// [`Refusal::Invalid`]; [`BookingError::Contended`]; [`StoreError`].
     pub async fn search(
         &self,
         actor: &Actor,

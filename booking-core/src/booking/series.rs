@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use crate::access::{Actor, Operation};
-use crate::booking::people::{ATTEMPTS, People, check_related, unsettled};
-use crate::booking::{Booking, BookingError, intent, unseen};
+use crate::booking::people::{People, check_related};
+use crate::booking::{ATTEMPTS, Booking, BookingError, intent, unseen};
 #[cfg(doc)]
 use crate::calendar::Calendar;
 use crate::calendars::{Calendars, ScopeTooNarrow};
@@ -55,7 +55,7 @@ impl Booking {
                 skipped: new.occurrences.skipped,
             });
         }
-        Err(unsettled(CHANGING))
+        Err(BookingError::Contended(CHANGING))
     }
 
     /// Books sessions that recur, in one change: all of them, or those that can be. The rules for
@@ -69,7 +69,8 @@ impl Booking {
     /// nobody says for whom, and it is not the actor, or as [`Recurrence::occurrences`] has it;
     /// [`Refusal::TherapistNotFound`], [`Refusal::Forbidden`], [`Refusal::NoRelationship`];
     /// [`Refusal::InvalidTransition`] for a first status that is not the actor's to give. With a key,
-    /// [`Refusal::IdempotencyInFlight`] and [`Refusal::IdempotencyMismatch`]. [`StoreError`].
+    /// [`Refusal::IdempotencyInFlight`] and [`Refusal::IdempotencyMismatch`].
+    /// [`BookingError::Contended`]; [`StoreError`].
     pub async fn book_series(
         &self,
         actor: &Actor,
@@ -110,7 +111,7 @@ impl Booking {
                 settled => return Ok(settled?),
             }
         }
-        Err(unsettled(CHANGING))
+        Err(BookingError::Contended(CHANGING))
     }
 
     /// A series that the actor takes part in, with its meetings as they are now.
@@ -128,7 +129,7 @@ impl Booking {
     /// # Errors
     /// [`Refusal::SeriesNotFound`], [`Refusal::Forbidden`]; [`Refusal::Invalid`] when `from` is none
     /// of the actor's meetings of the series; [`Refusal::TooLateToCancel`] when that holds of one of
-    /// those to be cancelled; [`StoreError`].
+    /// those to be cancelled; [`BookingError::Contended`]; [`StoreError`].
     pub async fn cancel_series(
         &self,
         actor: &Actor,
@@ -148,7 +149,7 @@ impl Booking {
                 settled => return Ok(settled?),
             }
         }
-        Err(unsettled("the meetings kept changing hands"))
+        Err(BookingError::Contended("the meetings kept changing hands"))
     }
 
     /// Who the two are, and which dates the rule comes to in the therapist's zone: all that comes

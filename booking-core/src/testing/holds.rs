@@ -228,7 +228,7 @@ pub(super) async fn keep(
 pub(super) fn refusal(error: BookingError) -> Refusal {
     match error {
         BookingError::Refused(refusal) => refusal,
-        BookingError::Store(error) => panic!("the store failed: {error:?}"),
+        failed => panic!("neither done nor refused: {failed:?}"),
     }
 }
 

@@ -6,6 +6,7 @@ mod access;
 mod audit_teeth;
 mod conformance;
 mod conformance_teeth;
+mod contention;
 mod delivery_teeth;
 mod events;
 mod external;
