@@ -14,6 +14,7 @@ mod feed_teeth;
 mod feeds;
 mod hold_teeth;
 mod holds;
+mod hub;
 mod ical;
 mod idempotency;
 mod link_teeth;
