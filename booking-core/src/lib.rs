@@ -209,7 +209,7 @@ pub use overrides::{
 pub use recurrence::{InvalidRecurrence, Occurrences, Recurrence};
 pub use refusal::Refusal;
 pub use relay::{EventStore, Passed, Relay, Sinks};
-pub use request::{BookRequest, MeetingFilter, MeetingView, Page};
+pub use request::{BookRequest, MeetingFilter, MeetingView, Page, PageLimit};
 pub use search::{DayFound, FirstFree, SlotSearch, SlotsFound, SlotsOf};
 pub use series::{
     BookedSeries, LeftOut, Occurrence, Series, SeriesMeeting, SeriesMeetings, SeriesMode,

@@ -250,7 +250,7 @@ impl WebhooksApi {
         cursor: Query<Option<Wire<DeliveryCursor>>>,
     ) -> Result<Listed, Problem> {
         let subscriber = self.find(&id).await?.id;
-        let limit = Limit::or_default(plain(limit.0));
+        let limit = Limit::or_default(plain(limit.0)).get();
         let query = DeliveryQuery {
             subscriber,
             state: plain(state.0),

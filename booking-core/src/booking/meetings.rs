@@ -85,7 +85,7 @@ impl Booking {
         filter: &MeetingFilter,
     ) -> Result<Page<MeetingView>, BookingError> {
         actor.may(Operation::ListMeetings)?;
-        let limit = filter.limit.clamp(1, MeetingFilter::MAX_LIMIT);
+        let limit = filter.limit.get();
         let query = MeetingQuery {
             person: actor.id.clone(),
             statuses: filter.statuses.clone(),

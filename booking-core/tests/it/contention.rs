@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use booking_core::{
     Booking, BookingError, Buffer, Buffers, Calendars, Change, ChangeError, CountedIds, Decide,
     Decline, Diaries, DiariesQuery, DirectoryId, HoldRequest, Meeting, MeetingPatch, MeetingQuery,
-    MemoryStore, Refusal, Scope, ScopeTooNarrow, SessionDuration, Settings, SlotSearch, Store,
-    StoreError,
+    MemoryStore, PageLimit, Refusal, Scope, ScopeTooNarrow, SessionDuration, Settings, SlotSearch,
+    Store, StoreError,
 };
 use chrono_tz::Tz;
 
@@ -102,9 +102,12 @@ enum Outcome {
 /// Fifteen changes are borne, and the sixteenth is one too many.
 #[test]
 fn whoever_is_overtaken_too_often_is_told_so() {
-    for (changes, expected) in
-        [(0, Outcome::Done), (15, Outcome::Done), (16, Outcome::Contended), (99, Outcome::Contended)]
-    {
+    for (changes, expected) in [
+        (0, Outcome::Done),
+        (15, Outcome::Done),
+        (16, Outcome::Contended),
+        (99, Outcome::Contended),
+    ] {
         let request = session(&jane(), "11:00", SessionDuration::Hour);
         let booked = among(changes, async |booking| booking.book(&john(), &request, None).await);
         let held = among(changes, async |booking| {
@@ -122,9 +125,8 @@ fn whoever_is_overtaken_too_often_is_told_so() {
             let patch = MeetingPatch { start: Some(start("11:00")), ..MeetingPatch::default() };
             booking.update(&john(), page.items[0].meeting.id, &patch, &ANY).await
         });
-        let listed = among(changes, async |booking| {
-            booking.slots(&john(), &jane().id, the_monday()).await
-        });
+        let listed =
+            among(changes, async |booking| booking.slots(&john(), &jane().id, the_monday()).await);
         let found = among(changes, async |booking| {
             let search = SlotSearch {
                 therapists: [jane().id].into(),
@@ -133,7 +135,7 @@ fn whoever_is_overtaken_too_often_is_told_so() {
                 zone: Tz::UTC,
                 duration: None,
                 page: None,
-                limit: SlotSearch::MAX_LIMIT,
+                limit: PageLimit::MAX,
             };
             booking.search(&john(), &search).await
         });
