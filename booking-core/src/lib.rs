@@ -162,7 +162,7 @@ pub use backoff::retry_delay;
 pub use booking::{Booking, BookingError, CalendarFeeds, CalendarLinks, LinkPatch, NewLink};
 pub use calendar::Calendar;
 pub use calendar_feed::{CalendarFeed, FeedContent, FeedDigest, FeedKey, FeedName, Feeds, NewFeed};
-pub use calendars::{Busy, Calendars, Held, ScopeTooNarrow};
+pub use calendars::{Busy, Calendars, CountedMeeting, ScopeTooNarrow};
 pub use clock::{Clock, ManualClock, ShiftedClock, SystemClock};
 pub use cloud_event::{CLOUD_EVENTS_JSON, CloudEvent};
 #[cfg(feature = "ical")]

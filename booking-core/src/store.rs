@@ -104,8 +104,8 @@ pub struct Scope {
     /// Load the live meetings of `people` that overlap any of these spans.
     pub busy_within: SpanSet,
     /// Load the meetings of the therapist [`hours_of`](Self::hours_of) that begin in this span and
-    /// were held or missed: those that count for limits and are not live.
-    pub held_within: Option<Span>,
+    /// were completed or missed: those that count for limits and are not live.
+    pub counted_within: Option<Span>,
     /// Load all weekly availability of this therapist, and the holds on their time.
     pub hours_of: Option<UserId>,
     /// Load the overrides of that therapist that have a date from one to another, that one included.

@@ -60,7 +60,7 @@ impl DiaryRow {
                 let start = rows::instant(there(self.at_ms)?)?;
                 draft.external(&person, link_rows::busy(start, there(self.number)?)?);
             }
-            b'd' => draft.held(&person, rows::instant(there(self.at_ms)?)?),
+            b'd' => draft.counted(&person, rows::instant(there(self.at_ms)?)?),
             kind => return Err(Failure::corrupt(format!("rows of no kind {kind}"))),
         }
         Ok(())

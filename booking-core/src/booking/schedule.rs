@@ -78,7 +78,7 @@ impl Booking {
             therapists: [therapist.clone()].into(),
             client: client.cloned(),
             within: Calendar::reach_in_any_zone(date),
-            held_within: None,
+            counted_within: None,
         };
         let Diaries { mut therapists, client, revisions } = self.diaries(query).await?;
         let calendar = therapists.remove(therapist).and_then(Diary::into_calendar);

@@ -30,7 +30,7 @@ impl Booking {
             therapists: search.therapists.clone(),
             client: Some(actor.id.clone()).filter(|_| actor.role == Role::Client),
             within: search.reach(),
-            held_within: None,
+            counted_within: None,
         };
         let diaries = self.diaries(query).await?;
         let busy = diaries.client.unwrap_or_default();

@@ -66,13 +66,13 @@ pub(crate) fn scope_of_series(
         let starts = new.occurrences.starts.iter();
         starts.filter_map(|start| duration.span_from(start.instant()))
     };
-    let (busy_within, held_within) = Look::around(&new.terms, new.zone(), spans());
+    let (busy_within, counted_within) = Look::around(&new.terms, new.zone(), spans());
     let ends = spans().next().zip(spans().next_back());
     let dates = |(first, last)| (Overrides::dates_around(first).0, Overrides::dates_around(last).1);
     Scope {
         people: [client.clone(), therapist.clone()].into(),
         busy_within,
-        held_within,
+        counted_within,
         hours_of: Some(therapist.clone()),
         overrides_on: ends.map(dates),
         settings_of: [therapist.clone()].into(),

@@ -26,7 +26,7 @@ use self::people::People;
 use self::rows::Rows;
 use crate::audit::AuditEntry;
 use crate::availability::AvailabilitySlot;
-use crate::calendars::{Busy, Calendars, Held};
+use crate::calendars::{Busy, Calendars, CountedMeeting};
 use crate::diary::{Diaries, DiariesDraft, DiariesQuery, DiaryOwner};
 use crate::directory::DirectoryId;
 use crate::duration::SessionDuration;
@@ -180,7 +180,9 @@ impl State {
         let of = scope.hours_of.as_ref();
         Calendars {
             busy: self.busy(&scope.people, &scope.busy_within),
-            held: of.zip(scope.held_within).map_or_else(Vec::new, |(of, span)| self.held(of, span)),
+            counted: of
+                .zip(scope.counted_within)
+                .map_or_else(Vec::new, |(of, span)| self.counted(of, span)),
             external: of.map_or_else(Vec::new, |of| self.links.busy(of, &scope.busy_within)),
             settings: self.settings_of(&scope.settings_of),
             hours: of.map_or_else(Vec::new, |of| self.hours(of)),
@@ -225,8 +227,9 @@ impl State {
             for one in query.dates().map_or_else(Vec::new, |on| self.overrides(therapist, on)) {
                 draft.overridden(therapist, one.dates, one.windows);
             }
-            for held in query.held_within.map_or_else(Vec::new, |span| self.held(therapist, span)) {
-                draft.held(therapist, held.start);
+            let counted = query.counted_within.map(|span| self.counted(therapist, span));
+            for one in counted.into_iter().flatten() {
+                draft.counted(therapist, one.start);
             }
             self.holds.of(therapist).into_iter().for_each(|hold| draft.hold(hold));
         }
@@ -275,18 +278,20 @@ impl State {
         .collect()
     }
 
-    fn held(&self, therapist: &UserId, within: Span) -> Vec<Held> {
+    fn counted(&self, therapist: &UserId, within: Span) -> Vec<CountedMeeting> {
         let nil = MeetingId::from_uuid(uuid::Uuid::nil());
         let starts = (within.start(), nil)..(within.end(), nil);
         let diary = self.diaries.get(therapist).into_iter();
         let ids = diary.flat_map(|diary| diary.range(starts.clone())).map(|(_, id)| id);
-        let is_held = |meeting: &&Meeting| {
+        let is_counted = |meeting: &&Meeting| {
             let is_over =
                 matches!(meeting.status, MeetingStatus::Completed | MeetingStatus::NoShow);
             is_over && meeting.therapist == *therapist
         };
-        let held = ids.filter_map(|id| self.meetings.get(id)).filter(is_held);
-        held.map(|meeting| Held { meeting: meeting.id, start: meeting.start }).collect()
+        let counted = ids.filter_map(|id| self.meetings.get(id)).filter(is_counted);
+        counted
+            .map(|meeting| CountedMeeting { meeting: meeting.id, start: meeting.start })
+            .collect()
     }
 
     fn overrides(
@@ -294,9 +299,8 @@ impl State {
         therapist: &UserId,
         (first, last): (NaiveDate, NaiveDate),
     ) -> Vec<AvailabilityOverride> {
-        let is_meant = |one: &&AvailabilityOverride| {
-            one.dates.first() <= last && first <= one.dates.last()
-        };
+        let is_meant =
+            |one: &&AvailabilityOverride| one.dates.first() <= last && first <= one.dates.last();
         let mut found: Vec<_> = self.overrides.of(therapist).filter(is_meant).cloned().collect();
         found.sort_by_key(|one| (one.dates.first(), one.id));
         found
