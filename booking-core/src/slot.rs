@@ -32,8 +32,6 @@ pub struct Day<'a> {
     calendar: &'a Calendar,
     terms: &'a Terms,
     clocks: Clocks,
-    /// From 1970-01-01.
-    number: i64,
     /// The date of UTC with the same name.
     utc: UtcDate,
     /// When the clocks show it.
@@ -78,7 +76,7 @@ impl<'a> Day<'a> {
         let clocks = Clocks::near_day(calendar.zone, number)?;
         let taken = taken.after(instant(clocks.start()));
         let utc = UtcDate::new(number)?;
-        Some(Self { calendar, terms, clocks, number, utc, parts: clocks.date(number), taken })
+        Some(Self { calendar, terms, clocks, utc, parts: clocks.date(number), taken })
     }
 
     /// The date on which a start would be.
@@ -89,15 +87,15 @@ impl<'a> Day<'a> {
         let taken = taken.after(start);
         let utc = UtcDate::new(number)?;
         let parts = clocks.date(number);
-        let day = Self { calendar, terms, clocks, number, utc, parts, taken };
+        let day = Self { calendar, terms, clocks, utc, parts, taken };
         DAYS.contains(&number).then_some(day)
     }
 
     /// Moves on to the date after this one, without working out again what is known.
     pub(crate) fn move_on(&mut self) {
-        self.number += 1;
-        self.clocks.move_on(self.number);
-        self.parts = self.clocks.date(self.number);
+        let number = self.utc.number() + 1;
+        self.clocks.move_on(number);
+        self.parts = self.clocks.date(number);
         let first =
             self.parts.iter().flatten().next().map_or(self.clocks.start(), |part| part.start);
         while let [span, rest @ ..] = self.taken
@@ -126,7 +124,7 @@ impl<'a> Day<'a> {
     pub fn add_slots(&self, now: DateTime<Utc>, slots: &mut Vec<Slot>) {
         let opening = self.terms(now).opening();
         let mut taken = Taken::new(self.taken, self.utc);
-        if self.calendar.overrides.bear_on(self.number) {
+        if self.calendar.overrides.bear_on(self.utc.number()) {
             self.each_dated_run(&mut |run| self.add_run(run, opening, &mut taken, slots));
         } else {
             self.each_weekly_run(|run| self.add_run(run, opening, &mut taken, slots));
@@ -152,7 +150,7 @@ impl<'a> Day<'a> {
 
     /// What else has to hold of the date's starts at `now`.
     pub(crate) fn terms(&self, now: DateTime<Utc>) -> TermsOfDate<'a> {
-        let date = OnDate { zone: self.calendar.zone, number: self.number, utc: self.utc };
+        let date = OnDate { zone: self.calendar.zone, utc: self.utc };
         TermsOfDate { terms: self.terms, date, now }
     }
 
@@ -174,7 +172,7 @@ impl<'a> Day<'a> {
 
     /// Shows the date's grids, earliest first.
     fn each_run(&self, mut show: impl FnMut(Run)) {
-        if self.calendar.overrides.bear_on(self.number) {
+        if self.calendar.overrides.bear_on(self.utc.number()) {
             self.each_dated_run(&mut show);
         } else {
             self.each_weekly_run(show);

@@ -114,7 +114,7 @@ impl Terms {
         let is_beyond = |days: Horizon| {
             let second = now.timestamp();
             let today = Clocks::near(date.zone, second).day_at(second);
-            today + i64::from(days.get()) < date.number
+            today + i64::from(days.get()) < date.utc.number()
         };
         if self.horizon.is_some_and(is_beyond) {
             Standing::BeyondHorizon
@@ -128,8 +128,6 @@ impl Terms {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OnDate {
     pub(crate) zone: Tz,
-    /// From 1970-01-01.
-    pub(crate) number: i64,
     /// The date of UTC with the same name.
     pub(crate) utc: UtcDate,
 }
