@@ -216,8 +216,9 @@ pub use series::{
     SeriesPreview, SeriesRequest, SeriesView,
 };
 pub use settings::{
-    Bounded, Buffer, Buffers, DailyLimit, Horizon, InvalidTemplate, MeetingUrlTemplate, Notice,
-    OutOfBounds, Settings, SlotInterval, TherapistSettings, WeeklyLimit,
+    Bounded, Buffer, Buffers, DailyLimit, Days, Horizon, InvalidTemplate, MeetingUrlTemplate,
+    Minutes, Notice, OutOfBounds, Settings, SlotInterval, TherapistSettings, Things, Unit,
+    WeeklyLimit,
 };
 pub use signal::{Listening, Signal, Signals};
 pub use sink::{EventSink, SinkError, Then, sink_fn};

@@ -41,8 +41,8 @@ impl Look {
         let TherapistSettings { settings, widest, .. } = therapist;
         let Buffers { before, after } = settings.buffers;
         let near = hull(
-            span.start() - (widest.after.minutes() + before.minutes()),
-            span.end() + (widest.before.minutes() + after.minutes()),
+            span.start() - (widest.after.to_delta() + before.to_delta()),
+            span.end() + (widest.before.to_delta() + after.to_delta()),
             span,
         );
         let counted = counting_within(settings, zone, span);
@@ -105,8 +105,8 @@ fn counting_within(settings: &Settings, zone: Tz, span: Span) -> Option<Span> {
 /// When a meeting, and whatever a therapist keeps free around it, is in the way of one that would be
 /// booked with these buffers.
 pub(crate) fn kept_free(span: Span, buffers: Buffers, new: Buffers) -> Span {
-    let start = span.start() - (new.after.minutes() + buffers.before.minutes());
-    let end = span.end() + (buffers.after.minutes() + new.before.minutes());
+    let start = span.start() - (new.after.to_delta() + buffers.before.to_delta());
+    let end = span.end() + (buffers.after.to_delta() + new.before.to_delta());
     hull(start, end, span)
 }
 

@@ -10,7 +10,7 @@ use crate::duration::SessionDuration;
 use crate::id::UserId;
 use crate::instant::StartTime;
 use crate::meeting::{Meeting, MeetingStatus, MeetingType};
-use crate::settings::Bounded;
+use crate::settings::{Bounded, Things};
 use crate::store::Place;
 use crate::text::{Description, Title};
 
@@ -62,7 +62,7 @@ impl BookRequest {
 /// assert!(PageLimit::new(0).is_err() && PageLimit::new(1_001).is_err());
 /// # Ok::<(), booking_core::OutOfBounds>(())
 /// ```
-pub type PageLimit = Bounded<1, 1_000>;
+pub type PageLimit = Bounded<Things, 1, 1_000>;
 
 /// Which of one's meetings to list.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -145,7 +145,7 @@ impl<'a> Day<'a> {
 
     /// Seconds from one start to the next in one run.
     fn interval(&self) -> i64 {
-        self.terms.interval.minutes_in_seconds()
+        self.terms.interval.seconds()
     }
 
     /// What else has to hold of the date's starts at `now`.

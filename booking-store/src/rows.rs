@@ -7,8 +7,8 @@ use std::str::FromStr;
 
 use booking_core::{
     AvailabilityId, AvailabilitySlot, Bounded, Buffers, Busy, Email, Fingerprint, Meeting,
-    MeetingId, MeetingUrl, Series, SeriesId, SeriesMeetings, SessionDuration, Text, User, UserId,
-    WEEKDAYS, WallTime, Window,
+    MeetingId, MeetingUrl, Series, SeriesId, SeriesMeetings, SessionDuration, Text, Unit, User,
+    UserId, WEEKDAYS, WallTime, Window,
 };
 use chrono::{DateTime, Utc, Weekday};
 use chrono_tz::Tz;
@@ -225,10 +225,10 @@ pub(crate) fn buffers(before: i64, after: i64) -> Result<Buffers, Malformed> {
 }
 
 /// A number within the bounds of its type.
-pub(crate) fn bounded<const MIN: u32, const MAX: u32>(
+pub(crate) fn bounded<U: Unit, const MIN: u32, const MAX: u32>(
     what: &'static str,
     number: i64,
-) -> Result<Bounded<MIN, MAX>, Malformed> {
+) -> Result<Bounded<U, MIN, MAX>, Malformed> {
     let number = u32::try_from(number).map_err(Malformed::because(what))?;
     Bounded::new(number).map_err(Malformed::because(what))
 }

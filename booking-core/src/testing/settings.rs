@@ -10,7 +10,7 @@ use super::{World, cases, race};
 use crate::{
     BookRequest, BookingError, Bounded, Buffers, Change, CountedMeeting, DailyLimit, Durations,
     EventPayload, ExpectedVersion, Meeting, MeetingStatus, MeetingUrlTemplate, Refusal, Scope,
-    SessionDuration, Settings, Span, TherapistSettings, UserId, WeeklyLimit, Write,
+    SessionDuration, Settings, Span, TherapistSettings, Unit, UserId, WeeklyLimit, Write,
 };
 
 /// How often each race is run; an unlocked read loses within a few.
@@ -192,7 +192,7 @@ cases! {
 /// Entries for those who are there when a case begins, and for who belongs to whom.
 const PEOPLE_OF_THE_WORLD: usize = 4 + 2 + 4;
 
-fn bounded<const MIN: u32, const MAX: u32>(number: u32) -> Bounded<MIN, MAX> {
+fn bounded<U: Unit, const MIN: u32, const MAX: u32>(number: u32) -> Bounded<U, MIN, MAX> {
     Bounded::new(number).expect("a number within bounds")
 }
 
