@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use booking_core::{ExpectedVersion, IdempotencyKey, MeetingId, MeetingStatus, Place};
+use booking_core::{
+    Bounded, ExpectedVersion, IdempotencyKey, MeetingId, MeetingStatus, Place, Things,
+};
 use chrono::{DateTime, Utc};
 use poem::http::HeaderMap;
 use poem::{Request, RequestBody, Result};
@@ -260,12 +262,17 @@ impl OnWire for StatusList {
 
 /// `limit`: from 1 to `MAX`, and `DEFAULT` when left out.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limit<const MAX: u32, const DEFAULT: u32>(u32);
+pub(crate) struct Limit<const MAX: u32, const DEFAULT: u32>(Bounded<Things, 1, MAX>);
 
 impl<const MAX: u32, const DEFAULT: u32> Limit<MAX, DEFAULT> {
+    const LEFT_OUT: Bounded<Things, 1, MAX> = match Bounded::new(DEFAULT) {
+        Ok(limit) => limit,
+        Err(_) => panic!("what is meant by default may be asked for"),
+    };
+
     /// What was asked for, or the default.
-    pub(crate) fn or_default(asked: Option<Self>) -> u32 {
-        asked.map_or(DEFAULT, |limit| limit.0)
+    pub(crate) fn or_default(asked: Option<Self>) -> Bounded<Things, 1, MAX> {
+        asked.map_or(Self::LEFT_OUT, |limit| limit.0)
     }
 }
 
@@ -283,12 +290,12 @@ impl<const MAX: u32, const DEFAULT: u32> OnWire for Limit<MAX, DEFAULT> {
 
     fn read(value: &Value) -> Result<Self, String> {
         let limit = value.as_str().and_then(|text| text.parse().ok());
-        let limit = limit.filter(|limit| (1..=MAX).contains(limit));
+        let limit = limit.and_then(|limit| Bounded::new(limit).ok());
         limit.map(Self).ok_or_else(|| format!("must be a number from 1 to {MAX}"))
     }
 
     fn write(&self) -> Value {
-        self.0.into()
+        self.0.get().into()
     }
 }
 

@@ -154,7 +154,7 @@ codes! {
     Internal = "internal", INTERNAL_SERVER_ERROR, "Our mistake",
         "Something went wrong on the server. Quote the request id when you report it.";
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "Unavailable",
-        "The store cannot be reached or is overloaded, the server has as many open streams or requests under way as it takes, or it is about to stop. Try again after the seconds in Retry-After.";
+        "The store cannot be reached or is overloaded, what the request is about was changed by others again and again, the server has as many open streams or requests under way as it takes, or it is about to stop. Try again after the seconds in Retry-After.";
 }
 
 /// The media type of problems.
@@ -323,6 +323,8 @@ impl From<BookingError> for Problem {
     fn from(error: BookingError) -> Self {
         match error {
             BookingError::Refused(refusal) => refusal.into(),
+            // Nothing is broken: whoever asked is told what was in the way.
+            BookingError::Contended(_) => Self::new(Code::Unavailable, error.to_string()),
             BookingError::Store(error) => error.into(),
         }
     }

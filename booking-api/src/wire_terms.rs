@@ -2,7 +2,7 @@
 
 use booking_core::{
     Bounded, DayWindows, Durations, InvalidWindows, MeetingUrl, MeetingUrlTemplate,
-    SessionDuration, WallTime, Window,
+    SessionDuration, Unit, WallTime, Window,
 };
 use chrono::NaiveDate;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::wire::{OnWire, Wire, said, string, text};
 
-impl<const MIN: u32, const MAX: u32> OnWire for Bounded<MIN, MAX> {
+impl<U: Unit, const MIN: u32, const MAX: u32> OnWire for Bounded<U, MIN, MAX> {
     const NAME: &'static str = "Number";
 
     fn schema() -> MetaSchema {

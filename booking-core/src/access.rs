@@ -79,8 +79,7 @@ impl Actor {
     /// # Errors
     /// [`Refusal::Forbidden`] when on neither, which includes every admin.
     pub fn party_to(&self, meeting: &Meeting) -> Result<Party, Refusal> {
-        let party = meeting.party(&self.id).filter(|_| self.role != Role::Admin);
-        party.ok_or(Refusal::Forbidden)
+        self.side(meeting.party(&self.id))
     }
 
     /// The side on which the actor takes part in a series.
@@ -88,8 +87,12 @@ impl Actor {
     /// # Errors
     /// [`Refusal::Forbidden`] when on neither, which includes every admin.
     pub fn party_to_series(&self, series: &Series) -> Result<Party, Refusal> {
-        let party = series.party(&self.id).filter(|_| self.role != Role::Admin);
-        party.ok_or(Refusal::Forbidden)
+        self.side(series.party(&self.id))
+    }
+
+    /// Admins are on neither side, whatever else they are there.
+    fn side(&self, party: Option<Party>) -> Result<Party, Refusal> {
+        party.filter(|_| self.role != Role::Admin).ok_or(Refusal::Forbidden)
     }
 
     /// The series as the actor may see it: without meetings that went to another therapist.

@@ -62,8 +62,7 @@ impl Calendar {
     /// earliest first. None on a date that the zone skipped, or far outside the years 0 to 9999.
     #[must_use]
     pub fn slots(&self, date: NaiveDate, now: DateTime<Utc>) -> Vec<Slot> {
-        let day = Day::new(self, date.to_epoch_days().into());
-        day.map(|day| day.slots(now)).unwrap_or_default()
+        Sight::from(self).slots(date, now)
     }
 
     /// The civil dates of the therapist's zone from one to another, that one included. What
@@ -89,16 +88,7 @@ impl Calendar {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn days(&self, first: NaiveDate, last: NaiveDate) -> impl Iterator<Item = Day<'_>> {
-        let first = i64::from(first.to_epoch_days()).max(*DAYS.start());
-        let last = i64::from(last.to_epoch_days()).min(*DAYS.end());
-        let mut day: Option<Day<'_>> = None;
-        (first..=last).filter_map(move |number| {
-            match &mut day {
-                Some(day) => day.move_on(),
-                None => day = Day::new(self, number),
-            }
-            day
-        })
+        Sight::from(self).days(first, last)
     }
 
     /// Whether a session of `duration` can be booked at `start`.
@@ -113,7 +103,7 @@ impl Calendar {
         duration: SessionDuration,
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
-        let day = Day::of(self, start).ok_or(Refusal::OutsideAvailability)?;
+        let day = Day::of(self.into(), start).ok_or(Refusal::OutsideAvailability)?;
         day.room(start).admit(duration, &day.terms(now))
     }
 
@@ -130,5 +120,43 @@ impl Calendar {
     #[must_use]
     pub fn reach(zone: Tz, date: NaiveDate) -> Option<Span> {
         slot::reach(zone, date)
+    }
+}
+
+/// A calendar, and beside it what is taken and which terms hold for whoever looks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sight<'a> {
+    pub(crate) calendar: &'a Calendar,
+    pub(crate) taken: &'a SpanSet,
+    pub(crate) terms: &'a Terms,
+}
+
+/// With its own.
+impl<'a> From<&'a Calendar> for Sight<'a> {
+    fn from(calendar: &'a Calendar) -> Self {
+        let Calendar { taken, terms, .. } = calendar;
+        Self { calendar, taken, terms }
+    }
+}
+
+impl<'a> Sight<'a> {
+    /// As [`Calendar::slots`].
+    pub(crate) fn slots(self, date: NaiveDate, now: DateTime<Utc>) -> Vec<Slot> {
+        let day = Day::new(self, date.to_epoch_days().into());
+        day.map(|day| day.slots(now)).unwrap_or_default()
+    }
+
+    /// As [`Calendar::days`].
+    pub(crate) fn days(self, first: NaiveDate, last: NaiveDate) -> impl Iterator<Item = Day<'a>> {
+        let first = i64::from(first.to_epoch_days()).max(*DAYS.start());
+        let last = i64::from(last.to_epoch_days()).min(*DAYS.end());
+        let mut day: Option<Day<'a>> = None;
+        (first..=last).filter_map(move |number| {
+            match &mut day {
+                Some(day) => day.move_on(),
+                None => day = Day::new(self, number),
+            }
+            day
+        })
     }
 }

@@ -26,8 +26,8 @@ pub struct Calendars {
     pub scope: Scope,
     /// Live meetings, for [`Scope::busy_within`], each once.
     pub busy: Vec<Busy>,
-    /// For [`Scope::held_within`]: completed and missed meetings.
-    pub held: Vec<Held>,
+    /// For [`Scope::counted_within`]: completed and missed meetings.
+    pub counted: Vec<CountedMeeting>,
     /// For [`Scope::busy_within`]: when calendars say so that the therapist [`Scope::hours_of`] has
     /// linked. Spans may overlap.
     pub external: Vec<Span>,
@@ -90,7 +90,7 @@ impl Busy {
 
 /// A meeting that was completed or missed, as far as limits are concerned.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
+pub struct CountedMeeting {
     /// Which meeting.
     pub meeting: MeetingId,
     /// When it began.
@@ -98,7 +98,8 @@ pub struct Held {
 }
 
 /// The decision needs to see more than the scope names; ask again with a wider one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the decision needs to see more than its scope names")]
 pub struct ScopeTooNarrow;
 
 impl Calendars {
@@ -135,7 +136,7 @@ impl Calendars {
             // Of the therapist whose hours they are, as are the holds.
             overrides_on: _,
             busy_within: _,
-            held_within: _,
+            counted_within: _,
             users: _,
             related: _,
         } = &self.scope;

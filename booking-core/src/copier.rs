@@ -14,8 +14,8 @@ use chrono_tz::Tz;
 use tokio::task::JoinSet;
 
 use crate::backoff::copy_delay;
+use crate::booking::CalendarLinks;
 use crate::booking::links::LEASE;
-use crate::booking::{BookingError, CalendarLinks};
 use crate::causes::with_causes;
 use crate::external::{ExternalTimes, UnreadableCalendar, external_times_of};
 use crate::ical::UID_SUFFIX;
@@ -349,15 +349,6 @@ impl From<SourceError> for Unread {
 impl From<StoreError> for Unread {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
-    }
-}
-
-impl From<BookingError> for Unread {
-    fn from(error: BookingError) -> Self {
-        match error {
-            BookingError::Store(error) => Self::Store(error),
-            BookingError::Refused(refusal) => Self::Store(StoreError::Corrupt(refusal.into())),
-        }
     }
 }
 

@@ -33,7 +33,7 @@ pub struct DiariesQuery {
     pub within: Option<Span>,
     /// The therapists' completed and missed meetings that began in this span are found too: those that
     /// count for limits and are not live.
-    pub held_within: Option<Span>,
+    pub counted_within: Option<Span>,
 }
 
 impl DiariesQuery {
@@ -80,7 +80,7 @@ pub struct Diary {
     /// The live meetings that keep them busy, in either role, by when they do.
     pub busy: Vec<DiaryMeeting>,
     /// When those of their meetings began that are over and count for limits, in order.
-    pub held: Vec<DateTime<Utc>>,
+    pub counted: Vec<DateTime<Utc>>,
     /// What is kept of their time, by start; see [`Calendars::holds`](crate::Calendars::holds).
     pub holds: Vec<Hold>,
     /// When calendars that they have linked say that they are busy.
@@ -118,7 +118,7 @@ impl Diary {
     pub fn into_calendar(self) -> Option<DiaryCalendar> {
         self.owner.filter(|owner| owner.role == Role::Therapist)?;
         let zone = self.zone()?;
-        let Self { owner: _, hours, overrides, settings, busy, held, holds, external } = self;
+        let Self { owner: _, hours, overrides, settings, busy, counted, holds, external } = self;
         let settings = settings.map_or(Settings::DEFAULT, |set| set.settings);
         let taken = busy.iter().map(|DiaryMeeting { span, buffers }| {
             buffers.map_or(*span, |kept| kept_free(*span, kept, settings.buffers))
@@ -126,7 +126,7 @@ impl Diary {
         let linked = external.iter().map(|span| kept_free(span, Buffers::NONE, settings.buffers));
         let taken = taken.chain(linked).collect();
         let own = || busy.iter().filter(|meeting| meeting.buffers.is_some());
-        let starts = || own().map(|meeting| meeting.span.start()).chain(held.iter().copied());
+        let starts = || own().map(|meeting| meeting.span.start()).chain(counted.iter().copied());
         let terms = Terms::counting(&settings, zone, starts());
         let calendar = Calendar { zone, hours, overrides, taken, terms };
         Some(DiaryCalendar::new(calendar, holds, &settings, starts()))
@@ -172,7 +172,7 @@ struct Found {
     overrides: Vec<(Dates, DayWindows)>,
     settings: Option<TherapistSettings>,
     busy: Vec<DiaryMeeting>,
-    held: Vec<DateTime<Utc>>,
+    counted: Vec<DateTime<Utc>>,
     holds: Vec<Hold>,
     external: Vec<Span>,
 }
@@ -228,9 +228,9 @@ impl<'a> DiariesDraft<'a> {
     }
 
     /// One of their meetings that is over, and counts for limits.
-    pub fn held(&mut self, therapist: &UserId, start: DateTime<Utc>) {
+    pub fn counted(&mut self, therapist: &UserId, start: DateTime<Utc>) {
         if let Some(notes) = self.therapists.get_mut(therapist) {
-            notes.held.push(start);
+            notes.counted.push(start);
         }
     }
 
@@ -267,17 +267,17 @@ impl<'a> DiariesDraft<'a> {
                 overrides,
                 settings,
                 mut busy,
-                mut held,
+                mut counted,
                 mut holds,
                 external,
             } = notes;
             busy.sort_unstable_by_key(|meeting| (meeting.span.start(), meeting.span.end()));
-            held.sort_unstable();
+            counted.sort_unstable();
             holds.sort_unstable_by_key(|hold| (hold.start, hold.id));
             let (hours, overrides) =
                 (windows.into_iter().collect(), overrides.into_iter().collect());
             let external = external.into_iter().collect();
-            let diary = Diary { owner, hours, overrides, settings, busy, held, holds, external };
+            let diary = Diary { owner, hours, overrides, settings, busy, counted, holds, external };
             (id.clone(), diary)
         };
         Diaries {

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::span::Span;
 
 /// The length of a session: 30, 60, 90 or 120 minutes (contract, "Session Durations").
 ///
@@ -61,6 +63,22 @@ impl SessionDuration {
     #[must_use]
     pub const fn to_delta(self) -> TimeDelta {
         TimeDelta::minutes(self.minutes() as i64)
+    }
+
+    /// The instants that a session takes which begins then; `None` where time has no room for it.
+    ///
+    /// ```
+    /// use booking_core::SessionDuration;
+    /// use chrono::{DateTime, Utc};
+    ///
+    /// let start = DateTime::UNIX_EPOCH;
+    /// let end = SessionDuration::Hour.span_from(start).map(|span| span.end().timestamp());
+    /// assert_eq!(end, Some(3_600));
+    /// assert_eq!(SessionDuration::Hour.span_from(DateTime::<Utc>::MAX_UTC), None);
+    /// ```
+    #[must_use]
+    pub fn span_from(self, start: DateTime<Utc>) -> Option<Span> {
+        Span::new(start, start.checked_add_signed(self.to_delta())?)
     }
 }
 

@@ -9,12 +9,12 @@ use crate::duration::SessionDuration;
 use crate::id::{HoldId, UserId};
 use crate::instant::StartTime;
 use crate::request::BookRequest;
-use crate::settings::{Bounded, Buffers, Notice};
+use crate::settings::{Bounded, Buffers, Minutes, Notice};
 use crate::span::Span;
 use crate::terms::Terms;
 
-/// For how many minutes a start is kept.
-pub type HoldMinutes = Bounded<1, 10>;
+/// For how long a start is kept.
+pub type HoldMinutes = Bounded<Minutes, 1, 10>;
 
 /// By how much the clocks of two processes may differ without one of them losing what is live by its own.
 const CLOCKS_APART: TimeDelta = TimeDelta::minutes(1);
@@ -59,13 +59,13 @@ impl Hold {
     /// The first instant after the session.
     #[must_use]
     pub fn end(&self) -> DateTime<Utc> {
-        self.start.checked_add_signed(self.duration.to_delta()).unwrap_or(DateTime::<Utc>::MAX_UTC)
+        self.span().map_or(DateTime::<Utc>::MAX_UTC, Span::end)
     }
 
     /// The instants that the session would take, where that is any at all.
     #[must_use]
     pub fn span(&self) -> Option<Span> {
-        Span::new(self.start, self.end())
+        self.duration.span_from(self.start)
     }
 
     /// Whether it keeps its time from this viewer.
@@ -114,8 +114,8 @@ impl HoldRequest {
 
     /// Until when it would be kept: not for longer than it can be booked.
     pub(crate) fn expires_at(&self, now: DateTime<Utc>, notice: Notice) -> DateTime<Utc> {
-        let minutes = TimeDelta::minutes(self.minutes.get().into());
-        let wanted = now.checked_add_signed(minutes).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        let wanted =
+            now.checked_add_signed(self.minutes.to_delta()).unwrap_or(DateTime::<Utc>::MAX_UTC);
         wanted.min(Terms::closes(self.start.instant(), notice))
     }
 }

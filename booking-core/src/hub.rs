@@ -27,8 +27,8 @@ struct Inner {
     ears: Mutex<usize>,
     /// Odd while there are some; another number whenever something may have been missed.
     epoch: AtomicU64,
-    /// Whose calendars were changed by this process since the relay last looked.
-    changed: Mutex<BTreeSet<UserId>>,
+    /// What other processes are to be told.
+    untold: Mutex<Untold>,
     /// There is something for the relay to look at.
     work: Notify,
     /// Grows whenever there may be deliveries.
@@ -37,13 +37,25 @@ struct Inner {
     subscribers: watch::Sender<u64>,
 }
 
+/// Whose calendars were changed by this process since a relay last looked. Where none runs, nobody
+/// would ever look: nothing is kept.
+#[derive(Debug, Default)]
+struct Untold {
+    relays: usize,
+    people: BTreeSet<UserId>,
+}
+
 impl Hub {
     /// Says that this process has changed these people's calendars: wakes who watches them, and
-    /// the relay, which tells other processes.
+    /// the relay that runs over this hub, which tells other processes.
     pub fn changed<'a>(&self, people: impl IntoIterator<Item = &'a UserId>) {
         let people: BTreeSet<UserId> = people.into_iter().cloned().collect();
         self.wake(&people);
-        lock(&self.0.changed).extend(people);
+        let mut untold = lock(&self.0.untold);
+        if untold.relays > 0 {
+            untold.people.extend(people);
+        }
+        drop(untold);
         self.0.work.notify_one();
     }
 
@@ -131,8 +143,14 @@ impl Hub {
         self.0.work.notified().await;
     }
 
+    /// Keeps what is changed for a relay, until what it returns is dropped.
+    pub(crate) fn keep_changed(&self) -> KeepsChanged {
+        lock(&self.0.untold).relays += 1;
+        KeepsChanged(self.clone())
+    }
+
     pub(crate) fn take_changed(&self) -> BTreeSet<UserId> {
-        std::mem::take(&mut *lock(&self.0.changed))
+        std::mem::take(&mut lock(&self.0.untold).people)
     }
 
     /// Wakes those who deliver.
@@ -151,6 +169,20 @@ impl Inner {
     fn turn(&self, ears: usize) {
         let epoch = self.epoch.load(Ordering::SeqCst);
         self.epoch.store((epoch / 2 + 1) * 2 + u64::from(ears > 0), Ordering::SeqCst);
+    }
+}
+
+/// Stands for a relay that will look at what was changed.
+#[derive(Debug)]
+pub(crate) struct KeepsChanged(Hub);
+
+impl Drop for KeepsChanged {
+    fn drop(&mut self) {
+        let mut untold = lock(&self.0.0.untold);
+        untold.relays -= 1;
+        if untold.relays == 0 {
+            untold.people = BTreeSet::new();
+        }
     }
 }
 

@@ -98,6 +98,11 @@ impl UtcDate {
         self.date
     }
 
+    /// In days from 1970-01-01.
+    pub(crate) const fn number(self) -> i64 {
+        self.midnight / DAY
+    }
+
     /// The date after; the last there is stays.
     pub(crate) fn next(self) -> Self {
         let next = |date| Self { date, midnight: self.midnight + DAY };

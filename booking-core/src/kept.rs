@@ -3,13 +3,15 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
 
-use crate::calendar::Calendar;
+use crate::calendar::{Calendar, Sight};
 use crate::hold::{Hold, Viewer};
 use crate::look::kept_free;
 use crate::settings::{Buffers, Settings};
-use crate::span::Span;
+use crate::slot::{Day, Slot};
+use crate::span::{Span, SpanSet};
 use crate::terms::Terms;
 
 /// What a therapist's calendar is, before it is known who looks at it and when.
@@ -45,22 +47,14 @@ impl DiaryCalendar {
 
     /// What a booking of this viewer would have to fit into.
     #[must_use]
-    pub fn seen_by(&self, viewer: Viewer<'_>) -> Cow<'_, Calendar> {
-        match &self.kept {
-            Some(kept) if kept.from(viewer).next().is_some() => {
-                Cow::Owned(kept.without(&self.calendar, viewer))
-            }
-            _ => Cow::Borrowed(&self.calendar),
-        }
-    }
-
-    /// The same of who needs it once.
-    #[must_use]
-    pub fn into_seen_by(self, viewer: Viewer<'_>) -> Calendar {
+    pub fn seen_by(&self, viewer: Viewer<'_>) -> CalendarView<'_> {
         let Self { calendar, kept } = self;
-        match kept.filter(|kept| kept.from(viewer).next().is_some()) {
-            Some(kept) => kept.without(&calendar, viewer),
-            None => calendar,
+        let Calendar { taken, terms, .. } = calendar;
+        let view =
+            CalendarView { calendar, taken: Cow::Borrowed(taken), terms: Cow::Borrowed(terms) };
+        match kept.as_ref().filter(|kept| kept.from(viewer).next().is_some()) {
+            Some(kept) => kept.taken_out_of(view, viewer),
+            None => view,
         }
     }
 
@@ -76,15 +70,58 @@ impl Kept {
         self.holds.iter().filter(move |hold| hold.keeps_from(viewer))
     }
 
-    fn without(&self, calendar: &Calendar, viewer: Viewer<'_>) -> Calendar {
+    fn taken_out_of<'a>(&self, view: CalendarView<'a>, viewer: Viewer<'_>) -> CalendarView<'a> {
         let Self { holds, settings, starts } = self;
         let held = taken_by(holds, viewer, settings.buffers).collect();
         let starts = starts.iter().copied().chain(self.from(viewer).map(|hold| hold.start));
-        Calendar {
-            taken: calendar.taken.union(&held),
-            terms: Terms::counting(settings, calendar.zone, starts),
-            ..calendar.clone()
+        let terms = Cow::Owned(Terms::counting(settings, view.calendar.zone, starts));
+        CalendarView { terms, ..view }.and_busy(&held)
+    }
+}
+
+/// A [`Calendar`] as one viewer sees it. It borrows all that is the same for everybody.
+#[derive(Debug, Clone)]
+pub struct CalendarView<'a> {
+    calendar: &'a Calendar,
+    taken: Cow<'a, SpanSet>,
+    terms: Cow<'a, Terms>,
+}
+
+impl<'a> CalendarView<'a> {
+    /// The same for somebody who is busy themselves then.
+    #[must_use]
+    pub fn and_busy(self, busy: &SpanSet) -> Self {
+        if busy.is_empty() {
+            return self;
         }
+        Self { taken: Cow::Owned(self.taken.union(busy)), ..self }
+    }
+
+    /// The IANA zone in which the hours are meant.
+    #[must_use]
+    pub const fn zone(&self) -> Tz {
+        self.calendar.zone
+    }
+
+    /// What else has to hold of a start.
+    #[must_use]
+    pub fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// As [`Calendar::slots`].
+    #[must_use]
+    pub fn slots(&self, date: NaiveDate, now: DateTime<Utc>) -> Vec<Slot> {
+        self.sight().slots(date, now)
+    }
+
+    /// As [`Calendar::days`].
+    pub fn days(&self, first: NaiveDate, last: NaiveDate) -> impl Iterator<Item = Day<'_>> {
+        self.sight().days(first, last)
+    }
+
+    fn sight(&self) -> Sight<'_> {
+        Sight { calendar: self.calendar, taken: &self.taken, terms: &self.terms }
     }
 }
 

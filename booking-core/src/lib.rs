@@ -167,7 +167,7 @@ pub use booking::{
 };
 pub use calendar::Calendar;
 pub use calendar_feed::{CalendarFeed, FeedContent, FeedDigest, FeedKey, FeedName, Feeds, NewFeed};
-pub use calendars::{Busy, Calendars, Held, ScopeTooNarrow};
+pub use calendars::{Busy, Calendars, CountedMeeting, ScopeTooNarrow};
 pub use causes::with_causes;
 pub use clock::{Clock, ManualClock, ShiftedClock, SystemClock};
 pub use cloud_event::{CLOUD_EVENTS_JSON, CloudEvent};
@@ -200,7 +200,7 @@ pub use id::{
 };
 pub use idempotency::{Answer, Fingerprint, IdempotencyKey, InvalidIdempotencyKey, Record};
 pub use instant::{InvalidStart, StartTime, format_instant};
-pub use kept::DiaryCalendar;
+pub use kept::{CalendarView, DiaryCalendar};
 pub use linked_calendar::{
     BusyTimes, CalendarHost, CalendarKind, CalendarLabel, Copied, CopyClaim, CopyFault, CopyState,
     FaultDetail, Linked, LinkedCalendar, LinkedCalendars, Refresh, SealedLocation, TooBusy,
@@ -216,15 +216,16 @@ pub use overrides::{
 pub use recurrence::{InvalidRecurrence, Occurrences, Recurrence};
 pub use refusal::Refusal;
 pub use relay::{EventStore, Passed, Relay, Sinks};
-pub use request::{BookRequest, MeetingFilter, MeetingView, Page};
+pub use request::{BookRequest, MeetingFilter, MeetingView, Page, PageLimit};
 pub use search::{DayFound, FirstFree, SlotSearch, SlotsFound, SlotsOf};
 pub use series::{
     BookedSeries, LeftOut, Occurrence, Series, SeriesMeeting, SeriesMeetings, SeriesMode,
     SeriesPreview, SeriesRequest, SeriesView,
 };
 pub use settings::{
-    Bounded, Buffer, Buffers, DailyLimit, Horizon, InvalidTemplate, MeetingUrlTemplate, Notice,
-    OutOfBounds, Settings, SlotInterval, TherapistSettings, WeeklyLimit,
+    Bounded, Buffer, Buffers, DailyLimit, Days, Horizon, InvalidTemplate, MeetingUrlTemplate,
+    Minutes, Notice, OutOfBounds, Settings, SlotInterval, TherapistSettings, Things, Unit,
+    WeeklyLimit,
 };
 pub use signal::{Listening, Signal, Signals};
 pub use sink::{EventSink, SinkError, Then, sink_fn};

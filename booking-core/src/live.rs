@@ -209,7 +209,7 @@ impl SlotStream {
     /// A start is no longer offered once it has come, or is nearer than a therapist wants to know of it.
     async fn first_passes(&self, last: &Seen) {
         let Some(first) = last.slots.first() else { return pending().await };
-        self.sleep_until(first.start.instant() - last.notice.minutes()).await;
+        self.sleep_until(first.start.instant() - last.notice.to_delta()).await;
     }
 
     /// What was kept for somebody else is offered from then on.

@@ -31,8 +31,8 @@ const DATE_OFF_BY: TimeDelta = TimeDelta::hours(16);
 pub(crate) struct Look {
     /// For [`Scope::busy_within`].
     busy: Span,
-    /// For [`Scope::held_within`].
-    held: Option<Span>,
+    /// For [`Scope::counted_within`].
+    counted: Option<Span>,
 }
 
 impl Look {
@@ -41,12 +41,13 @@ impl Look {
         let TherapistSettings { settings, widest, .. } = therapist;
         let Buffers { before, after } = settings.buffers;
         let near = hull(
-            span.start() - (widest.after.minutes() + before.minutes()),
-            span.end() + (widest.before.minutes() + after.minutes()),
+            span.start() - (widest.after.to_delta() + before.to_delta()),
+            span.end() + (widest.before.to_delta() + after.to_delta()),
             span,
         );
-        let held = counted(settings, zone, span);
-        Self { busy: held.map_or(near, |held| hull(held.start(), held.end(), near)), held }
+        let counted = counting_within(settings, zone, span);
+        let busy = counted.map_or(near, |counted| hull(counted.start(), counted.end(), near));
+        Self { busy, counted }
     }
 
     /// What has to be seen for each of some spans: live meetings around each, and those that are over
@@ -57,30 +58,30 @@ impl Look {
         spans: impl Iterator<Item = Span>,
     ) -> (SpanSet, Option<Span>) {
         let looks: Vec<Self> = spans.map(|span| Self::of(therapist, zone, span)).collect();
-        let held = looks.iter().filter_map(|look| look.held);
-        let held = held.reduce(|one, other| hull(one.start(), one.end(), other));
-        (looks.iter().map(|look| look.busy).collect(), held)
+        let counted = looks.iter().filter_map(|look| look.counted);
+        let counted = counted.reduce(|one, other| hull(one.start(), one.end(), other));
+        (looks.iter().map(|look| look.busy).collect(), counted)
     }
 
     /// Whether all of it was loaded: live meetings, where `busy` says so, and those that are over.
-    pub(crate) fn is_within(&self, busy: impl Fn(Span) -> bool, held: Option<Span>) -> bool {
-        let is_held = |wanted| held.is_some_and(|loaded| loaded.encloses(wanted));
-        busy(self.busy) && self.held.is_none_or(is_held)
+    pub(crate) fn is_within(&self, busy: impl Fn(Span) -> bool, counted: Option<Span>) -> bool {
+        let is_loaded = |wanted| counted.is_some_and(|loaded| loaded.encloses(wanted));
+        busy(self.busy) && self.counted.is_none_or(is_loaded)
     }
 
     /// Whether something that begins then counts for a limit.
     fn counts(&self, start: DateTime<Utc>) -> bool {
-        self.held.is_some_and(|held| held.contains(start))
+        self.counted.is_some_and(|counted| counted.contains(start))
     }
 
     /// What has to be seen for this and for another.
     fn and(self, other: Self) -> Self {
         let both = |one: Span, other: Span| hull(one.start(), one.end(), other);
-        let held = match (self.held, other.held) {
+        let counted = match (self.counted, other.counted) {
             (Some(one), Some(other)) => Some(both(one, other)),
             (one, other) => one.or(other),
         };
-        Self { busy: both(self.busy, other.busy), held }
+        Self { busy: both(self.busy, other.busy), counted }
     }
 }
 
@@ -90,7 +91,7 @@ fn hull(from: DateTime<Utc>, to: DateTime<Utc>, span: Span) -> Span {
 }
 
 /// In which all meetings begin that count for limits of the dates on which something begins in `span`.
-fn counted(settings: &Settings, zone: Tz, span: Span) -> Option<Span> {
+fn counting_within(settings: &Settings, zone: Tz, span: Span) -> Option<Span> {
     let dates = [span.start(), span.end()].map(|at| at.with_timezone(&zone).date_naive());
     let [first, last] = match (settings.most_a_day, settings.most_a_week) {
         (None, None) => return None,
@@ -104,8 +105,8 @@ fn counted(settings: &Settings, zone: Tz, span: Span) -> Option<Span> {
 /// When a meeting, and whatever a therapist keeps free around it, is in the way of one that would be
 /// booked with these buffers.
 pub(crate) fn kept_free(span: Span, buffers: Buffers, new: Buffers) -> Span {
-    let start = span.start() - (new.after.minutes() + buffers.before.minutes());
-    let end = span.end() + (buffers.after.minutes() + new.before.minutes());
+    let start = span.start() - (new.after.to_delta() + buffers.before.to_delta());
+    let end = span.end() + (buffers.after.to_delta() + new.before.to_delta());
     hull(start, end, span)
 }
 
@@ -164,7 +165,8 @@ impl Calendars {
         let covered = self.scope.hours_of.as_ref() == Some(therapist)
             && people.iter().all(|person| self.scope.people.contains(*person))
             && self.names_overrides(dates)
-            && look.is_within(|busy| self.scope.busy_within.encloses(busy), self.scope.held_within);
+            && look
+                .is_within(|busy| self.scope.busy_within.encloses(busy), self.scope.counted_within);
         if !covered {
             return Err(ScopeTooNarrow);
         }
@@ -240,11 +242,11 @@ impl Calendars {
     ) -> Terms {
         let live = self.busy.iter().filter(|busy| busy.therapist == *therapist);
         let live = live.map(|busy| (busy.meeting, busy.span.start()));
-        let held = self.held.iter().map(|held| (held.meeting, held.start));
+        let over = self.counted.iter().map(|counted| (counted.meeting, counted.start));
         let counts = |(meeting, start): &(MeetingId, DateTime<Utc>)| {
             Some(*meeting) != except && look.counts(*start)
         };
-        let all = live.chain(held).filter(counts).map(|(_, start)| start);
+        let all = live.chain(over).filter(counts).map(|(_, start)| start);
         let kept = self.holds.iter().filter(|hold| hold.keeps_from(viewer)).map(|hold| hold.start);
         Terms::counting(settings, zone, all.chain(kept.filter(|start| look.counts(*start))))
     }
@@ -255,13 +257,13 @@ impl Calendars {
     pub(crate) fn wider(&self, therapist: &UserId, zone: Tz, span: Span) -> Option<Scope> {
         let settings = self.settings_of(therapist).ok()?;
         let look = Look::of(&settings, settings.settings.zone.unwrap_or(zone), span);
-        let Scope { busy_within, held_within, .. } = &self.scope;
+        let Scope { busy_within, counted_within, .. } = &self.scope;
         let wider = || Scope {
             busy_within: look.busy.into(),
-            held_within: look.held,
+            counted_within: look.counted,
             ..self.scope.clone()
         };
-        let is_narrow = !look.is_within(|busy| busy_within.encloses(busy), *held_within);
+        let is_narrow = !look.is_within(|busy| busy_within.encloses(busy), *counted_within);
         is_narrow.then(wider)
     }
 }
@@ -275,9 +277,10 @@ impl Diaries {
             Some(Look::of(settings, diary.zone()?, span))
         };
         let looks = self.therapists.values().filter_map(look);
-        let Look { busy, held } = looks.reduce(Look::and)?;
-        let wider = || DiariesQuery { within: Some(busy), held_within: held, ..query.clone() };
+        let Look { busy, counted } = looks.reduce(Look::and)?;
+        let wider =
+            || DiariesQuery { within: Some(busy), counted_within: counted, ..query.clone() };
         let is_loaded = |wanted| query.within.is_some_and(|within| within.encloses(wanted));
-        (!Look { busy, held }.is_within(is_loaded, query.held_within)).then(wider)
+        (!Look { busy, counted }.is_within(is_loaded, query.counted_within)).then(wider)
     }
 }

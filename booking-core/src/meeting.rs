@@ -56,25 +56,19 @@ impl Meeting {
     /// The first instant after the session.
     #[must_use]
     pub fn end(&self) -> DateTime<Utc> {
-        self.start.checked_add_signed(self.duration.to_delta()).unwrap_or(DateTime::<Utc>::MAX_UTC)
+        self.span().map_or(DateTime::<Utc>::MAX_UTC, Span::end)
     }
 
     /// The instants that it takes, where that is any at all.
     #[must_use]
     pub fn span(&self) -> Option<Span> {
-        Span::new(self.start, self.end())
+        self.duration.span_from(self.start)
     }
 
     /// As which of the two `user` takes part, if at all.
     #[must_use]
     pub fn party(&self, user: &UserId) -> Option<Party> {
-        if *user == self.therapist {
-            Some(Party::Therapist)
-        } else if *user == self.client {
-            Some(Party::Client)
-        } else {
-            None
-        }
+        Party::of(user, &self.client, &self.therapist)
     }
 }
 
@@ -85,6 +79,19 @@ pub enum Party {
     Client,
     /// Who gives it.
     Therapist,
+}
+
+impl Party {
+    /// Which of the two `user` is, if either.
+    pub(crate) fn of(user: &UserId, client: &UserId, therapist: &UserId) -> Option<Self> {
+        if user == therapist {
+            Some(Self::Therapist)
+        } else if user == client {
+            Some(Self::Client)
+        } else {
+            None
+        }
+    }
 }
 
 impl fmt::Display for Party {

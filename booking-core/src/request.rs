@@ -10,6 +10,7 @@ use crate::duration::SessionDuration;
 use crate::id::UserId;
 use crate::instant::StartTime;
 use crate::meeting::{Meeting, MeetingStatus, MeetingType};
+use crate::settings::{Bounded, Things};
 use crate::store::Place;
 use crate::text::{Description, Title};
 
@@ -51,6 +52,18 @@ impl BookRequest {
     }
 }
 
+/// How much of a list one page holds at most: meetings, or starts.
+///
+/// ```
+/// use booking_core::{MeetingFilter, PageLimit};
+///
+/// let filter = MeetingFilter { limit: PageLimit::new(50)?, ..MeetingFilter::default() };
+/// assert_eq!(filter.limit.get(), 50);
+/// assert!(PageLimit::new(0).is_err() && PageLimit::new(1_001).is_err());
+/// # Ok::<(), booking_core::OutOfBounds>(())
+/// ```
+pub type PageLimit = Bounded<Things, 1, 1_000>;
+
 /// Which of one's meetings to list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MeetingFilter {
@@ -62,25 +75,14 @@ pub struct MeetingFilter {
     pub to: Option<DateTime<Utc>>,
     /// Only what comes after this place: a page's [`Page::next`].
     pub after: Option<Place>,
-    /// At most so many: 1 to [`Self::MAX_LIMIT`].
-    pub limit: u32,
-}
-
-impl MeetingFilter {
-    /// The most meetings that one page holds.
-    pub const MAX_LIMIT: u32 = 1_000;
+    /// At most so many.
+    pub limit: PageLimit,
 }
 
 /// Everything, in pages as large as they get.
 impl Default for MeetingFilter {
     fn default() -> Self {
-        Self {
-            statuses: BTreeSet::new(),
-            from: None,
-            to: None,
-            after: None,
-            limit: Self::MAX_LIMIT,
-        }
+        Self { statuses: BTreeSet::new(), from: None, to: None, after: None, limit: PageLimit::MAX }
     }
 }
 

@@ -13,7 +13,9 @@ use crate::calendar::Calendar;
 use crate::diary::DiariesQuery;
 use crate::duration::SessionDuration;
 use crate::id::UserId;
+use crate::kept::CalendarView;
 use crate::refusal::Refusal;
+use crate::request::PageLimit;
 use crate::slot::Slot;
 use crate::span::Span;
 use crate::zone::{Clocks, DAYS, Seconds};
@@ -33,9 +35,8 @@ pub struct SlotSearch {
     pub duration: Option<SessionDuration>,
     /// Only dates from this one on: a page's [`SlotsFound::next`].
     pub page: Option<NaiveDate>,
-    /// A page ends before the date with which it would hold more starts, unless it is its first:
-    /// 1 to [`MAX_LIMIT`](Self::MAX_LIMIT).
-    pub limit: u32,
+    /// A page ends before the date with which it would hold more starts, unless it is its first.
+    pub limit: PageLimit,
 }
 
 /// A page of what was found.
@@ -85,9 +86,6 @@ const DATES_APART: Days = Days::new(2);
 impl SlotSearch {
     /// How many dates a search is about at most.
     pub const MAX_DAYS: usize = 62;
-
-    /// The most starts that a page holds, unless a single date has more.
-    pub const MAX_LIMIT: u32 = 1_000;
 
     /// Whether there is anything to search.
     ///
@@ -157,7 +155,12 @@ impl<'a> Found<'a> {
 
     /// Looks at a therapist's calendar, in which what keeps the client busy is taken too. Therapists
     /// come in the order of their ids.
-    pub(crate) fn add(&mut self, therapist: UserId, calendar: &Calendar, now: DateTime<Utc>) {
+    pub(crate) fn add(
+        &mut self,
+        therapist: UserId,
+        calendar: &CalendarView<'_>,
+        now: DateTime<Utc>,
+    ) {
         let SlotSearch { from, to, duration, .. } = *self.search;
         let begin = from.checked_sub_days(DATES_APART).unwrap_or(from);
         let end = to.checked_add_days(DATES_APART).unwrap_or(to);
@@ -194,7 +197,7 @@ impl<'a> Found<'a> {
 
     /// Drops the dates that can be on this page no more.
     fn shorten(&mut self) {
-        let limit = usize::try_from(self.search.limit).unwrap_or(usize::MAX);
+        let limit = usize::try_from(self.search.limit.get()).unwrap_or(usize::MAX);
         let mut slots = 0;
         for (place, (count, _)) in self.days.iter().enumerate().take(self.end) {
             if place < self.first {

@@ -45,13 +45,7 @@ impl Series {
     /// As which of the two `user` takes part, if at all.
     #[must_use]
     pub fn party(&self, user: &UserId) -> Option<Party> {
-        if *user == self.therapist {
-            Some(Party::Therapist)
-        } else if *user == self.client {
-            Some(Party::Client)
-        } else {
-            None
-        }
+        Party::of(user, &self.client, &self.therapist)
     }
 }
 

@@ -4,6 +4,8 @@
 //! therapist who has never set anything.
 
 use std::fmt;
+use std::hash::Hash;
+use std::marker::PhantomData;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -14,31 +16,61 @@ use crate::duration::Durations;
 use crate::id::{MeetingId, UserId};
 use crate::text::MeetingUrl;
 
-/// A whole number from `MIN` to `MAX`.
+/// What a [`Bounded`] number counts: [`Minutes`], [`Days`] or [`Things`].
+pub trait Unit: Copy + fmt::Debug + Hash + Ord + Send + Sync + sealed::Sealed + 'static {}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+macro_rules! units {
+    ($($(#[$doc:meta])* $unit:ident;)+) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+            pub enum $unit {}
+
+            impl Unit for $unit {}
+
+            impl sealed::Sealed for $unit {}
+        )+
+    };
+}
+
+units! {
+    /// The unit of what is counted in minutes.
+    Minutes;
+    /// The unit of what is counted in days.
+    Days;
+    /// The unit of what is counted by the piece.
+    Things;
+}
+
+/// A whole number of units from `MIN` to `MAX`.
 ///
 /// ```
 /// use booking_core::SlotInterval;
 ///
-/// assert_eq!(SlotInterval::new(15)?.get(), 15);
+/// assert_eq!(SlotInterval::new(15)?.minutes(), 15);
 /// assert_eq!(SlotInterval::new(4).unwrap_err().to_string(), "must be a whole number from 5 to 120");
 /// # Ok::<(), booking_core::OutOfBounds>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "u32", try_from = "u32")]
-pub struct Bounded<const MIN: u32, const MAX: u32>(u32);
+pub struct Bounded<U: Unit, const MIN: u32, const MAX: u32>(u32, PhantomData<U>);
 
-/// Minutes from one start to the next in one run of availability.
-pub type SlotInterval = Bounded<5, 120>;
-/// Minutes that are kept free before or after a meeting.
-pub type Buffer = Bounded<0, 120>;
-/// Minutes, at most a year's, by which something has to be known before a meeting begins.
-pub type Notice = Bounded<0, 525_600>;
-/// Days, at most ten years', up to which can be booked.
-pub type Horizon = Bounded<1, 3_650>;
+/// From one start to the next in one run of availability.
+pub type SlotInterval = Bounded<Minutes, 5, 120>;
+/// What is kept free before or after a meeting.
+pub type Buffer = Bounded<Minutes, 0, 120>;
+/// How long, at most a year, before a meeting begins something has to be known.
+pub type Notice = Bounded<Minutes, 0, 525_600>;
+/// How far ahead, at most ten years, can be booked.
+pub type Horizon = Bounded<Days, 1, 3_650>;
 /// Meetings of one day, of which none is shorter than half an hour.
-pub type DailyLimit = Bounded<1, 48>;
+pub type DailyLimit = Bounded<Things, 1, 48>;
 /// Meetings of one week.
-pub type WeeklyLimit = Bounded<1, 336>;
+pub type WeeklyLimit = Bounded<Things, 1, 336>;
 
 /// A number that is not within bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -50,11 +82,11 @@ pub struct OutOfBounds {
     pub max: u32,
 }
 
-impl<const MIN: u32, const MAX: u32> Bounded<MIN, MAX> {
+impl<U: Unit, const MIN: u32, const MAX: u32> Bounded<U, MIN, MAX> {
     /// The least.
-    pub const MIN: Self = Self(MIN);
+    pub const MIN: Self = Self(MIN, PhantomData);
     /// The most.
-    pub const MAX: Self = Self(MAX);
+    pub const MAX: Self = Self(MAX, PhantomData);
 
     /// Checks the bounds.
     ///
@@ -62,42 +94,58 @@ impl<const MIN: u32, const MAX: u32> Bounded<MIN, MAX> {
     /// [`OutOfBounds`].
     pub const fn new(number: u32) -> Result<Self, OutOfBounds> {
         if MIN <= number && number <= MAX {
-            Ok(Self(number))
+            Ok(Self(number, PhantomData))
         } else {
             Err(OutOfBounds { min: MIN, max: MAX })
         }
     }
 
-    /// The number.
+    /// The number, whatever it counts.
     #[must_use]
     pub const fn get(self) -> u32 {
         self.0
     }
+}
 
-    /// So many seconds, of minutes.
-    pub(crate) const fn minutes_in_seconds(self) -> i64 {
-        self.0 as i64 * 60
+impl<const MIN: u32, const MAX: u32> Bounded<Minutes, MIN, MAX> {
+    /// How many minutes.
+    #[must_use]
+    pub const fn minutes(self) -> u32 {
+        self.0
     }
 
-    /// So many minutes.
-    pub(crate) const fn minutes(self) -> TimeDelta {
+    /// The same as a difference of instants.
+    #[must_use]
+    pub const fn to_delta(self) -> TimeDelta {
         TimeDelta::minutes(self.0 as i64)
+    }
+
+    pub(crate) const fn seconds(self) -> i64 {
+        self.0 as i64 * 60
     }
 }
 
-impl<const MIN: u32, const MAX: u32> fmt::Debug for Bounded<MIN, MAX> {
+impl<const MIN: u32, const MAX: u32> Bounded<Days, MIN, MAX> {
+    /// How many days.
+    #[must_use]
+    pub const fn days(self) -> u32 {
+        self.0
+    }
+}
+
+impl<U: Unit, const MIN: u32, const MAX: u32> fmt::Debug for Bounded<U, MIN, MAX> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-impl<const MIN: u32, const MAX: u32> fmt::Display for Bounded<MIN, MAX> {
+impl<U: Unit, const MIN: u32, const MAX: u32> fmt::Display for Bounded<U, MIN, MAX> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl<const MIN: u32, const MAX: u32> TryFrom<u32> for Bounded<MIN, MAX> {
+impl<U: Unit, const MIN: u32, const MAX: u32> TryFrom<u32> for Bounded<U, MIN, MAX> {
     type Error = OutOfBounds;
 
     fn try_from(number: u32) -> Result<Self, OutOfBounds> {
@@ -105,8 +153,8 @@ impl<const MIN: u32, const MAX: u32> TryFrom<u32> for Bounded<MIN, MAX> {
     }
 }
 
-impl<const MIN: u32, const MAX: u32> From<Bounded<MIN, MAX>> for u32 {
-    fn from(number: Bounded<MIN, MAX>) -> Self {
+impl<U: Unit, const MIN: u32, const MAX: u32> From<Bounded<U, MIN, MAX>> for u32 {
+    fn from(number: Bounded<U, MIN, MAX>) -> Self {
         number.0
     }
 }
@@ -115,9 +163,9 @@ impl<const MIN: u32, const MAX: u32> From<Bounded<MIN, MAX>> for u32 {
 /// first's `after` and the second's `before`, in sum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Buffers {
-    /// Minutes before its start.
+    /// Before its start.
     pub before: Buffer,
-    /// Minutes after its end.
+    /// After its end.
     pub after: Buffer,
 }
 
@@ -144,7 +192,7 @@ impl Default for Buffers {
 /// use booking_core::{Durations, Settings};
 ///
 /// let settings = Settings::default();
-/// assert_eq!(settings.interval.get(), 30);
+/// assert_eq!(settings.interval.minutes(), 30);
 /// assert_eq!(settings.durations, Durations::ALL);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,17 +205,17 @@ pub struct Settings {
     pub durations: Durations,
     /// What is kept free around sessions that are booked from now on.
     pub buffers: Buffers,
-    /// A session begins no sooner than so many minutes after it is booked.
+    /// A session begins no sooner than this after it is booked.
     pub minimum_notice: Notice,
-    /// Sessions begin at most so many days after today's date, by the therapist's calendar.
+    /// Sessions begin at most so much after today's date, by the therapist's calendar.
     pub horizon: Option<Horizon>,
     /// At most so many of the therapist's meetings begin on one local date.
     pub most_a_day: Option<DailyLimit>,
     /// At most so many begin in one local week, which begins on Monday.
     pub most_a_week: Option<WeeklyLimit>,
-    /// Clients cancel no later than so many minutes before the start; 0 for whenever they like.
+    /// Clients cancel no later than this before the start; 0 for whenever they like.
     pub cancellation_deadline: Notice,
-    /// Clients move a meeting no later than so many minutes before its start; 0 for whenever they like.
+    /// Clients move a meeting no later than this before its start; 0 for whenever they like.
     pub reschedule_deadline: Notice,
     /// From which the URLs of meetings are made.
     pub meeting_url: Option<MeetingUrlTemplate>,
@@ -177,7 +225,7 @@ impl Settings {
     /// What holds for a therapist who has never set anything.
     pub const DEFAULT: Self = Self {
         zone: None,
-        interval: Bounded(30),
+        interval: Bounded(30, PhantomData),
         durations: Durations::ALL,
         buffers: Buffers::NONE,
         minimum_notice: Notice::MIN,

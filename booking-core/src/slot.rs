@@ -7,13 +7,13 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
-use crate::calendar::Calendar;
+use crate::calendar::{Calendar, Sight};
 use crate::dated::DatedHours;
 use crate::duration::{Durations, SessionDuration};
 use crate::instant::{StartTime, UtcDate};
 use crate::refusal::Refusal;
 use crate::span::Span;
-use crate::terms::{OnDate, Opening, TermsOfDate};
+use crate::terms::{OnDate, Opening, Terms, TermsOfDate};
 use crate::zone::{Clocks, DAYS, Seconds, instant};
 
 /// A start that can be booked, and for how long.
@@ -30,9 +30,8 @@ pub struct Slot {
 #[derive(Debug, Clone, Copy)]
 pub struct Day<'a> {
     calendar: &'a Calendar,
+    terms: &'a Terms,
     clocks: Clocks,
-    /// From 1970-01-01.
-    number: i64,
     /// The date of UTC with the same name.
     utc: UtcDate,
     /// When the clocks show it.
@@ -72,28 +71,31 @@ pub(crate) struct Room {
 
 impl<'a> Day<'a> {
     /// A date, in days from 1970-01-01; `None` for one that has no slots in any calendar.
-    pub(crate) fn new(calendar: &'a Calendar, number: i64) -> Option<Self> {
+    pub(crate) fn new(sight: Sight<'a>, number: i64) -> Option<Self> {
+        let Sight { calendar, taken, terms } = sight;
         let clocks = Clocks::near_day(calendar.zone, number)?;
-        let taken = calendar.taken.after(instant(clocks.start()));
+        let taken = taken.after(instant(clocks.start()));
         let utc = UtcDate::new(number)?;
-        Some(Self { calendar, clocks, number, utc, parts: clocks.date(number), taken })
+        Some(Self { calendar, terms, clocks, utc, parts: clocks.date(number), taken })
     }
 
     /// The date on which a start would be.
-    pub(crate) fn of(calendar: &'a Calendar, start: DateTime<Utc>) -> Option<Self> {
+    pub(crate) fn of(sight: Sight<'a>, start: DateTime<Utc>) -> Option<Self> {
+        let Sight { calendar, taken, terms } = sight;
         let clocks = Clocks::near(calendar.zone, start.timestamp());
         let number = clocks.day_at(start.timestamp());
-        let taken = calendar.taken.after(start);
+        let taken = taken.after(start);
         let utc = UtcDate::new(number)?;
-        let day = Self { calendar, clocks, number, utc, parts: clocks.date(number), taken };
+        let parts = clocks.date(number);
+        let day = Self { calendar, terms, clocks, utc, parts, taken };
         DAYS.contains(&number).then_some(day)
     }
 
     /// Moves on to the date after this one, without working out again what is known.
     pub(crate) fn move_on(&mut self) {
-        self.number += 1;
-        self.clocks.move_on(self.number);
-        self.parts = self.clocks.date(self.number);
+        let number = self.utc.number() + 1;
+        self.clocks.move_on(number);
+        self.parts = self.clocks.date(number);
         let first =
             self.parts.iter().flatten().next().map_or(self.clocks.start(), |part| part.start);
         while let [span, rest @ ..] = self.taken
@@ -122,7 +124,7 @@ impl<'a> Day<'a> {
     pub fn add_slots(&self, now: DateTime<Utc>, slots: &mut Vec<Slot>) {
         let opening = self.terms(now).opening();
         let mut taken = Taken::new(self.taken, self.utc);
-        if self.calendar.overrides.bear_on(self.number) {
+        if self.calendar.overrides.bear_on(self.utc.number()) {
             self.each_dated_run(&mut |run| self.add_run(run, opening, &mut taken, slots));
         } else {
             self.each_weekly_run(|run| self.add_run(run, opening, &mut taken, slots));
@@ -143,14 +145,13 @@ impl<'a> Day<'a> {
 
     /// Seconds from one start to the next in one run.
     fn interval(&self) -> i64 {
-        self.calendar.terms.interval.minutes_in_seconds()
+        self.terms.interval.seconds()
     }
 
     /// What else has to hold of the date's starts at `now`.
     pub(crate) fn terms(&self, now: DateTime<Utc>) -> TermsOfDate<'a> {
-        let Calendar { terms, zone, .. } = self.calendar;
-        let date = OnDate { zone: *zone, number: self.number, utc: self.utc };
-        TermsOfDate { terms, date, now }
+        let date = OnDate { zone: self.calendar.zone, utc: self.utc };
+        TermsOfDate { terms: self.terms, date, now }
     }
 
     /// The room at a start of this date.
@@ -171,7 +172,7 @@ impl<'a> Day<'a> {
 
     /// Shows the date's grids, earliest first.
     fn each_run(&self, mut show: impl FnMut(Run)) {
-        if self.calendar.overrides.bear_on(self.number) {
+        if self.calendar.overrides.bear_on(self.utc.number()) {
             self.each_dated_run(&mut show);
         } else {
             self.each_weekly_run(show);

@@ -104,8 +104,8 @@ pub struct Scope {
     /// Load the live meetings of `people` that overlap any of these spans.
     pub busy_within: SpanSet,
     /// Load the meetings of the therapist [`hours_of`](Self::hours_of) that begin in this span and
-    /// were held or missed: those that count for limits and are not live.
-    pub held_within: Option<Span>,
+    /// were completed or missed: those that count for limits and are not live.
+    pub counted_within: Option<Span>,
     /// Load all weekly availability of this therapist, and the holds on their time.
     pub hours_of: Option<UserId>,
     /// Load the overrides of that therapist that have a date from one to another, that one included.
@@ -219,18 +219,14 @@ pub struct Place {
 }
 
 /// Why a decision changes nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Decline {
     /// The rules say no.
-    Refused(Refusal),
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// The rules cannot tell from what they were shown.
+    #[error("{}", ScopeTooNarrow)]
     ScopeTooNarrow,
-}
-
-impl From<Refusal> for Decline {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
 }
 
 impl From<ScopeTooNarrow> for Decline {
@@ -254,15 +250,9 @@ pub enum StoreError {
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
     /// The decision was not to.
-    #[error("declined: {0:?}")]
-    Declined(Decline),
+    #[error(transparent)]
+    Declined(#[from] Decline),
     /// The store failed; if it did so after the change was sent, it may still have committed.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-impl From<Decline> for ChangeError {
-    fn from(decline: Decline) -> Self {
-        Self::Declined(decline)
-    }
 }

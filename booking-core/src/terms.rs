@@ -20,9 +20,9 @@ pub struct Terms {
     pub interval: SlotInterval,
     /// How long sessions may be.
     pub durations: Durations,
-    /// How many minutes before it begins a session has to be booked.
+    /// How long before it begins a session has to be booked.
     pub minimum_notice: Notice,
-    /// For how many days after today's date sessions are booked, by the therapist's calendar.
+    /// How far after today's date sessions are booked, by the therapist's calendar.
     pub horizon: Option<Horizon>,
     /// On which dates no more sessions may begin.
     pub full: FullDates,
@@ -96,7 +96,7 @@ impl Terms {
         if self.standing(date, now) != Standing::Open {
             return i64::MAX;
         }
-        match self.minimum_notice.minutes_in_seconds() {
+        match self.minimum_notice.seconds() {
             0 => now.timestamp() + 1,
             notice => seconds_up(now) + notice,
         }
@@ -104,17 +104,17 @@ impl Terms {
 
     /// The first instant, as precise as stores are, at which it is too late to book a start.
     pub(crate) fn closes(start: DateTime<Utc>, notice: Notice) -> DateTime<Utc> {
-        let last = start - notice.minutes();
+        let last = start - notice.to_delta();
         // At the start itself it has begun; with a notice, the last moment is one.
         if notice == Notice::MIN { last } else { last + TimeDelta::milliseconds(1) }
     }
 
     /// Whether sessions may begin on a date at all.
     fn standing(&self, date: OnDate, now: DateTime<Utc>) -> Standing {
-        let is_beyond = |days: Horizon| {
+        let is_beyond = |horizon: Horizon| {
             let second = now.timestamp();
             let today = Clocks::near(date.zone, second).day_at(second);
-            today + i64::from(days.get()) < date.number
+            today + i64::from(horizon.days()) < date.utc.number()
         };
         if self.horizon.is_some_and(is_beyond) {
             Standing::BeyondHorizon
@@ -128,8 +128,6 @@ impl Terms {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OnDate {
     pub(crate) zone: Tz,
-    /// From 1970-01-01.
-    pub(crate) number: i64,
     /// The date of UTC with the same name.
     pub(crate) utc: UtcDate,
 }
@@ -162,7 +160,7 @@ impl TermsOfDate<'_> {
         let Self { terms, date, now } = self;
         if start <= now.timestamp() {
             Err(Refusal::InThePast)
-        } else if start < seconds_up(*now) + terms.minimum_notice.minutes_in_seconds() {
+        } else if start < seconds_up(*now) + terms.minimum_notice.seconds() {
             Err(Refusal::TooSoon)
         } else if terms.standing(*date, *now) == Standing::BeyondHorizon {
             Err(Refusal::BeyondHorizon)

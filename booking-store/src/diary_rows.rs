@@ -1,6 +1,6 @@
 //! What lists of slots are made of, as both databases answer: rows of several kinds.
 
-use booking_core::{DiariesDraft, DiaryOwner, Span};
+use booking_core::{DiariesDraft, DiaryOwner};
 use chrono_tz::Tz;
 use sqlx::FromRow;
 
@@ -46,11 +46,10 @@ impl DiaryRow {
             }
             b'b' => {
                 let start = rows::instant(there(self.at_ms)?)?;
-                let end = start + rows::duration(there(self.number)?)?.to_delta();
+                let span = rows::duration(there(self.number)?)?.span_from(start);
                 let buffers = self.begin.zip(self.end);
                 let buffers = buffers.map(|(before, after)| rows::buffers(before, after));
-                let span = Span::new(start, end).ok_or(Malformed::new("span"))?;
-                draft.busy(&person, span, buffers.transpose()?);
+                draft.busy(&person, span.ok_or(Malformed::new("span"))?, buffers.transpose()?);
             }
             b'o' => {
                 let dates = terms_rows::dates(there(self.number)?, there(self.begin)?)?;
@@ -61,7 +60,7 @@ impl DiaryRow {
                 let start = rows::instant(there(self.at_ms)?)?;
                 draft.external(&person, link_rows::busy(start, there(self.number)?)?);
             }
-            b'd' => draft.held(&person, rows::instant(there(self.at_ms)?)?),
+            b'd' => draft.counted(&person, rows::instant(there(self.at_ms)?)?),
             kind => return Err(Failure::corrupt(format!("rows of no kind {kind}"))),
         }
         Ok(())

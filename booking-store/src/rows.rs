@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use booking_core::{
     AvailabilityId, AvailabilitySlot, Bounded, Buffers, Busy, Email, Fingerprint, Meeting,
-    MeetingId, MeetingUrl, Series, SeriesId, SeriesMeetings, SessionDuration, Span, Text, User,
+    MeetingId, MeetingUrl, Series, SeriesId, SeriesMeetings, SessionDuration, Text, Unit, User,
     UserId, WEEKDAYS, WallTime, Window,
 };
 use chrono::{DateTime, Utc, Weekday};
@@ -137,13 +137,12 @@ impl TryFrom<BusyRow> for Busy {
     type Error = Malformed;
 
     fn try_from(row: BusyRow) -> Result<Self, Malformed> {
-        let start = instant(row.start_ms)?;
-        let end = start + duration(row.duration_minutes)?.to_delta();
+        let span = duration(row.duration_minutes)?.span_from(instant(row.start_ms)?);
         Ok(Self {
             meeting: MeetingId::from_uuid(row.id),
             client: user(&row.client_id)?,
             therapist: user(&row.therapist_id)?,
-            span: Span::new(start, end).ok_or(Malformed::new("span"))?,
+            span: span.ok_or(Malformed::new("span"))?,
             buffers: buffers(row.buffer_before_minutes, row.buffer_after_minutes)?,
         })
     }
@@ -226,10 +225,10 @@ pub(crate) fn buffers(before: i64, after: i64) -> Result<Buffers, Malformed> {
 }
 
 /// A number within the bounds of its type.
-pub(crate) fn bounded<const MIN: u32, const MAX: u32>(
+pub(crate) fn bounded<U: Unit, const MIN: u32, const MAX: u32>(
     what: &'static str,
     number: i64,
-) -> Result<Bounded<MIN, MAX>, Malformed> {
+) -> Result<Bounded<U, MIN, MAX>, Malformed> {
     let number = u32::try_from(number).map_err(Malformed::because(what))?;
     Bounded::new(number).map_err(Malformed::because(what))
 }

@@ -2,7 +2,7 @@
 
 use booking_core::{
     AvailabilityOverride, Bounded, Dates, Durations, MeetingUrlTemplate, OverrideId,
-    SessionDuration, Settings, TherapistSettings,
+    SessionDuration, Settings, TherapistSettings, Unit,
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
@@ -54,18 +54,18 @@ impl SettingsRow {
             therapist_id: therapist.as_str().to_owned(),
             version: i64::try_from(*version).map_err(Failure::corrupt)?,
             zone: zone.map(|zone| zone.name().to_owned()),
-            interval_minutes: interval.get().into(),
+            interval_minutes: interval.minutes().into(),
             durations: durations.bits().into(),
-            buffer_before_minutes: buffers.before.get().into(),
-            buffer_after_minutes: buffers.after.get().into(),
-            widest_before_minutes: widest.before.get().into(),
-            widest_after_minutes: widest.after.get().into(),
-            notice_minutes: minimum_notice.get().into(),
+            buffer_before_minutes: buffers.before.minutes().into(),
+            buffer_after_minutes: buffers.after.minutes().into(),
+            widest_before_minutes: widest.before.minutes().into(),
+            widest_after_minutes: widest.after.minutes().into(),
+            notice_minutes: minimum_notice.minutes().into(),
             horizon_days: horizon.map(number),
             most_a_day: most_a_day.map(number),
             most_a_week: most_a_week.map(number),
-            cancellation_minutes: cancellation_deadline.get().into(),
-            reschedule_minutes: reschedule_deadline.get().into(),
+            cancellation_minutes: cancellation_deadline.minutes().into(),
+            reschedule_minutes: reschedule_deadline.minutes().into(),
             meeting_url: meeting_url.as_ref().map(|template| template.as_str().to_owned()),
         })
     }
@@ -141,14 +141,14 @@ pub(crate) fn date_bound(date: NaiveDate) -> NaiveDate {
     date.clamp(first, last)
 }
 
-fn number<const MIN: u32, const MAX: u32>(bounded: Bounded<MIN, MAX>) -> i64 {
+fn number<U: Unit, const MIN: u32, const MAX: u32>(bounded: Bounded<U, MIN, MAX>) -> i64 {
     bounded.get().into()
 }
 
-fn optional<const MIN: u32, const MAX: u32>(
+fn optional<U: Unit, const MIN: u32, const MAX: u32>(
     what: &'static str,
     number: Option<i64>,
-) -> Result<Option<Bounded<MIN, MAX>>, Malformed> {
+) -> Result<Option<Bounded<U, MIN, MAX>>, Malformed> {
     number.map(|number| rows::bounded(what, number)).transpose()
 }
 

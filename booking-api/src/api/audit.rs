@@ -63,7 +63,7 @@ impl AuditApi {
         /// Where to go on: from the `Link` header of the page before.
         cursor: Query<Option<Wire<AuditPlace>>>,
     ) -> Result<Listed, Problem> {
-        let limit = Limit::or_default(plain(limit.0));
+        let limit = Limit::or_default(plain(limit.0)).get();
         let query = AuditQuery {
             author: plain(actor.0),
             person: plain(person.0),

@@ -1,7 +1,7 @@
 //! `/booking/meetings`.
 
 use booking_core::{
-    Booking, ExpectedVersion, MeetingFilter, MeetingId, MeetingView, Place, Refusal,
+    Booking, ExpectedVersion, MeetingFilter, MeetingId, MeetingView, PageLimit, Place, Refusal,
 };
 use chrono::{DateTime, Utc};
 use poem::Request;
@@ -17,7 +17,7 @@ use crate::params::{IdempotencyHeader, IfMatch, Limit, StatusList, next_page};
 use crate::problem::Problem;
 use crate::wire::Wire;
 
-type MeetingLimit = Limit<{ MeetingFilter::MAX_LIMIT }, { MeetingFilter::MAX_LIMIT }>;
+type MeetingLimit = Limit<{ PageLimit::MAX.get() }, { PageLimit::MAX.get() }>;
 
 pub(crate) struct MeetingsApi(pub(crate) Booking);
 

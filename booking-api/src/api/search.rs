@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use booking_core::{Booking, DiariesQuery, SessionDuration, SlotSearch, UserId};
+use booking_core::{Booking, DiariesQuery, PageLimit, SessionDuration, SlotSearch, UserId};
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use poem::{IntoResponse, Request, Response};
@@ -23,7 +23,7 @@ use crate::params::{Limit, cursor_schema, next_page};
 use crate::problem::Problem;
 use crate::wire::{OnWire, Wire};
 
-type SlotLimit = Limit<{ SlotSearch::MAX_LIMIT }, 500>;
+type SlotLimit = Limit<{ PageLimit::MAX.get() }, 500>;
 
 pub(crate) struct SearchApi(pub(crate) Booking);
 

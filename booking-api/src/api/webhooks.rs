@@ -221,7 +221,7 @@ impl WebhooksApi {
         /// Where to go on: from the `Link` header of the page before.
         cursor: Query<Option<Wire<DeliveryCursor>>>,
     ) -> Result<Listed, Problem> {
-        let limit = Limit::or_default(plain(limit.0));
+        let limit = Limit::or_default(plain(limit.0)).get();
         let query = DeliveryQuery {
             subscriber: webhook_id(&id)?.into(),
             state: plain(state.0),

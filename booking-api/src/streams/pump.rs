@@ -74,8 +74,8 @@ impl Pump {
         };
         drop(seat);
         let (RequestId(request_id), seconds) = (request, begun.elapsed().as_secs());
-        if let End::Failed(BookingError::Store(error)) = &end {
-            tracing::warn!(request_id, cause = with_causes(error), "a stream lost its store");
+        if let End::Failed(error @ (BookingError::Store(_) | BookingError::Contended(_))) = &end {
+            tracing::warn!(request_id, cause = with_causes(error), "a stream could not read on");
         }
         tracing::info!(request_id, stream, seconds, end = end.name(), "stream ended");
     }

@@ -1,8 +1,8 @@
 //! Keeping a start while somebody makes up their mind.
 
 use crate::access::{Actor, Operation};
-use crate::booking::people::{ATTEMPTS, People, check_related, unsettled};
-use crate::booking::{Booking, BookingError};
+use crate::booking::people::{People, check_related};
+use crate::booking::{ATTEMPTS, Booking, BookingError};
 use crate::calendars::Calendars;
 use crate::decide;
 use crate::hold::{Hold, HoldRequest};
@@ -19,7 +19,7 @@ impl Booking {
     /// it was; where they are refused, it stays.
     ///
     /// # Errors
-    /// As [`book`](Self::book).
+    /// As [`book`](Self::book), but for those of a first status and of a key: a hold has neither.
     pub async fn hold(&self, actor: &Actor, request: &HoldRequest) -> Result<Hold, BookingError> {
         actor.may(Operation::Book)?;
         let wanted = request.booking();
@@ -50,7 +50,7 @@ impl Booking {
                 settled => return Ok(settled?),
             }
         }
-        Err(unsettled("the therapist's settings kept changing"))
+        Err(BookingError::Contended("the therapist's settings kept changing"))
     }
 
     /// What is kept for the actor now, by start.

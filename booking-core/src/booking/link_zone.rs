@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Days, Utc};
 use chrono_tz::Tz;
 
-use crate::booking::{BookingError, CalendarLinks};
+use crate::booking::CalendarLinks;
 use crate::directory::User;
 use crate::id::MeetingId;
 use crate::linked_calendar::LinkedCalendar;
@@ -17,7 +17,7 @@ const AT_A_TIME: u32 = 1_000;
 
 impl CalendarLinks {
     /// In which a calendar's dates and times without a zone are meant.
-    pub(crate) async fn zone_of(&self, link: &LinkedCalendar) -> Result<Tz, BookingError> {
+    pub(crate) async fn zone_of(&self, link: &LinkedCalendar) -> Result<Tz, StoreError> {
         if let Some(zone) = link.zone {
             return Ok(zone);
         }

@@ -8,8 +8,7 @@ use chrono_tz::Tz;
 use tokio::sync::Notify;
 
 use crate::access::{Actor, Operation};
-use crate::booking::people::{ATTEMPTS, unsettled};
-use crate::booking::{Booking, BookingError};
+use crate::booking::{ATTEMPTS, Booking, BookingError};
 use crate::id::LinkedCalendarId;
 use crate::linked_calendar::{
     CalendarHost, CalendarKind, CalendarLabel, CopyState, Linked, LinkedCalendar, LinkedCalendars,
@@ -145,7 +144,7 @@ impl CalendarLinks {
     ///
     /// # Errors
     /// [`Refusal::RoleRequired`], [`Refusal::CalendarNotFound`], also for somebody else's,
-    /// [`Refusal::Invalid`]; [`StoreError`].
+    /// [`Refusal::Invalid`]; [`BookingError::Contended`]; [`StoreError`].
     pub async fn change(
         &self,
         actor: &Actor,
@@ -177,7 +176,7 @@ impl CalendarLinks {
                 return Ok(after);
             }
         }
-        Err(unsettled("the link kept changing"))
+        Err(BookingError::Contended("the link kept changing"))
     }
 
     /// Removes one of the actor's links, and what it says of when they are busy.

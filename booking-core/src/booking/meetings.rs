@@ -3,8 +3,10 @@
 use chrono_tz::Tz;
 
 use crate::access::{Actor, Operation, Role};
-use crate::booking::people::{ATTEMPTS, People, check_related, unsettled};
-use crate::booking::{Booking, BookingError, intent};
+use crate::booking::people::{People, check_related};
+use crate::booking::{ATTEMPTS, Booking, BookingError, intent};
+#[cfg(doc)]
+use crate::calendar::Calendar;
 use crate::calendars::Calendars;
 use crate::decide::{self, Answered, Decision, ExpectedVersion, MeetingPatch, NewMeeting, Target};
 use crate::directory::User;
@@ -26,7 +28,11 @@ impl Booking {
     /// With a key, a repeat within 24 hours gets the first answer again and books nothing.
     ///
     /// # Errors
-    /// Any [`Refusal`] of access, existence, time and conflict; [`StoreError`].
+    /// [`Refusal::RoleRequired`]; [`Refusal::Invalid`] when nobody says for whom, and it is not the actor;
+    /// [`Refusal::TherapistNotFound`], [`Refusal::Forbidden`], [`Refusal::NoRelationship`];
+    /// [`Refusal::InvalidTransition`] for a first status that is not the actor's to give; those of
+    /// [`Calendar::admit`]. With a key, [`Refusal::IdempotencyInFlight`] and
+    /// [`Refusal::IdempotencyMismatch`]. [`BookingError::Contended`]; [`StoreError`].
     pub async fn book(
         &self,
         actor: &Actor,
@@ -66,7 +72,7 @@ impl Booking {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(unsettled("the therapist's settings kept changing"))
+        Err(BookingError::Contended("the therapist's settings kept changing"))
     }
 
     /// The actor's meetings, soonest start first.
@@ -79,7 +85,7 @@ impl Booking {
         filter: &MeetingFilter,
     ) -> Result<Page<MeetingView>, BookingError> {
         actor.may(Operation::ListMeetings)?;
-        let limit = filter.limit.clamp(1, MeetingFilter::MAX_LIMIT);
+        let limit = filter.limit.get();
         let query = MeetingQuery {
             person: actor.id.clone(),
             statuses: filter.statuses.clone(),
@@ -110,7 +116,11 @@ impl Booking {
     /// Changes a meeting's details, time, therapist or status.
     ///
     /// # Errors
-    /// Any [`Refusal`] of access, existence, version, status, time and conflict; [`StoreError`].
+    /// [`Refusal::MeetingNotFound`], [`Refusal::Forbidden`], [`Refusal::VersionMismatch`],
+    /// [`Refusal::MeetingClosed`], [`Refusal::InvalidTransition`]. When the meeting gets another time or
+    /// therapist, [`Refusal::TherapistNotFound`], [`Refusal::NoRelationship`],
+    /// [`Refusal::TooLateToReschedule`] and those of [`Calendar::admit`]; when it is cancelled,
+    /// [`Refusal::TooLateToCancel`]. [`BookingError::Contended`]; [`StoreError`].
     pub async fn update(
         &self,
         actor: &Actor,
@@ -129,7 +139,8 @@ impl Booking {
     ///
     /// # Errors
     /// [`Refusal::MeetingNotFound`], [`Refusal::Forbidden`], [`Refusal::VersionMismatch`],
-    /// [`Refusal::MeetingClosed`]; [`StoreError`].
+    /// [`Refusal::MeetingClosed`], [`Refusal::TooLateToCancel`]; [`BookingError::Contended`];
+    /// [`StoreError`].
     pub async fn cancel(
         &self,
         actor: &Actor,
@@ -174,7 +185,7 @@ impl Booking {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(unsettled("the meeting kept changing hands"))
+        Err(BookingError::Contended("the meeting kept changing hands"))
     }
 
     async fn find(&self, actor: &Actor, id: MeetingId) -> Result<Meeting, BookingError> {
@@ -207,8 +218,7 @@ impl BookRequest {
 
     /// When the two would meet.
     pub(super) fn session(&self) -> Result<Span, Refusal> {
-        let start = self.start.instant();
-        Span::new(start, start + self.duration.to_delta()).ok_or(Refusal::OutsideAvailability)
+        self.duration.span_from(self.start.instant()).ok_or(Refusal::OutsideAvailability)
     }
 
     pub(super) fn resolve(&self, client: UserId, by: Party) -> NewMeeting {

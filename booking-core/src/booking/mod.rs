@@ -53,6 +53,9 @@ pub enum BookingError {
     /// The rules say no.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// What it is about was changed again and again while it was looked at; trying again soon helps.
+    #[error("{0}, and nothing was done")]
+    Contended(&'static str),
     /// The store or the directory failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -179,6 +182,9 @@ impl From<ChangeError> for BookingError {
         }
     }
 }
+
+/// How often something is tried again because what it is about was changed between two looks.
+const ATTEMPTS: usize = 16;
 
 /// What a key promises to do at most once.
 fn intent<T: Serialize>(

@@ -20,8 +20,8 @@ impl Booking {
     /// stay as they are.
     ///
     /// # Errors
-    /// [`Refusal::RoleRequired`], [`Refusal::OverrideOverlap`], [`Refusal::TooManyOverrides`], those of
-    /// idempotency; [`StoreError`].
+    /// [`Refusal::RoleRequired`], [`Refusal::OverrideOverlap`], [`Refusal::TooManyOverrides`]. With a
+    /// key, [`Refusal::IdempotencyInFlight`] and [`Refusal::IdempotencyMismatch`]. [`StoreError`].
     pub async fn add_override(
         &self,
         actor: &Actor,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::access::{Actor, Role};
-use crate::booking::{Booking, BookingError};
+use crate::booking::{ATTEMPTS, Booking, BookingError};
 use crate::calendars::Calendars;
 use crate::directory::User;
 use crate::id::UserId;
@@ -51,13 +51,13 @@ impl Booking {
     pub(super) async fn people(
         &self,
         ids: impl IntoIterator<Item = &UserId>,
-    ) -> Result<People, BookingError> {
+    ) -> Result<People, StoreError> {
         Ok(People(self.directory.users(&ids.into_iter().cloned().collect()).await?))
     }
 
     /// What the scope names, without locks: of one moment, and in one question, where the store
     /// keeps the directory.
-    pub(super) async fn look(&self, scope: &Scope) -> Result<Calendars, BookingError> {
+    pub(super) async fn look(&self, scope: &Scope) -> Result<Calendars, StoreError> {
         let mut seen = self.store.read(scope).await?;
         if !self.store_keeps_directory {
             seen.users = self.directory.users(&scope.users).await?;
@@ -85,15 +85,8 @@ impl Booking {
                 None => return Ok(seen),
             }
         }
-        Err(unsettled("the therapist's settings kept changing"))
+        Err(BookingError::Contended("the therapist's settings kept changing"))
     }
-}
-
-/// How often something is tried again because what it is about was changed between two looks.
-pub(super) const ATTEMPTS: usize = 16;
-
-pub(super) fn unsettled(what: &'static str) -> BookingError {
-    StoreError::Unavailable(what.into()).into()
 }
 
 /// Whether the two of [`Scope::related`] are: nobody is their own client.

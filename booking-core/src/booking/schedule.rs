@@ -7,8 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::access::{Actor, Operation, Role};
 use crate::availability::AvailabilitySlot;
-use crate::booking::people::{ATTEMPTS, unsettled};
-use crate::booking::{Booking, BookingError, intent};
+use crate::booking::{ATTEMPTS, Booking, BookingError, intent};
 use crate::calendar::Calendar;
 use crate::calendars::Calendars;
 use crate::decide::{self, Answered, AvailabilityPatch, NewAvailability};
@@ -39,7 +38,7 @@ impl Booking {
     /// Whether the actor may book with that therapist at all is looked at when they do.
     ///
     /// # Errors
-    /// [`Refusal::TherapistNotFound`]; [`StoreError`].
+    /// [`Refusal::TherapistNotFound`]; [`BookingError::Contended`]; [`StoreError`].
     pub async fn slots(
         &self,
         actor: &Actor,
@@ -66,7 +65,7 @@ impl Booking {
         };
         let viewer = Viewer { user: &actor.id, now: self.now() };
         let calendar = view.calendar(viewer).ok_or(Refusal::TherapistNotFound)?;
-        let notice = calendar.terms.minimum_notice;
+        let notice = calendar.terms().minimum_notice;
         let slots = calendar.slots(date, viewer.now);
         Ok(Listing { slots, notice, until: view.changes_at(viewer) })
     }
@@ -79,7 +78,7 @@ impl Booking {
             therapists: [therapist.clone()].into(),
             client: client.cloned(),
             within: Calendar::reach_in_any_zone(date),
-            held_within: None,
+            counted_within: None,
         };
         let Diaries { mut therapists, client, revisions } = self.diaries(query).await?;
         let calendar = therapists.remove(therapist).and_then(Diary::into_calendar);
@@ -107,14 +106,15 @@ impl Booking {
                 None => return Ok(found),
             }
         }
-        Err(unsettled("the settings of therapists kept changing"))
+        Err(BookingError::Contended("the settings of therapists kept changing"))
     }
 
     /// Adds a weekly window to the actor's availability.
     ///
     /// # Errors
     /// [`Refusal::RoleRequired`], [`Refusal::AvailabilityOverlap`],
-    /// [`Refusal::TooMuchAvailability`], those of idempotency; [`StoreError`].
+    /// [`Refusal::TooMuchAvailability`]. With a key, [`Refusal::IdempotencyInFlight`] and
+    /// [`Refusal::IdempotencyMismatch`]. [`StoreError`].
     pub async fn add_availability(
         &self,
         actor: &Actor,

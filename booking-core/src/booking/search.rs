@@ -4,7 +4,6 @@ use tokio::task::yield_now;
 
 use crate::access::{Actor, Operation, Role};
 use crate::booking::{Booking, BookingError};
-use crate::calendar::Calendar;
 use crate::diary::{DiariesQuery, Diary};
 use crate::hold::Viewer;
 use crate::search::{Found, SlotSearch, SlotsFound};
@@ -19,7 +18,7 @@ impl Booking {
     /// Whether the actor may book with these therapists at all is looked at when they do.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`]; [`StoreError`].
+    /// [`Refusal::Invalid`]; [`BookingError::Contended`]; [`StoreError`].
     pub async fn search(
         &self,
         actor: &Actor,
@@ -31,7 +30,7 @@ impl Booking {
             therapists: search.therapists.clone(),
             client: Some(actor.id.clone()).filter(|_| actor.role == Role::Client),
             within: search.reach(),
-            held_within: None,
+            counted_within: None,
         };
         let diaries = self.diaries(query).await?;
         let busy = diaries.client.unwrap_or_default();
@@ -44,9 +43,7 @@ impl Booking {
                 unknown.push(therapist);
                 continue;
             };
-            let calendar = calendar.into_seen_by(viewer);
-            let taken = calendar.taken.union(&busy);
-            found.add(therapist, &Calendar { taken, ..calendar }, now);
+            found.add(therapist, &calendar.seen_by(viewer).and_busy(&busy), now);
             // Nobody else waits for longer than one therapist takes.
             yield_now().await;
         }

@@ -3,13 +3,17 @@
 use chrono::{DateTime, Utc};
 
 use crate::access::{Actor, Operation};
-use crate::booking::people::{ATTEMPTS, People, check_related, unsettled};
-use crate::booking::{Booking, BookingError, intent, unseen};
+use crate::booking::people::{People, check_related};
+use crate::booking::{ATTEMPTS, Booking, BookingError, intent, unseen};
+#[cfg(doc)]
+use crate::calendar::Calendar;
 use crate::calendars::{Calendars, ScopeTooNarrow};
 use crate::decide::{self, Answered, Fresh, Intent, NewSeries, SeriesTarget};
 use crate::id::{MeetingId, SeriesId, UserId};
 use crate::idempotency::{Answer, IdempotencyKey};
 use crate::meeting::Meeting;
+#[cfg(doc)]
+use crate::recurrence::Recurrence;
 use crate::refusal::Refusal;
 use crate::series::{
     BookedSeries, Occurrence, SeriesMeetings, SeriesPreview, SeriesRequest, SeriesView,
@@ -24,7 +28,8 @@ impl Booking {
     /// What would become of each session if the series were booked now: nothing is.
     ///
     /// # Errors
-    /// As [`book_series`](Self::book_series), but none for a session that cannot be booked.
+    /// As [`book_series`](Self::book_series), but none for a session that cannot be booked, and none of a
+    /// key.
     pub async fn preview_series(
         &self,
         actor: &Actor,
@@ -51,7 +56,7 @@ impl Booking {
                 skipped: new.occurrences.skipped,
             });
         }
-        Err(unsettled(CHANGING))
+        Err(BookingError::Contended(CHANGING))
     }
 
     /// Books sessions that recur, in one change: all of them, or those that can be. The rules for
@@ -60,9 +65,13 @@ impl Booking {
     /// With a key, a repeat within 24 hours gets the first answer again and books nothing.
     ///
     /// # Errors
-    /// [`Refusal::SeriesRefused`] when nothing is booked because of the sessions' times;
-    /// [`Refusal::Invalid`] for a rule that has no end in sight; any [`Refusal`] of access, existence
-    /// and idempotency; [`StoreError`].
+    /// [`Refusal::SeriesRefused`] when nothing is booked because of the sessions' times, of which it has
+    /// those of [`Calendar::admit`]. Before that, [`Refusal::RoleRequired`]; [`Refusal::Invalid`] when
+    /// nobody says for whom, and it is not the actor, or as [`Recurrence::occurrences`] has it;
+    /// [`Refusal::TherapistNotFound`], [`Refusal::Forbidden`], [`Refusal::NoRelationship`];
+    /// [`Refusal::InvalidTransition`] for a first status that is not the actor's to give. With a key,
+    /// [`Refusal::IdempotencyInFlight`] and [`Refusal::IdempotencyMismatch`].
+    /// [`BookingError::Contended`]; [`StoreError`].
     pub async fn book_series(
         &self,
         actor: &Actor,
@@ -105,7 +114,7 @@ impl Booking {
                 settled => return Ok(settled?),
             }
         }
-        Err(unsettled(CHANGING))
+        Err(BookingError::Contended(CHANGING))
     }
 
     /// A series that the actor takes part in, with its meetings as they are now.
@@ -123,7 +132,7 @@ impl Booking {
     /// # Errors
     /// [`Refusal::SeriesNotFound`], [`Refusal::Forbidden`]; [`Refusal::Invalid`] when `from` is none
     /// of the actor's meetings of the series; [`Refusal::TooLateToCancel`] when that holds of one of
-    /// those to be cancelled; [`StoreError`].
+    /// those to be cancelled; [`BookingError::Contended`]; [`StoreError`].
     pub async fn cancel_series(
         &self,
         actor: &Actor,
@@ -143,7 +152,7 @@ impl Booking {
                 settled => return Ok(settled?),
             }
         }
-        Err(unsettled("the meetings kept changing hands"))
+        Err(BookingError::Contended("the meetings kept changing hands"))
     }
 
     /// What the scope names, if these people are who they were.

@@ -62,7 +62,7 @@ impl<'a> Session<'a> {
     }
 
     pub(super) fn span(&self) -> Option<Span> {
-        Span::new(self.start, self.start.checked_add_signed(self.duration.to_delta())?)
+        self.duration.span_from(self.start)
     }
 }
 

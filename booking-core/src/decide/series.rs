@@ -24,7 +24,6 @@ use crate::recurrence::{Occurrences, Recurrence};
 use crate::refusal::Refusal;
 use crate::series::{BookedSeries, LeftOut, Series, SeriesMeetings, SeriesMode, SeriesView};
 use crate::settings::TherapistSettings;
-use crate::span::Span;
 use crate::store::{Change, Decline, Earlier, Scope};
 use crate::text::Reason;
 
@@ -64,16 +63,16 @@ pub(crate) fn scope_of_series(
 ) -> Scope {
     let NewMeeting { client, therapist, duration, .. } = &new.first;
     let spans = || {
-        let starts = new.occurrences.starts.iter().map(|start| start.instant());
-        starts.filter_map(|start| Span::new(start, start + duration.to_delta()))
+        let starts = new.occurrences.starts.iter();
+        starts.filter_map(|start| duration.span_from(start.instant()))
     };
-    let (busy_within, held_within) = Look::around(&new.terms, new.zone(), spans());
+    let (busy_within, counted_within) = Look::around(&new.terms, new.zone(), spans());
     let ends = spans().next().zip(spans().next_back());
     let dates = |(first, last)| (Overrides::dates_around(first).0, Overrides::dates_around(last).1);
     Scope {
         people: [client.clone(), therapist.clone()].into(),
         busy_within,
-        held_within,
+        counted_within,
         hours_of: Some(therapist.clone()),
         overrides_on: ends.map(dates),
         settings_of: [therapist.clone()].into(),

@@ -234,7 +234,7 @@ pub(super) fn check_deadline(
         Late::ToCancel => (settings.cancellation_deadline, Refusal::TooLateToCancel),
         Late::ToReschedule => (settings.reschedule_deadline, Refusal::TooLateToReschedule),
     };
-    let is_late = deadline != Notice::MIN && before.start - fresh.now < deadline.minutes();
+    let is_late = deadline != Notice::MIN && before.start - fresh.now < deadline.to_delta();
     if party == Party::Client && is_late { Err(refusal.into()) } else { Ok(()) }
 }
 

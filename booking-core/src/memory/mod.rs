@@ -9,6 +9,7 @@ mod feeds;
 mod holds;
 mod links;
 mod people;
+mod rows;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,12 +23,14 @@ use self::feeds::FeedTable;
 use self::holds::HoldTable;
 use self::links::LinkTable;
 use self::people::People;
+use self::rows::Rows;
 use crate::audit::AuditEntry;
 use crate::availability::AvailabilitySlot;
-use crate::calendars::{Busy, Calendars, Held};
+use crate::calendars::{Busy, Calendars, CountedMeeting};
 use crate::diary::{Diaries, DiariesDraft, DiariesQuery, DiaryOwner};
 use crate::directory::DirectoryId;
-use crate::id::{AvailabilityId, MeetingId, OverrideId, SeriesId, UserId};
+use crate::duration::SessionDuration;
+use crate::id::{MeetingId, SeriesId, UserId};
 use crate::idempotency::{IdempotencyKey, Record};
 use crate::meeting::{Meeting, MeetingStatus};
 use crate::overrides::AvailabilityOverride;
@@ -59,9 +62,9 @@ struct State {
     /// Every meeting of a person, in either role, in the order of listing.
     diaries: HashMap<UserId, BTreeSet<(DateTime<Utc>, MeetingId)>>,
     series: HashMap<SeriesId, Series>,
-    availability: BTreeMap<AvailabilityId, AvailabilitySlot>,
+    availability: Rows<AvailabilitySlot>,
     settings: BTreeMap<UserId, TherapistSettings>,
-    overrides: BTreeMap<OverrideId, AvailabilityOverride>,
+    overrides: Rows<AvailabilityOverride>,
     holds: HoldTable,
     /// The last change of each calendar, and of whose it is, by number; none for those that never did.
     revisions: HashMap<UserId, u64>,
@@ -177,7 +180,9 @@ impl State {
         let of = scope.hours_of.as_ref();
         Calendars {
             busy: self.busy(&scope.people, &scope.busy_within),
-            held: of.zip(scope.held_within).map_or_else(Vec::new, |(of, span)| self.held(of, span)),
+            counted: of
+                .zip(scope.counted_within)
+                .map_or_else(Vec::new, |(of, span)| self.counted(of, span)),
             external: of.map_or_else(Vec::new, |of| self.links.busy(of, &scope.busy_within)),
             settings: self.settings_of(&scope.settings_of),
             hours: of.map_or_else(Vec::new, |of| self.hours(of)),
@@ -186,10 +191,10 @@ impl State {
                 .map_or_else(Vec::new, |(of, on)| self.overrides(of, on)),
             holds: of.map_or_else(Vec::new, |of| self.holds.of(of)),
             placed: scope.placed_by.as_ref().map_or_else(Vec::new, |by| self.holds.placed_by(by)),
-            override_with: scope.override_with.and_then(|id| self.overrides.get(&id).cloned()),
+            override_with: scope.override_with.and_then(|id| self.overrides.get(id).cloned()),
             meeting: scope.meeting.and_then(|id| self.meetings.get(&id).cloned()),
             series: scope.series.and_then(|id| self.series_with_meetings(id)),
-            availability: scope.availability.and_then(|id| self.availability.get(&id).cloned()),
+            availability: scope.availability.and_then(|id| self.availability.get(id).cloned()),
             has_earlier: scope.earlier.as_ref().is_some_and(|earlier| self.has_earlier(earlier)),
             record: scope.record.as_ref().and_then(|key| self.records.get(key).cloned()),
             users: self.people.known(&scope.users),
@@ -205,10 +210,6 @@ impl State {
         for (id, user) in self.people.known(&query.therapists) {
             draft.user(&id, DiaryOwner::from(&user));
         }
-        let is_asked = |slot: &&AvailabilitySlot| query.therapists.contains(&slot.therapist);
-        for slot in self.availability.values().filter(is_asked).filter(|slot| slot.is_available) {
-            draft.open(&slot.therapist, slot.weekday, slot.window);
-        }
         for busy in self.busy(&people, &query.within.into()) {
             draft.busy(&busy.client, busy.span, None);
             draft.busy(&busy.therapist, busy.span, Some(busy.buffers));
@@ -217,14 +218,18 @@ impl State {
             draft.settings(settings);
         }
         for therapist in &query.therapists {
+            for slot in self.availability.of(therapist).filter(|slot| slot.is_available) {
+                draft.open(therapist, slot.weekday, slot.window);
+            }
             for span in self.links.busy(therapist, &query.within.into()) {
                 draft.external(therapist, span);
             }
             for one in query.dates().map_or_else(Vec::new, |on| self.overrides(therapist, on)) {
                 draft.overridden(therapist, one.dates, one.windows);
             }
-            for held in query.held_within.map_or_else(Vec::new, |span| self.held(therapist, span)) {
-                draft.held(therapist, held.start);
+            let counted = query.counted_within.map(|span| self.counted(therapist, span));
+            for one in counted.into_iter().flatten() {
+                draft.counted(therapist, one.start);
             }
             self.holds.of(therapist).into_iter().for_each(|hold| draft.hold(hold));
         }
@@ -252,12 +257,13 @@ impl State {
     }
 
     fn busy_within(&self, people: &BTreeSet<UserId>, within: Span) -> Vec<Busy> {
-        let longest = crate::duration::SessionDuration::MAX.to_delta();
-        let earliest = (within.start() - longest, MeetingId::from_uuid(uuid::Uuid::nil()));
+        let longest = SessionDuration::MAX.to_delta();
+        let earliest = within.start().checked_sub_signed(longest);
+        let nil = MeetingId::from_uuid(uuid::Uuid::nil());
+        let starts = (earliest.unwrap_or(DateTime::<Utc>::MIN_UTC), nil)..(within.end(), nil);
         let diaries = people.iter().filter_map(|person| self.diaries.get(person));
-        let starts = diaries.flat_map(|diary| diary.range(earliest..));
-        let ids: BTreeSet<MeetingId> =
-            starts.copied().filter(|(start, _)| *start < within.end()).map(|(_, id)| id).collect();
+        let near = diaries.flat_map(|diary| diary.range(starts.clone()));
+        let ids: BTreeSet<MeetingId> = near.map(|(_, id)| *id).collect();
         let live = ids.iter().filter_map(|id| self.meetings.get(id)).filter(|m| m.status.is_live());
         live.filter_map(|meeting| {
             let span = meeting.span().filter(|span| span.overlaps(within))?;
@@ -272,18 +278,20 @@ impl State {
         .collect()
     }
 
-    fn held(&self, therapist: &UserId, within: Span) -> Vec<Held> {
+    fn counted(&self, therapist: &UserId, within: Span) -> Vec<CountedMeeting> {
         let nil = MeetingId::from_uuid(uuid::Uuid::nil());
         let starts = (within.start(), nil)..(within.end(), nil);
         let diary = self.diaries.get(therapist).into_iter();
         let ids = diary.flat_map(|diary| diary.range(starts.clone())).map(|(_, id)| id);
-        let is_held = |meeting: &&Meeting| {
+        let is_counted = |meeting: &&Meeting| {
             let is_over =
                 matches!(meeting.status, MeetingStatus::Completed | MeetingStatus::NoShow);
             is_over && meeting.therapist == *therapist
         };
-        let held = ids.filter_map(|id| self.meetings.get(id)).filter(is_held);
-        held.map(|meeting| Held { meeting: meeting.id, start: meeting.start }).collect()
+        let counted = ids.filter_map(|id| self.meetings.get(id)).filter(is_counted);
+        counted
+            .map(|meeting| CountedMeeting { meeting: meeting.id, start: meeting.start })
+            .collect()
     }
 
     fn overrides(
@@ -291,10 +299,9 @@ impl State {
         therapist: &UserId,
         (first, last): (NaiveDate, NaiveDate),
     ) -> Vec<AvailabilityOverride> {
-        let is_meant = |one: &&AvailabilityOverride| {
-            one.therapist == *therapist && one.dates.first() <= last && first <= one.dates.last()
-        };
-        let mut found: Vec<_> = self.overrides.values().filter(is_meant).cloned().collect();
+        let is_meant =
+            |one: &&AvailabilityOverride| one.dates.first() <= last && first <= one.dates.last();
+        let mut found: Vec<_> = self.overrides.of(therapist).filter(is_meant).cloned().collect();
         found.sort_by_key(|one| (one.dates.first(), one.id));
         found
     }
@@ -305,8 +312,7 @@ impl State {
     }
 
     fn hours(&self, therapist: &UserId) -> Vec<AvailabilitySlot> {
-        let mut slots: Vec<_> =
-            self.availability.values().filter(|s| s.therapist == *therapist).cloned().collect();
+        let mut slots: Vec<_> = self.availability.of(therapist).cloned().collect();
         slots.sort_by_key(|slot| (slot.weekday.num_days_from_sunday(), slot.window, slot.id));
         slots
     }
@@ -332,12 +338,12 @@ impl State {
                 }
                 Write::InsertAvailability(slot) | Write::UpdateAvailability(slot) => {
                     self.count(&slot.therapist);
-                    if let Some(before) = self.availability.insert(slot.id, slot.clone()) {
+                    if let Some(before) = self.availability.put(slot.clone()) {
                         self.count(&before.therapist);
                     }
                 }
                 Write::DeleteAvailability(id) => {
-                    if let Some(before) = self.availability.remove(id) {
+                    if let Some(before) = self.availability.delete(*id) {
                         self.count(&before.therapist);
                     }
                 }
@@ -347,12 +353,12 @@ impl State {
                 }
                 Write::InsertOverride(one) | Write::UpdateOverride(one) => {
                     self.count(&one.therapist);
-                    if let Some(before) = self.overrides.insert(one.id, one.clone()) {
+                    if let Some(before) = self.overrides.put(one.clone()) {
                         self.count(&before.therapist);
                     }
                 }
                 Write::DeleteOverride(id) => {
-                    if let Some(before) = self.overrides.remove(id) {
+                    if let Some(before) = self.overrides.delete(*id) {
                         self.count(&before.therapist);
                     }
                 }

@@ -31,6 +31,7 @@ const FORGET_EVERY: Duration = Duration::from_secs(10 * 60);
 
 /// Publishes whatever this process, or one that could not, has committed.
 pub(super) async fn run(relay: Arc<Relay>, stopped: CancellationToken) {
+    let _kept = relay.hub.keep_changed();
     while !stopped.is_cancelled() {
         tokio::select! {
             Err(error) = follow(&relay) => {

@@ -13,7 +13,6 @@
 mod person;
 mod renewal;
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -26,11 +25,10 @@ use tokio::time::Instant;
 
 use self::person::{Belief, Person, Reading};
 use self::renewal::Renewal;
-use crate::calendar::Calendar;
 use crate::hold::Viewer;
 use crate::hub::Hub;
 use crate::id::UserId;
-use crate::kept::DiaryCalendar;
+use crate::kept::{CalendarView, DiaryCalendar};
 use crate::span::SpanSet;
 use crate::store::Store;
 
@@ -175,12 +173,12 @@ pub(crate) struct View {
 
 impl View {
     /// What a booking of this viewer would have to fit into; `None` when there is no such therapist.
-    pub(crate) fn calendar(&self, viewer: Viewer<'_>) -> Option<Cow<'_, Calendar>> {
+    pub(crate) fn calendar(&self, viewer: Viewer<'_>) -> Option<CalendarView<'_>> {
         let calendar = self.therapist.as_ref().as_ref()?.seen_by(viewer);
-        let busy = self.client.as_deref().filter(|busy| !busy.is_empty());
-        let Some(busy) = busy else { return Some(calendar) };
-        let taken = calendar.taken.union(busy);
-        Some(Cow::Owned(Calendar { taken, ..calendar.into_owned() }))
+        Some(match self.client.as_deref() {
+            Some(busy) => calendar.and_busy(busy),
+            None => calendar,
+        })
     }
 
     /// When that becomes another because somebody's hold expires, if nothing else happens.

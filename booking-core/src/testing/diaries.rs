@@ -34,11 +34,11 @@ cases! {
             (hour(24 * 400), hour(24 * 401)),
         ];
         let spans = spans.map(|(from, to)| Span::new(from, to)).into_iter().chain([None]);
-        let held_within = Span::new(hour(-24 * 10), hour(24 * 5));
-        for (within, held_within) in spans.zip([None, held_within].into_iter().cycle()) {
+        let counted_within = Span::new(hour(-24 * 10), hour(24 * 5));
+        for (within, counted_within) in spans.zip([None, counted_within].into_iter().cycle()) {
             for client in [None, Some(client()), Some(therapist()), Some(id("client_unknown"))] {
                 for asked in [everybody.clone(), [therapist()].into(), [id("nobody")].into(), [].into()] {
-                    let query = DiariesQuery { therapists: asked, client: client.clone(), within, held_within };
+                    let query = DiariesQuery { therapists: asked, client: client.clone(), within, counted_within };
                     assert_eq!(world.diaries(&query).await, read_one_by_one(&world, &query).await);
                 }
             }
@@ -61,16 +61,16 @@ cases! {
                 let mut meeting = meeting(&client(), &therapist(), start);
                 (meeting.duration, meeting.status) = (duration, *status);
                 world.insert(std::slice::from_ref(&meeting)).await;
-                let (therapists, held_within) = ([therapist()].into(), within);
-                let query = DiariesQuery { therapists, client: Some(client()), within, held_within };
+                let (therapists, counted_within) = ([therapist()].into(), within);
+                let query = DiariesQuery { therapists, client: Some(client()), within, counted_within };
                 let found = world.diaries(&query).await;
                 let is_in = is_in && status.is_live();
                 let expected: SpanSet = meeting.span().filter(|_| is_in).into_iter().collect();
                 let diary = &found.therapists[&therapist()];
                 assert_eq!(busy(diary), expected, "{start} {status}");
                 let counts = matches!(status, MeetingStatus::Completed | MeetingStatus::NoShow);
-                let is_held = counts && (hour(12)..hour(13)).contains(&start);
-                assert_eq!(diary.held == [start], is_held, "{start} {status}");
+                let is_in = counts && (hour(12)..hour(13)).contains(&start);
+                assert_eq!(diary.counted == [start], is_in, "{start} {status}");
                 assert_eq!(found.client, Some(expected), "{start} {status}");
                 meeting.status = MeetingStatus::Cancelled;
                 world.write([Write::UpdateMeeting(meeting)]).await;
@@ -103,7 +103,7 @@ cases! {
             let diary = found.therapists.remove(&id);
             let viewer = Viewer { user: &client(), now: now() };
             let calendar = diary.and_then(Diary::into_calendar);
-            calendar.map(|calendar| calendar.seen_by(viewer).zone)
+            calendar.map(|calendar| calendar.seen_by(viewer).zone())
         });
         assert_eq!(zones, [Some(Tz::UTC), None, Some(Tz::Asia__Kathmandu), None]);
     }
@@ -123,7 +123,7 @@ cases! {
             therapists: therapists.iter().cloned().collect(),
             client: Some(id("client_7")),
             within: Span::new(hour(0), hour(24 * 62)),
-            held_within: None,
+            counted_within: None,
         };
         let found = world.diaries(&query).await;
         assert_eq!(found.therapists.len(), therapists.len());
@@ -256,7 +256,7 @@ async fn read_one_by_one(world: &super::World, query: &DiariesQuery) -> Diaries 
         let scope = Scope {
             people: [therapist.clone()].into(),
             busy_within: query.within.into(),
-            held_within: query.held_within,
+            counted_within: query.counted_within,
             hours_of: Some(therapist.clone()),
             overrides_on: query.dates(),
             settings_of: [therapist.clone()].into(),
@@ -273,8 +273,8 @@ async fn read_one_by_one(world: &super::World, query: &DiariesQuery) -> Diaries 
             })
             .collect();
         busy.sort_by_key(|meeting| meeting.span.start());
-        let mut held: Vec<_> = seen.held.iter().map(|held| held.start).collect();
-        held.sort();
+        let mut counted: Vec<_> = seen.counted.iter().map(|one| one.start).collect();
+        counted.sort();
         seen.holds.sort_by_key(|hold| (hold.start, hold.id));
         let diary = Diary {
             owner: seen.users.get(therapist).map(DiaryOwner::from),
@@ -282,7 +282,7 @@ async fn read_one_by_one(world: &super::World, query: &DiariesQuery) -> Diaries 
             overrides: Overrides::from_iter(&seen.overrides),
             settings: seen.settings.remove(therapist),
             busy,
-            held,
+            counted,
             holds: seen.holds,
             external: seen.external.into_iter().collect(),
         };
@@ -303,7 +303,7 @@ async fn assert_one_moment(world: &super::World) {
         therapists: [therapist(), other_therapist()].into(),
         client: Some(client()),
         within: day,
-        held_within: None,
+        counted_within: None,
     };
     let found = world.diaries(&query).await;
     let of_client = found.client.expect("it was asked for");

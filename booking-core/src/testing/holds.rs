@@ -13,7 +13,7 @@ use super::fixtures::{
 use crate::{
     Actor, AuditAction, BookRequest, BookingError, Bounded, Buffers, Change, Hold, HoldId,
     HoldMinutes, HoldRequest, Recurrence, Refusal, Scope, SeriesMode, SeriesRequest,
-    SessionDuration, Span, UserId, Write,
+    SessionDuration, Span, Unit, UserId, Write,
 };
 
 cases! {
@@ -205,7 +205,7 @@ cases! {
     }
 }
 
-fn bounded<const MIN: u32, const MAX: u32>(number: u32) -> Bounded<MIN, MAX> {
+fn bounded<U: Unit, const MIN: u32, const MAX: u32>(number: u32) -> Bounded<U, MIN, MAX> {
     Bounded::new(number).expect("a number within bounds")
 }
 
@@ -228,7 +228,7 @@ pub(super) async fn keep(
 pub(super) fn refusal(error: BookingError) -> Refusal {
     match error {
         BookingError::Refused(refusal) => refusal,
-        BookingError::Store(error) => panic!("the store failed: {error:?}"),
+        failed => panic!("neither done nor refused: {failed:?}"),
     }
 }
 

@@ -124,7 +124,7 @@ cases! {
         let unknown = Scope {
             people: [other_client()].into(),
             busy_within: Span::new(hour(0), hour(24)).into(),
-            held_within: Span::new(hour(0), hour(24)),
+            counted_within: Span::new(hour(0), hour(24)),
             hours_of: Some(other_therapist()),
             overrides_on: Some((chrono::NaiveDate::MIN, chrono::NaiveDate::MAX)),
             placed_by: Some(other_client()),
@@ -161,7 +161,7 @@ cases! {
         let scope = Scope {
             people: [client(), therapist()].into(),
             busy_within: Span::new(hour(0), hour(24)).into(),
-            held_within: Span::new(hour(0), hour(24)),
+            counted_within: Span::new(hour(0), hour(24)),
             hours_of: Some(therapist()),
             overrides_on: Some((chrono::NaiveDate::MIN, chrono::NaiveDate::MAX)),
             placed_by: Some(client()),
@@ -263,7 +263,7 @@ fn assert_empty(found: &Calendars) {
     assert_eq!((&found.meeting, &found.series, &found.availability), (&None, &None, &None));
     assert_eq!((found.has_earlier, &found.record), (false, &None));
     assert!(found.users.is_empty() && !found.are_related);
-    assert!(found.settings.is_empty() && found.held.is_empty());
+    assert!(found.settings.is_empty() && found.counted.is_empty());
     assert!(found.overrides.is_empty() && found.override_with.is_none());
     assert!(found.holds.is_empty() && found.placed.is_empty());
 }

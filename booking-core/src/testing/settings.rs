@@ -8,9 +8,9 @@ use super::fixtures::{
 };
 use super::{World, cases, race};
 use crate::{
-    BookRequest, BookingError, Bounded, Buffers, Change, DailyLimit, Durations, EventPayload,
-    ExpectedVersion, Held, Meeting, MeetingStatus, MeetingUrlTemplate, Refusal, Scope,
-    SessionDuration, Settings, Span, TherapistSettings, UserId, WeeklyLimit, Write,
+    BookRequest, BookingError, Bounded, Buffers, Change, CountedMeeting, DailyLimit, Durations,
+    EventPayload, ExpectedVersion, Meeting, MeetingStatus, MeetingUrlTemplate, Refusal, Scope,
+    SessionDuration, Settings, Span, TherapistSettings, Unit, UserId, WeeklyLimit, Write,
 };
 
 /// How often each race is run; an unlocked read loses within a few.
@@ -82,28 +82,28 @@ cases! {
             }
         }
         world.insert(&all).await;
-        let held = async |from, to| {
+        let counted = async |from, to| {
             let scope = Scope {
                 hours_of: Some(therapist()),
-                held_within: Span::new(from, to),
+                counted_within: Span::new(from, to),
                 ..Scope::default()
             };
-            let mut held = world.read(&scope).await.held;
-            held.sort_by_key(|held| held.start);
-            held
+            let mut counted = world.read(&scope).await.counted;
+            counted.sort_by_key(|one| one.start);
+            counted
         };
-        let is_held = |meeting: &&Meeting| {
+        let is_counted = |meeting: &&Meeting| {
             let is_over = [MeetingStatus::Completed, MeetingStatus::NoShow];
             meeting.therapist == therapist() && is_over.contains(&meeting.status)
         };
-        let expected: Vec<Held> = all.iter().filter(is_held).map(held_with).collect();
+        let expected: Vec<CountedMeeting> = all.iter().filter(is_counted).map(counted_as).collect();
         assert_eq!(expected.len(), 2);
-        assert_eq!(held(hour(0), hour(100)).await, expected);
+        assert_eq!(counted(hour(0), hour(100)).await, expected);
         let first = expected[0].start;
         let milli = TimeDelta::milliseconds(1);
-        assert_eq!(held(first, first + milli).await, expected[..1]);
-        assert_eq!(held(first - milli, first).await, []);
-        assert_eq!(held(first + milli, hour(100)).await, expected[1..]);
+        assert_eq!(counted(first, first + milli).await, expected[..1]);
+        assert_eq!(counted(first - milli, first).await, []);
+        assert_eq!(counted(first + milli, hour(100)).await, expected[1..]);
     }
 
     /// Of many who want a day's only place, at whatever time, one gets it; and so with a week's.
@@ -192,12 +192,12 @@ cases! {
 /// Entries for those who are there when a case begins, and for who belongs to whom.
 const PEOPLE_OF_THE_WORLD: usize = 4 + 2 + 4;
 
-fn bounded<const MIN: u32, const MAX: u32>(number: u32) -> Bounded<MIN, MAX> {
+fn bounded<U: Unit, const MIN: u32, const MAX: u32>(number: u32) -> Bounded<U, MIN, MAX> {
     Bounded::new(number).expect("a number within bounds")
 }
 
-fn held_with(meeting: &Meeting) -> Held {
-    Held { meeting: meeting.id, start: meeting.start }
+fn counted_as(meeting: &Meeting) -> CountedMeeting {
+    CountedMeeting { meeting: meeting.id, start: meeting.start }
 }
 
 /// As a store has them after so many changes.

@@ -346,7 +346,7 @@ impl<T> FromIterator<Result<T, BookingError>> for Tally<T> {
             match result {
                 Ok(value) => tally.won.push(value),
                 Err(BookingError::Refused(refusal)) => tally.refused.push(refusal),
-                Err(BookingError::Store(error)) => panic!("the store failed: {error:?}"),
+                Err(failed) => panic!("neither done nor refused: {failed:?}"),
             }
         }
         tally

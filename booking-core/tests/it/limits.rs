@@ -5,7 +5,8 @@ use std::fmt::Display;
 
 use booking_core::{
     AvailabilityOverride, AvailabilitySlot, CalendarFeed, DiariesQuery, Email, IdempotencyKey,
-    LinkedCalendar, Recurrence, Refusal, SlotSearch, StartTime, Subscriber, SubscriberId, UserId,
+    LinkedCalendar, PageLimit, Recurrence, Refusal, SlotSearch, StartTime, Subscriber,
+    SubscriberId, UserId,
 };
 use chrono::{DateTime, Days, NaiveDate};
 use chrono_tz::Tz;
@@ -46,7 +47,7 @@ fn searches_name_the_limits() {
             zone: Tz::UTC,
             duration: None,
             page: None,
-            limit: SlotSearch::MAX_LIMIT,
+            limit: PageLimit::MAX,
         };
         search.check()
     };

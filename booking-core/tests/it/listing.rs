@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use booking_core::{Actor, Meeting, MeetingFilter, MeetingPatch, MeetingStatus, SessionDuration};
+use booking_core::{
+    Actor, Meeting, MeetingFilter, MeetingPatch, MeetingStatus, OutOfBounds, PageLimit,
+    SessionDuration,
+};
 use chrono::TimeDelta;
 use proptest::collection::{btree_set, vec};
 use proptest::option;
@@ -47,7 +50,7 @@ proptest! {
         statuses in btree_set(select(MeetingStatus::ALL), 0..3),
         from in option::of(0..16_i64),
         to in option::of(0..18_i64),
-        limit in 0..6_u32,
+        limit in 1..6_u32,
     ) {
         let (world, meetings) = some_meetings(&times);
         let instant = |number| monday("09:00") + TimeDelta::minutes(number * 30);
@@ -61,11 +64,12 @@ proptest! {
             .collect();
         expected.sort_by_key(|meeting| (meeting.start, meeting.id));
 
+        let limit = PageLimit::new(limit).unwrap();
         let mut filter = MeetingFilter { statuses, from, to, after: None, limit };
         let mut listed = Vec::new();
         loop {
             let page = world.try_to(async |b| b.meetings(&by, &filter).await).unwrap();
-            prop_assert!(page.items.len() <= usize::try_from(limit.max(1)).unwrap());
+            prop_assert!(page.items.len() <= usize::try_from(limit.get()).unwrap());
             prop_assert!(page.next.is_none() || !page.items.is_empty());
             listed.extend(page.items.into_iter().map(|view| view.meeting));
             let Some(next) = page.next else { break };
@@ -79,6 +83,7 @@ proptest! {
 fn the_last_page_says_that_it_is_the_last() {
     let (world, meetings) = some_meetings(&[(0, john(), jane(), None), (1, john(), jane(), None)]);
     let page = |limit, after| {
+        let limit = PageLimit::new(limit).unwrap();
         let filter = MeetingFilter { limit, after, ..MeetingFilter::default() };
         world.try_to(async |b| b.meetings(&john(), &filter).await).unwrap()
     };
@@ -87,6 +92,17 @@ fn the_last_page_says_that_it_is_the_last() {
     assert_eq!(first.items[0].meeting, meetings[0]);
     let second = page(1, first.next);
     assert_eq!((&second.items[0].meeting, second.next), (&meetings[1], None));
+}
+
+/// Of meetings or of starts, in a library as over HTTP: no page is without end, and none without a place.
+#[test]
+fn pages_have_1_to_1000() {
+    let taken = [1, 2, 999, 1_000].map(|asked| PageLimit::new(asked).map(PageLimit::get));
+    assert_eq!(taken, [Ok(1), Ok(2), Ok(999), Ok(1_000)]);
+    for asked in [0, 1_001, u32::MAX] {
+        assert_eq!(PageLimit::new(asked), Err(OutOfBounds { min: 1, max: 1_000 }));
+    }
+    assert_eq!(MeetingFilter::default().limit, PageLimit::MAX);
 }
 
 #[test]

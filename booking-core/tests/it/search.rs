@@ -10,8 +10,8 @@ use booking_core::testing::fixtures::{audited, by, meeting, slot};
 use booking_core::{
     Actor, Booking, Calendars, Change, ChangeError, CountedIds, Decide, Diaries, DiariesQuery,
     DirectoryAdmin, DirectoryId, FirstFree, Meeting, MeetingQuery, MeetingStatus, MemoryStore,
-    Refusal, Role, Scope, SessionDuration, Slot, SlotSearch, SlotsFound, Store, StoreError, User,
-    UserId, Window, Write,
+    PageLimit, Refusal, Role, Scope, SessionDuration, Slot, SlotSearch, SlotsFound, Store,
+    StoreError, User, UserId, Window, Write,
 };
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc, Weekday};
 use chrono_tz::Tz;
@@ -37,7 +37,7 @@ fn for_all(from: NaiveDate, to: NaiveDate, zone: Tz, therapists: &[Actor]) -> Sl
         zone,
         duration: None,
         page: None,
-        limit: SlotSearch::MAX_LIMIT,
+        limit: PageLimit::MAX,
     }
 }
 
@@ -138,7 +138,7 @@ proptest! {
         world.set_clock(midnight + TimeDelta::minutes(now));
         let by = if is_client { john() } else { people[0].clone() };
         let mut asked = for_all(from, from + Days::new(length), viewer, &people);
-        (asked.duration, asked.limit) = (duration, limit);
+        (asked.duration, asked.limit) = (duration, PageLimit::new(limit).unwrap());
 
         let expected = listed(&world, &by, &asked);
         let first_of = |therapist: &UserId| {

@@ -3,7 +3,7 @@
 
 use booking_core::{
     BookRequest, Bounded, Buffers, Dates, DayWindows, MeetingUrlTemplate, NewOverride, Refusal,
-    SeriesMode, SessionDuration, Settings, StartTime,
+    SeriesMode, SessionDuration, Settings, StartTime, Unit,
 };
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc, Weekday};
 use chrono_tz::Tz;
@@ -15,7 +15,7 @@ use crate::series::series;
 use crate::strategies::window;
 use crate::world::{ANY, World, at, jane, john, mary, monday, session};
 
-pub(crate) fn number<const MIN: u32, const MAX: u32>(number: u32) -> Bounded<MIN, MAX> {
+pub(crate) fn number<U: Unit, const MIN: u32, const MAX: u32>(number: u32) -> Bounded<U, MIN, MAX> {
     Bounded::new(number).expect("within bounds")
 }
 
@@ -212,7 +212,7 @@ fn what_else_is_set_holds_for_each_session() {
     let [meeting] = &meetings[..] else { panic!("{meetings:?}") };
     let url = meeting.meeting_url.as_ref().expect("by the template").as_str();
     assert_eq!(url, format!("https://meet.example/{}", meeting.id));
-    assert_eq!((meeting.buffers.before.get(), meeting.buffers.after.get()), (5, 10));
+    assert_eq!((meeting.buffers.before.minutes(), meeting.buffers.after.minutes()), (5, 10));
 }
 
 /// The deadline of one of them keeps clients from cancelling all: nothing half done. Those after it

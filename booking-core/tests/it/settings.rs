@@ -4,7 +4,7 @@
 use booking_core::testing::fixtures::{audited, meeting};
 use booking_core::{
     Bounded, Buffers, Change, Durations, Meeting, MeetingStatus, Refusal, Scope, SessionDuration,
-    Settings, StartTime, Store, Write,
+    Settings, StartTime, Store, Unit, Write,
 };
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc, Weekday};
 use chrono_tz::Tz;
@@ -17,7 +17,7 @@ use crate::oracle::{Day, Minute, Oracle, instant, minute};
 use crate::strategies::{cases, practice};
 use crate::world::{World, jane, joe, john, mary};
 
-fn number<const MIN: u32, const MAX: u32>(number: u32) -> Bounded<MIN, MAX> {
+fn number<U: Unit, const MIN: u32, const MAX: u32>(number: u32) -> Bounded<U, MIN, MAX> {
     Bounded::new(number.clamp(MIN, MAX)).expect("within bounds")
 }
 
@@ -98,7 +98,7 @@ pub(crate) fn verdict(
     let (begin, end) = (instant(start), instant(start) + duration.to_delta());
     let of_jane = || meetings.iter().filter(|m| m.therapist == jane().id);
     let counted = || of_jane().filter(|m| m.status != MeetingStatus::Cancelled);
-    let notice = TimeDelta::minutes(settings.minimum_notice.get().into());
+    let notice = TimeDelta::minutes(settings.minimum_notice.minutes().into());
     let last = settings.horizon.map(|days| date(now) + TimeDelta::days(days.get().into()));
     let a_day = counted().filter(|m| date(m.start) == date(begin)).count();
     let a_week = counted().filter(|m| date(m.start).iso_week() == date(begin).iso_week()).count();
@@ -114,7 +114,7 @@ pub(crate) fn verdict(
         Err(Refusal::DurationNotOffered)
     } else if !day.is_open_for(start, duration) {
         Err(Refusal::OutsideAvailability)
-    } else if !day.has_on_grid(start, settings.interval.get().into()) {
+    } else if !day.has_on_grid(start, settings.interval.minutes().into()) {
         Err(Refusal::NotOnGrid)
     } else if is_full(a_day, settings.most_a_day.map(Into::into)) {
         Err(Refusal::DayFull)
@@ -136,8 +136,8 @@ fn is_in_the_way(other: &Meeting, begin: DateTime<Utc>, end: DateTime<Utc>, new:
     }
     let (mut before, mut after) = (TimeDelta::zero(), TimeDelta::zero());
     if other.therapist == jane().id {
-        before = minutes(other.buffers.after.get(), new.before.get());
-        after = minutes(new.after.get(), other.buffers.before.get());
+        before = minutes(other.buffers.after.minutes(), new.before.minutes());
+        after = minutes(new.after.minutes(), other.buffers.before.minutes());
     }
     begin - other.end() < before && other.start - end < after
         || begin < other.end() && other.start < end

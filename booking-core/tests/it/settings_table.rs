@@ -4,6 +4,7 @@ use booking_core::{
     Bounded, Buffers, Calendar, Durations, ExpectedVersion, FullDates, MeetingId, MeetingPatch,
     MeetingStatus, MeetingType, MeetingUrl, MeetingUrlTemplate, OutOfBounds, Overrides, Patch,
     Refusal, SessionDuration, Settings, SlotInterval, Span, SpanSet, Terms, TherapistSettings,
+    Unit,
 };
 use chrono::{NaiveDate, TimeDelta, Weekday};
 use chrono_tz::Tz;
@@ -13,7 +14,7 @@ use crate::world::{
     ANY, Outcome, World, at, jane, joe, john, mary, monday, session, session_for, start,
 };
 
-fn number<const MIN: u32, const MAX: u32>(number: u32) -> Bounded<MIN, MAX> {
+fn number<U: Unit, const MIN: u32, const MAX: u32>(number: u32) -> Bounded<U, MIN, MAX> {
     Bounded::new(number).expect("within bounds")
 }
 

@@ -308,6 +308,18 @@ fn sessions_last_30_60_90_or_120_minutes() {
 }
 
 #[test]
+fn sessions_end_where_time_does_or_before() {
+    for duration in SessionDuration::ALL {
+        let last = DateTime::<Utc>::MAX_UTC - duration.to_delta();
+        for start in [DateTime::<Utc>::MIN_UTC, DateTime::UNIX_EPOCH, last] {
+            let span = duration.span_from(start).expect("room");
+            assert_eq!((span.start(), span.length()), (start, duration.to_delta()));
+        }
+        assert_eq!(duration.span_from(last + TimeDelta::nanoseconds(1)), None);
+    }
+}
+
+#[test]
 fn words_are_those_of_the_contract() {
     let statuses: Vec<&str> = MeetingStatus::ALL.iter().map(|status| status.as_str()).collect();
     assert_eq!(statuses, ["SCHEDULED", "CONFIRMED", "COMPLETED", "CANCELLED", "NO_SHOW"]);

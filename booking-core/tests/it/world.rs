@@ -130,7 +130,7 @@ impl World {
     fn ask<T>(&self, future: impl Future<Output = Result<T, BookingError>>) -> Outcome<T> {
         self.run(future).map_err(|error| match error {
             BookingError::Refused(refusal) => refusal,
-            BookingError::Store(error) => panic!("the store failed: {error:?}"),
+            failed => panic!("neither done nor refused: {failed:?}"),
         })
     }
 

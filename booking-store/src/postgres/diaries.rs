@@ -25,8 +25,8 @@ pub(super) async fn diaries(
         &names(&query.therapists),
         within.map(|span| bound(span.start()) - SessionDuration::MAX.to_delta()),
         within.map(|span| bound(span.end())),
-        query.held_within.map(|span| bound(span.start())),
-        query.held_within.map(|span| bound(span.end())),
+        query.counted_within.map(|span| bound(span.start())),
+        query.counted_within.map(|span| bound(span.end())),
         dates.map(|(first, _)| terms_rows::date_bound(first)),
         dates.map(|(_, last)| terms_rows::date_bound(last)),
     );

@@ -1,9 +1,9 @@
 //! What a scope names, and lists of meetings.
 
 use booking_core::{
-    AvailabilityId, AvailabilityOverride, AvailabilitySlot, Busy, Calendars, Held, Meeting,
-    MeetingId, MeetingQuery, MeetingStatus, OverrideId, Record, Scope, SeriesId, SessionDuration,
-    User, UserId,
+    AvailabilityId, AvailabilityOverride, AvailabilitySlot, Busy, Calendars, CountedMeeting,
+    Meeting, MeetingId, MeetingQuery, MeetingStatus, OverrideId, Record, Scope, SeriesId,
+    SessionDuration, User, UserId,
 };
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -45,8 +45,8 @@ pub(super) async fn calendars(
         related.map(|(client, _)| client.as_str()),
         related.map(|(_, therapist)| therapist.as_str()),
         &names(&scope.settings_of),
-        scope.held_within.map(|span| bound(span.start())),
-        scope.held_within.map(|span| bound(span.end())),
+        scope.counted_within.map(|span| bound(span.start())),
+        scope.counted_within.map(|span| bound(span.end())),
         scope.overrides_on.map(|(first, _)| terms_rows::date_bound(first)),
         scope.overrides_on.map(|(_, last)| terms_rows::date_bound(last)),
         scope.override_with.map(OverrideId::uuid),
@@ -105,7 +105,7 @@ impl Row {
                 let settings = settings.updated_at(there(self.at)?)?;
                 calendars.settings.insert(settings.therapist.clone(), settings);
             }
-            b'd' => calendars.held.push(Held {
+            b'd' => calendars.counted.push(CountedMeeting {
                 meeting: MeetingId::from_uuid(there(self.id)?),
                 start: there(self.at)?,
             }),

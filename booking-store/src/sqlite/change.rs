@@ -126,8 +126,8 @@ async fn put_meeting(
         .bind(meeting.session_notes.as_ref().map(Text::as_str))
         .bind(meeting.created_at.timestamp_millis())
         .bind(meeting.updated_at.timestamp_millis())
-        .bind(meeting.buffers.before.get())
-        .bind(meeting.buffers.after.get());
+        .bind(meeting.buffers.before.minutes())
+        .bind(meeting.buffers.after.minutes());
     Ok(put.execute(connection).await?)
 }
 

@@ -55,8 +55,8 @@ pub(super) async fn put(connection: &mut SqliteConnection, hold: &Hold) -> Resul
         .bind(hold.therapist.as_str())
         .bind(hold.start.timestamp_millis())
         .bind(hold.duration.minutes())
-        .bind(hold.buffers.before.get())
-        .bind(hold.buffers.after.get())
+        .bind(hold.buffers.before.minutes())
+        .bind(hold.buffers.after.minutes())
         .bind(hold.created_at.timestamp_millis())
         .bind(hold.expires_at.timestamp_millis());
     put.execute(connection).await?;

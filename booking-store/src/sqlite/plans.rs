@@ -36,7 +36,7 @@ async fn no_statement_scans_a_table() {
         series::MEETINGS,
         read::MEETINGS,
         terms::SETTINGS,
-        terms::HELD,
+        terms::COUNTED,
         terms::OVERRIDES,
         terms::OVERRIDE,
         terms::UPDATE_OVERRIDE,

@@ -91,8 +91,8 @@ pub(super) async fn calendars(
     if !scope.busy_within.is_empty() {
         found.busy = busy(connection, scope).await?;
     }
-    if let Some((therapist, within)) = scope.hours_of.as_ref().zip(scope.held_within) {
-        found.held = terms::held(connection, therapist, within).await?;
+    if let Some((therapist, within)) = scope.hours_of.as_ref().zip(scope.counted_within) {
+        found.counted = terms::counted(connection, therapist, within).await?;
     }
     if let Some((therapist, dates)) = scope.hours_of.as_ref().zip(scope.overrides_on) {
         found.overrides = terms::overrides(connection, therapist, dates).await?;

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use booking_core::{
-    AvailabilityOverride, Held, MeetingId, OverrideId, Span, Text, TherapistSettings, UserId,
+    AvailabilityOverride, CountedMeeting, MeetingId, OverrideId, Span, Text, TherapistSettings,
+    UserId,
 };
 use chrono::NaiveDate;
 use sqlx::sqlite::{SqliteQueryResult, SqliteRow};
@@ -19,7 +20,7 @@ pub(super) const SETTINGS: &str = "
     SELECT * FROM scheduling_settings WHERE therapist_id IN (SELECT value FROM json_each(?1))";
 
 /// Meetings of a therapist (`?1`) that began in a span (`?2` to `?3`), and are over.
-pub(super) const HELD: &str = "
+pub(super) const COUNTED: &str = "
     SELECT id, start_ms FROM meeting
     WHERE therapist_id = ?1 AND status IN ('COMPLETED', 'NO_SHOW')
         AND start_ms >= ?2 AND start_ms < ?3";
@@ -78,19 +79,19 @@ pub(super) async fn settings_of(
     Ok(found)
 }
 
-pub(super) async fn held(
+pub(super) async fn counted(
     connection: &mut SqliteConnection,
     therapist: &UserId,
     within: Span,
-) -> Result<Vec<Held>, Failure> {
-    let select = sqlx::query_as::<_, (Uuid, i64)>(HELD)
+) -> Result<Vec<CountedMeeting>, Failure> {
+    let select = sqlx::query_as::<_, (Uuid, i64)>(COUNTED)
         .bind(therapist.as_str())
         .bind(within.start().timestamp_millis())
         .bind(within.end().timestamp_millis());
-    let held = select.fetch_all(connection).await?.into_iter().map(|(id, start_ms)| {
-        Ok(Held { meeting: MeetingId::from_uuid(id), start: rows::instant(start_ms)? })
+    let counted = select.fetch_all(connection).await?.into_iter().map(|(id, start_ms)| {
+        Ok(CountedMeeting { meeting: MeetingId::from_uuid(id), start: rows::instant(start_ms)? })
     });
-    held.collect()
+    counted.collect()
 }
 
 pub(super) async fn put_settings(

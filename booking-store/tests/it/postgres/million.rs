@@ -8,8 +8,8 @@ use booking_core::testing::fixtures::{
 };
 use booking_core::{
     Added, Attempt, AuditQuery, BookRequest, BookingError, Claim, Claimed, Deliveries,
-    ExpectedVersion, HoldRequest, MeetingFilter, Outcome, Refusal, SessionDuration, Settled,
-    Subscriber, SubscriberId,
+    ExpectedVersion, HoldRequest, MeetingFilter, Outcome, PageLimit, Refusal, SessionDuration,
+    Settled, Subscriber, SubscriberId,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
@@ -273,7 +273,8 @@ async fn check_calls(database: &Database) {
     .await;
     check_call(database, "a page", async |world, n| {
         let from = Some(hour(-40 * n));
-        let filter = MeetingFilter { from, limit: 50, ..MeetingFilter::default() };
+        let limit = PageLimit::new(50).expect("a page");
+        let filter = MeetingFilter { from, limit, ..MeetingFilter::default() };
         assert_eq!(world.booking.meetings(&jane, &filter).await.unwrap().items.len(), 50);
     })
     .await;
