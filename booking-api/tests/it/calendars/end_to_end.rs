@@ -96,6 +96,21 @@ async fn until_it_has(radicale: &Radicale, meeting: &str, what: Option<&str>) {
     assert!(timeout(PATIENCE, is_so).await.is_ok(), "{what:?}");
 }
 
+/// What is there may not have been acknowledged yet.
+async fn until_delivered(server: &Server) {
+    let is_so = async {
+        loop {
+            let metrics = server.anonymous().get("/metrics").await.expect(200).text;
+            let pending = r#"booking_deliveries_pending{subscriber="calendars"} 0"#;
+            if metrics.contains(pending) && metrics.contains("booking_outbox_unpublished 0") {
+                return;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, is_so).await.expect("all is delivered");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_event_put_there_takes_a_slot_here() {
     on_every_store(async |server| {
@@ -208,6 +223,7 @@ async fn a_collection_that_takes_nothing_says_so_and_is_made_good() {
         let linked = Linked::to(server, &radicale, true).await;
         let gone = server.booked("2024-01-15T12:00:00.000Z", 60).await.id();
         until_it_has(&radicale, &gone, Some("STATUS:CONFIRMED")).await;
+        until_delivered(server).await;
         radicale.let_write(false).await;
         server.client().cancel(&gone).await.expect(200);
         let new = server.booked("2024-01-15T09:00:00.000Z", 60).await.id();
@@ -238,6 +254,7 @@ async fn what_was_forgotten_is_made_good() {
     let linked = Linked::to(&server, &radicale, true).await;
     let meeting = server.booked("2024-01-15T12:00:00.000Z", 60).await.id();
     until_it_has(&radicale, &meeting, Some("STATUS:CONFIRMED")).await;
+    until_delivered(&server).await;
     let (path, mut now) = (linked.path, linked.now);
     // As if it had been booked while nobody wrote.
     let name = format!("{meeting}.ics");

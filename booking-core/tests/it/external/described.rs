@@ -39,7 +39,7 @@ const NAME: &str = "Customized Time Zone";
 
 #[test]
 fn a_zone_that_comes_with_every_event_is_worked_out_once() {
-    for (count, names) in [(200, 1), (5_000, 1), (5_000, 40)] {
+    for (count, names) in [(200, 1), (1_000, 40)] {
         let file = |number| {
             let name = format!("{NAME} {}", number % names);
             object(&customized(&name, "+0130"), &name, number)
@@ -85,8 +85,9 @@ fn zones_without_end_are_cut() {
         (0..count).map(|number| object(&customized(NAME, &offset(number)), NAME, number)).collect()
     };
     assert_eq!(read(&files(60)).unwrap().unclear_count, 0);
+    assert_eq!(read(&files(70)), Err(UnreadableCalendar::TooMuch));
     let started = Instant::now();
-    assert_eq!(read(&files(8_000)), Err(UnreadableCalendar::TooMuch));
+    assert_eq!(read(&files(4_000)), Err(UnreadableCalendar::TooMuch));
     // And a file of 5 MiB, most of which is one zone that comes again and again.
     let dates = "20240115T030000,".repeat(1_000);
     let zone = customized(NAME, "+0130")
