@@ -166,9 +166,10 @@ fn head(options: &Options, server: &Path, on: &Filled, now: DateTime<Utc>) -> St
     let postgres = said(&on.running.binaries.join("postgres"), "--version");
     format!(
         "{}; {processor}, {cores} cores, {memory}; Linux {}. {}, {postgres} with fsync and {}, on \
-         the same machine as the servers and the clients, who connect by TCP and stay connected. {} therapists. Medians of {} rounds of {:.1} s, in turns; \
-         ratios are medians of the rounds' ratios, percentiles those of all rounds, memory the \
-         server's after the last. Servers log warnings, and limit no rates.",
+         the same machine as the servers and the clients, who connect by TCP and stay connected. {} \
+         therapists. Medians of {} rounds of {:.1} s, in turns, each after half a second that does \
+         not count; ratios are medians of the rounds' ratios, percentiles those of all rounds, \
+         memory the server's after the last. Servers log warnings, and limit no rates.",
         now.date_naive(),
         read("/proc/sys/kernel/osrelease").trim(),
         said(server, "--version"),
