@@ -70,7 +70,7 @@ pub trait CalendarSource: Send + Sync {
 pub struct Behind {
     /// What to tell its owner.
     pub error: SourceError,
-    /// Those that begin before are in it: where to go on.
+    /// Those that begin before have had their turn: where to go on. `None` from the first on.
     pub written_to: Option<DateTime<Utc>>,
 }
 
@@ -240,6 +240,8 @@ impl Copier {
             Err(error) => {
                 tell(&link, &error);
                 copy.failures = link.copy.failures.saturating_add(1);
+                // Who knows what it has lost meanwhile.
+                copy.written_to = None;
                 copy.fault = Some((error.fault, error.detail));
             }
         }
@@ -266,7 +268,7 @@ impl Copier {
         let writing = self.source.catch_up(link, from, WRITES_FOR);
         tokio::time::timeout(2 * WRITES_FOR, writing).await.unwrap_or_else(|_| {
             let error = SourceError::new(CopyFault::TimedOut, "writing into it takes too long");
-            Err(Behind { error, written_to: link.copy.written_to })
+            Err(Behind { error, written_to: None })
         })
     }
 

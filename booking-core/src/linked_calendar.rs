@@ -144,8 +144,8 @@ pub struct CopyState {
     /// How often writing into it has failed since all meetings were in it: events may have been given
     /// up.
     pub unwritten: u32,
-    /// Where writing all of them anew goes on, to the millisecond: those that begin before are in it.
-    /// `None` from the first on.
+    /// Where writing all of them anew goes on, to the millisecond: those that begin before have had their
+    /// turn. `None` from the first on.
     pub written_to: Option<DateTime<Utc>>,
     /// Why reading it failed last, or else writing; `None` when both went well.
     pub fault: Option<(CopyFault, FaultDetail)>,

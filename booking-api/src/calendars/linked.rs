@@ -114,7 +114,10 @@ impl CalendarSource for OutsideCalendars {
             error: Self::sealed(error),
             written_to: link.copy.written_to,
         })?;
-        let caught_up = self.sink().catch_up(&location, &link.therapist, from, within).await;
+        let LinkedCalendar { therapist, copy, .. } = link;
+        let told = copy.fault.clone().map(|(fault, detail)| SourceError { fault, detail });
+        let earlier = copy.written_to.and(told);
+        let caught_up = self.sink().catch_up(&location, therapist, from, earlier, within).await;
         caught_up.left.map_or(Ok(()), Err)
     }
 }

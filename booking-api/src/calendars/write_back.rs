@@ -128,30 +128,37 @@ impl WriteBackSink {
     /// Makes one collection of a therapist say what their meetings from an instant on are now, a few at a
     /// time and for so long: for one that is new, or could not be written to for so long that events were
     /// given up. To begin again, or where it was left, does no harm.
+    ///
+    /// Where this goes on with what was left, `earlier` is what was told then: what was not taken on the
+    /// way has another turn once all the others have had theirs.
     pub async fn catch_up(
         &self,
         location: &Location,
         therapist: &UserId,
         from: DateTime<Utc>,
+        earlier: Option<SourceError>,
         within: Duration,
     ) -> CaughtUp {
-        let mut run = Run { written: 0, written_to: Some(from), error: None };
-        let all = self.write_all((location, therapist), from, &mut run);
-        let ended = timeout(within, all).await;
         let not_yet = || {
             SourceError::new(CopyFault::TimedOut, "not all sessions have been written into it yet")
         };
-        let error = match ended {
-            Ok(Ok(())) => run.error,
+        let error = earlier.filter(|earlier| *earlier != not_yet());
+        let mut run = Run { written: 0, written_to: from, error };
+        let all = self.write_all((location, therapist), &mut run);
+        let ended = timeout(within, all).await.unwrap_or(Ok(End::Left));
+        let end = ended.unwrap_or_else(|error| {
             // Ours, and none of its owner's business.
-            Ok(Err(error)) => {
-                let cause = with_causes(&error);
-                tracing::warn!(cause, "meetings cannot be read, to be written into a calendar");
-                Some(run.error.unwrap_or_else(not_yet))
-            }
-            Err(_) => Some(run.error.unwrap_or_else(not_yet)),
+            let cause = with_causes(&error);
+            tracing::warn!(cause, "meetings cannot be read, to be written into a calendar");
+            End::Left
+        });
+        let left = match end {
+            End::Reached => run.error.map(|error| Behind { error, written_to: None }),
+            End::Left => Some(Behind {
+                error: run.error.unwrap_or_else(not_yet),
+                written_to: Some(run.written_to),
+            }),
         };
-        let left = error.map(|error| Behind { error, written_to: run.written_to });
         CaughtUp { written: run.written, left }
     }
 
@@ -159,13 +166,12 @@ impl WriteBackSink {
     async fn write_all(
         &self,
         (location, therapist): (&Location, &UserId),
-        from: DateTime<Utc>,
         run: &mut Run,
-    ) -> Result<(), StoreError> {
+    ) -> Result<End, StoreError> {
         let mut query = MeetingQuery {
             person: therapist.clone(),
             statuses: BTreeSet::new(),
-            from: Some(from),
+            from: Some(run.written_to),
             to: None,
             after: None,
             limit: PAGE,
@@ -173,7 +179,7 @@ impl WriteBackSink {
         let mut in_vain = 0;
         loop {
             let page = self.store.meetings(&query).await?;
-            let Some(last) = page.last() else { return Ok(()) };
+            let Some(last) = page.last() else { return Ok(End::Reached) };
             query.after = Some(Place { start: last.start, id: last.id });
             // Those in which they are the client are in others' calendars.
             let theirs: Vec<_> =
@@ -190,7 +196,7 @@ impl WriteBackSink {
                 let failure = outcomes.into_iter().find_map(Result::err);
                 run.goes_on(taken, some.last().map(|last| last.start), failure);
                 if in_vain >= AT_ONCE {
-                    return Ok(());
+                    return Ok(End::Left);
                 }
             }
         }
@@ -281,18 +287,26 @@ impl Page {
 /// How far it came.
 struct Run {
     written: usize,
-    written_to: Option<DateTime<Utc>>,
-    /// The first that was not taken: there it goes on one day.
+    /// Those that begin before have had their turn, whether they were taken or not: one that never is
+    /// keeps none of the later ones from it.
+    written_to: DateTime<Utc>,
+    /// Why the first was not taken, since it began with the first of all.
     error: Option<SourceError>,
+}
+
+/// How it ended.
+enum End {
+    /// All have had their turn.
+    Reached,
+    /// For now.
+    Left,
 }
 
 impl Run {
     fn goes_on(&mut self, taken: usize, to: Option<DateTime<Utc>>, failure: Option<Failure>) {
         self.written += taken;
         self.error = self.error.take().or_else(|| Some(failure?.told_to_owner()));
-        if self.error.is_none() {
-            self.written_to = to.or(self.written_to);
-        }
+        self.written_to = to.unwrap_or(self.written_to);
     }
 }
 

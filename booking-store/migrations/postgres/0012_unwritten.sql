@@ -1,4 +1,5 @@
 -- What linked calendars that meetings are written into may not have.
+SET LOCAL lock_timeout = '2s';
 
 ALTER TABLE linked_calendar
     -- How often writing has failed since all meetings were in it.

@@ -1,7 +1,7 @@
 //! What was not written into a collection, although it was to be, gets there once it can be.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use booking_api::calendars::{CaughtUp, Keyring, Location, OutsideCalendars};
@@ -200,7 +200,7 @@ async fn a_slow_collection_is_filled_in_several_goes() {
         goes += 1;
         assert!(goes < 60, "it is never full");
         // Eight at a time: far from enough for all.
-        let run = practice.sink.catch_up(&place, &jane, from, pause * 5).await;
+        let run = practice.sink.catch_up(&place, &jane, from, None, pause * 5).await;
         asked.extend(slow.take());
         let Some(left) = run.left else { break };
         assert_eq!(left.error.fault, CopyFault::TimedOut);
@@ -237,16 +237,65 @@ async fn a_collection_gets_what_it_takes() {
     let (jane, from) = (UserId::new(JANE).expect("an id"), at("2024-02-01T00:00:00Z"));
     let fill = async |path: &str| {
         let place = location(&server.url(path));
-        practice.sink.catch_up(&place, &jane, from, PATIENCE).await
+        practice.sink.catch_up(&place, &jane, from, None, PATIENCE).await
     };
     let CaughtUp { written, left } = fill("/some/").await;
     let left = left.expect("it did not take one");
     let words = "sessions cannot be written into it: the server answered with status 409";
     assert_eq!((written, &left.error), (39, &SourceError::new(CopyFault::Status, words)));
-    // Where it goes on is before that one.
-    assert_eq!(left.written_to, Some(at("2024-02-17T09:00:00Z")));
+    // All have had their turn: the next time begins with the first.
+    assert_eq!(left.written_to, None);
     assert_eq!(server.take().len(), 40);
     let CaughtUp { written, left } = fill("/none/").await;
-    assert_eq!((written, left.and_then(|left| left.written_to)), (0, Some(from)));
+    let eighth = at("2024-02-09T09:00:00Z");
+    assert_eq!((written, left.and_then(|left| left.written_to)), (0, Some(eighth)));
     assert_eq!(server.take().len(), 8);
+}
+
+/// A slow server refuses some, so many in a row that it is left alone for a while: all the others get
+/// there, and it stays behind until it takes those too.
+#[tokio::test]
+async fn what_is_never_taken_keeps_nothing_from_a_slow_collection() {
+    let practice = Practice::new().await;
+    let mut meetings = Vec::new();
+    for day in 1..=40 {
+        let start = at("2024-02-01T09:00:00Z") + TimeDelta::days(day);
+        meetings.push(practice.book(&start.to_rfc3339()).await.to_string());
+    }
+    // The third, and more in a row than are tried at a time.
+    let refused: Vec<_> = [&meetings[2..3], &meetings[8..26]].concat();
+    let pause = Duration::from_millis(100);
+    let is_picky = Arc::new(AtomicBool::new(true));
+    let picky = is_picky.clone();
+    let server = Answers::start(
+        "127.0.0.1",
+        Box::new(move |line| {
+            let refuses =
+                picky.load(Ordering::Relaxed) && refused.iter().any(|id| line.contains(id));
+            let answer = whole(if refuses { "409 So" } else { "201 Created" }, "", "");
+            [vec![Step::Pause(pause)], answer].concat()
+        }),
+    )
+    .await;
+    let (place, jane) = (location(&server.url("/")), UserId::new(JANE).expect("an id"));
+    let first = at("2024-02-01T00:00:00Z");
+    let (mut from, mut earlier, mut goes, mut sweeps) = (first, None, 0, 0);
+    loop {
+        goes += 1;
+        assert!(goes < 100, "it is never full");
+        let run = practice.sink.catch_up(&place, &jane, from, earlier, pause * 5).await;
+        let Some(left) = run.left else { break };
+        if left.written_to.is_none() {
+            sweeps += 1;
+            assert_eq!(left.error.fault, CopyFault::Status);
+            let asked = server.take();
+            for meeting in &meetings {
+                assert!(asked.iter().any(|head| head.contains(meeting.as_str())), "{meeting}");
+            }
+            is_picky.store(sweeps < 2, Ordering::Relaxed);
+        }
+        from = left.written_to.unwrap_or(first);
+        earlier = left.written_to.and(Some(left.error));
+    }
+    assert!(sweeps == 2 && goes > 6, "{sweeps} turns in {goes} goes");
 }

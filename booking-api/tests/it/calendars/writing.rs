@@ -110,7 +110,7 @@ async fn a_collection_that_is_new_is_filled() {
     // Into that one alone, whatever becomes of others.
     practice.link(JANE, Some(Ok(location("http://127.0.0.1:9/nobody/"))));
     let fill = async |whose: &UserId| {
-        practice.sink.catch_up(&server.location(), whose, from, PATIENCE).await
+        practice.sink.catch_up(&server.location(), whose, from, None, PATIENCE).await
     };
     for _ in 0..2 {
         assert_eq!(fill(&jane).await, CaughtUp { written: 121, left: None });
