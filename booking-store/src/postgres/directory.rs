@@ -167,8 +167,8 @@ async fn steady(
 ) -> Result<HashMap<UserId, User>, Failure> {
     let select = sqlx::query_as!(
         UserRow,
-        "SELECT id, role, first_name, last_name, email, zone FROM directory_user
-         WHERE id = ANY($1::text[]) ORDER BY id FOR SHARE",
+        "SELECT id, role, first_name, last_name, email, zone
+         FROM directory_user WHERE id = ANY($1::text[]) ORDER BY id FOR SHARE",
         &names(ids),
     );
     Ok(by_id(rows::all(select.fetch_all(connection).await?)?))

@@ -32,7 +32,7 @@ const CALENDARS: &str = "record of $1 under the key";
 const DIARIES: &str = "What lists of slots are made of";
 
 /// Hot statements by a phrase that is in no other, and what they are asked.
-const HOT: [(&str, &str); 24] = [
+const HOT: [(&str, &str); 25] = [
     ("SELECT person_id FROM calendar", "ARRAY['client_123', 'therapist_456']"),
     (
         CALENDARS,
@@ -116,6 +116,7 @@ const HOT: [(&str, &str); 24] = [
          ARRAY['SCHEDULED', 'CONFIRMED', 'COMPLETED', 'CANCELLED', 'NO_SHOW'], 51",
     ),
     ("email, zone FROM directory_user", "ARRAY['client_123', 'therapist_456']"),
+    ("ORDER BY id FOR SHARE", "ARRAY['client_123', 'therapist_456']"),
     ("FROM outbox WHERE position >", "999900, 100"),
     ("position IS NULL)", ""),
     ("WHERE (at, id) <", "'-infinity', 'infinity', '00000000-0000-0000-0000-000000000000', 51"),
