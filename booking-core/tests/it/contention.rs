@@ -4,88 +4,38 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use async_trait::async_trait;
 use booking_core::{
-    Booking, BookingError, Buffer, Buffers, Calendars, Change, ChangeError, CountedIds, Decide,
-    Decline, Diaries, DiariesQuery, DirectoryId, HoldRequest, Meeting, MeetingPatch, MeetingQuery,
-    MemoryStore, PageLimit, Refusal, Scope, ScopeTooNarrow, SessionDuration, Settings, SlotSearch,
-    Store, StoreError,
+    Booking, BookingError, Buffer, Buffers, ChangeError, Decline, HoldRequest, MeetingPatch,
+    PageLimit, Refusal, ScopeTooNarrow, SessionDuration, Settings, SlotSearch,
 };
 use chrono_tz::Tz;
 
+use crate::meanwhile::Meanwhile;
 use crate::world::{ANY, World, jane, john, session, start, the_monday};
-
-/// A store in which Jane wants more kept free around her meetings so many times, each time when
-/// somebody has just looked.
-struct Restless {
-    inner: Arc<MemoryStore>,
-    jane: Booking,
-    changes: u32,
-    made: AtomicU32,
-}
-
-impl Restless {
-    async fn change_settings(&self) {
-        let made = self.made.load(Ordering::Relaxed);
-        if made < self.changes {
-            self.made.store(made + 1, Ordering::Relaxed);
-            let before = Buffer::new(made + 1).expect("minutes");
-            let buffers = Buffers { before, ..Buffers::NONE };
-            let settings = Settings { buffers, ..Settings::DEFAULT };
-            self.jane.put_settings(&jane(), &settings, &ANY).await.expect("hers to change");
-        }
-    }
-}
-
-#[async_trait]
-impl Store for Restless {
-    async fn read(&self, scope: &Scope) -> Result<Calendars, StoreError> {
-        self.inner.read(scope).await
-    }
-
-    async fn change(&self, scope: &Scope, decide: Decide<'_>) -> Result<Change, ChangeError> {
-        self.inner.change(scope, decide).await
-    }
-
-    async fn apply_if_current(
-        &self,
-        seen: &Calendars,
-        change: &Change,
-    ) -> Result<bool, StoreError> {
-        self.change_settings().await;
-        self.inner.apply_if_current(seen, change).await
-    }
-
-    fn directory(&self) -> Option<DirectoryId> {
-        self.inner.directory()
-    }
-
-    async fn diaries(&self, query: &DiariesQuery) -> Result<Diaries, StoreError> {
-        self.change_settings().await;
-        self.inner.diaries(query).await
-    }
-
-    async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError> {
-        self.inner.meetings(query).await
-    }
-
-    async fn ping(&self) -> Result<(), StoreError> {
-        self.inner.ping().await
-    }
-}
 
 /// What becomes of it when there are so many changes in between.
 fn among<T>(changes: u32, ask: impl AsyncFnOnce(&Booking) -> Result<T, BookingError>) -> Outcome {
     let world = World::default();
     let early = session(&jane(), "09:00", SessionDuration::HalfHour);
     world.book(&john(), &early).expect("a free start");
-    let jane = world.booking.clone();
-    let inner = world.store.clone();
-    let store = Arc::new(Restless { inner, jane, changes, made: AtomicU32::new(0) });
-    let (clock, ids) = (world.clock.clone(), Arc::new(CountedIds::default()));
-    let booking = Booking::new(store.clone(), world.store.clone(), clock, ids);
+    let (owner, made) = (world.booking.clone(), Arc::new(AtomicU32::new(0)));
+    let so_far = made.clone();
+    // Jane wants more kept free around her meetings, each time when somebody has just looked.
+    let booking = Meanwhile::booking(&world, move || {
+        let (owner, so_far) = (owner.clone(), so_far.clone());
+        async move {
+            let before = so_far.load(Ordering::Relaxed) + 1;
+            if before <= changes {
+                so_far.store(before, Ordering::Relaxed);
+                let before = Buffer::new(before).expect("minutes");
+                let buffers = Buffers { before, ..Buffers::NONE };
+                let settings = Settings { buffers, ..Settings::DEFAULT };
+                owner.put_settings(&jane(), &settings, &ANY).await.expect("hers to change");
+            }
+        }
+    });
     let end = world.run(ask(&booking));
-    assert_eq!(store.made.load(Ordering::Relaxed), changes.min(16));
+    assert_eq!(made.load(Ordering::Relaxed), changes.min(16));
     match end {
         Ok(_) => Outcome::Done,
         Err(BookingError::Contended(_)) => Outcome::Contended,

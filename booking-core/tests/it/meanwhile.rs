@@ -1,5 +1,6 @@
 //! Who a therapist is, or in which zone, changes after a decision was made and before it is applied.
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -15,10 +16,25 @@ use chrono_tz::Tz;
 use crate::series::series;
 use crate::world::{ANY, Outcome, World, at, jane, john, session, text};
 
-/// A store in which somebody becomes somebody else just before the next change is applied.
-struct Meanwhile {
+/// A store in which something happens just before a change is applied, and before lists are read.
+pub(crate) struct Meanwhile {
     inner: Arc<MemoryStore>,
-    becomes: Mutex<Option<User>>,
+    happens: Box<dyn Fn() -> Happening + Send + Sync>,
+}
+
+type Happening = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Meanwhile {
+    /// A service over this world's store, in which that happens again and again.
+    pub(crate) fn booking<F: Future<Output = ()> + Send + 'static>(
+        world: &World,
+        happens: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Booking {
+        let happens = Box::new(move || -> Happening { Box::pin(happens()) });
+        let store = Arc::new(Self { inner: world.store.clone(), happens });
+        let (clock, ids) = (world.clock.clone(), Arc::new(CountedIds::default()));
+        Booking::new(store, world.store.clone(), clock, ids)
+    }
 }
 
 #[async_trait]
@@ -36,10 +52,7 @@ impl Store for Meanwhile {
         seen: &Calendars,
         change: &Change,
     ) -> Result<bool, StoreError> {
-        let becomes = self.becomes.lock().expect("nobody panics").take();
-        if let Some(user) = becomes {
-            self.inner.put_user(&user, by()).await?;
-        }
+        (self.happens)().await;
         self.inner.apply_if_current(seen, change).await
     }
 
@@ -48,6 +61,7 @@ impl Store for Meanwhile {
     }
 
     async fn diaries(&self, query: &DiariesQuery) -> Result<Diaries, StoreError> {
+        (self.happens)().await;
         self.inner.diaries(query).await
     }
 
@@ -110,13 +124,20 @@ impl Way {
             email: Email::new("jane@example.com").expect("an address"),
             zone: Some(zone),
         };
-        let becomes = Mutex::new(Some(jane));
-        let store = Arc::new(Meanwhile { inner: world.store.clone(), becomes });
         world.set_clock(at("2026-01-02T12:00Z"));
-        let (clock, ids) = (world.clock.clone(), Arc::new(CountedIds::default()));
-        let booking = Booking::new(store.clone(), world.store.clone(), clock, ids);
+        let becomes = Arc::new(Mutex::new(Some(jane)));
+        let (waits, store) = (becomes.clone(), world.store.clone());
+        let booking = Meanwhile::booking(&world, move || {
+            let user = waits.lock().expect("nobody panics").take();
+            let store = store.clone();
+            async move {
+                if let Some(user) = user {
+                    store.put_user(&user, by()).await.expect("memory holds");
+                }
+            }
+        });
         let outcome = world.run(self.go(&booking, &other));
-        assert!(store.becomes.lock().unwrap().is_none(), "{self:?} came to be applied");
+        assert!(becomes.lock().expect("nobody panics").is_none(), "{self:?} came to be applied");
         outcome.map_err(|error| match error {
             BookingError::Refused(refusal) => refusal,
             failed => panic!("{self:?}: {failed:?}"),
