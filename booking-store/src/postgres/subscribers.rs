@@ -30,14 +30,18 @@ pub(super) async fn add(
     }
     let insert = sqlx::query!(
         "INSERT INTO subscriber (id, event_types, is_active, settings, created_at)
-         VALUES ($1, $2::text::jsonb, $3, $4::text::json, $5)",
+         VALUES ($1, $2::text::jsonb, $3, $4::text::json, $5)
+         ON CONFLICT DO NOTHING",
         subscriber.id.as_str(),
         rows::json(&event_rows::event_types(subscriber))?,
         subscriber.is_active,
         rows::json(&subscriber.settings)?,
         subscriber.created_at,
     );
-    insert.execute(&mut *transaction).await?;
+    // A process of the version before adds them without that lock.
+    if insert.execute(&mut *transaction).await?.rows_affected() == 0 {
+        return Ok(Added::NameTaken);
+    }
     let entry = AuditEntry::of_subscriber(by, None, Some(subscriber));
     audit::note(&mut transaction, entry.as_ref()).await?;
     transaction.commit().await?;
