@@ -55,6 +55,10 @@ pub trait CalendarSource: Send + Sync {
     /// `from` or later; as many of them as that takes no longer than `within`. Asked for after a
     /// [`fetch`](Self::fetch) that went well, where some may be missing.
     ///
+    /// What is not taken may be passed over, and has another turn later: whoever comes to the last with
+    /// something left, now or where it went on from ([`CopyState::written_to`]), asks for all of them
+    /// again.
+    ///
     /// # Errors
     /// [`Behind`] when it does not say all of them yet.
     async fn catch_up(
