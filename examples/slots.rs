@@ -4,6 +4,7 @@
 //! sets its clocks forward.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
+use booking_core::tzdb::local_time;
 use booking_core::{Calendar, Overrides, SessionDuration, Span, Terms, WeeklyHours, Window};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc, Weekday};
 
@@ -27,8 +28,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let now: DateTime<Utc> = "2026-03-01T12:00:00Z".parse()?;
     for slot in calendar.slots(date, now) {
         let durations: Vec<u32> = slot.durations.iter().map(SessionDuration::minutes).collect();
-        let start = slot.start.instant().with_timezone(&zone);
-        println!("{}  {durations:?} minutes", start.format("%H:%M %Z"));
+        let start = local_time(zone, slot.start.instant());
+        println!("{}  {durations:?} minutes", start.format("%H:%M %:z"));
     }
     Ok(())
 }

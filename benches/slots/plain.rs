@@ -6,6 +6,7 @@ use booking_core::{Calendar, Durations, SessionDuration, Slot, Span, StartTime};
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
+#[expect(clippy::disallowed_methods, reason = "by hand is by chrono-tz")]
 pub(crate) fn slots(calendar: &Calendar, date: NaiveDate) -> Vec<Slot> {
     let local = |minutes: u16| {
         let wall = date.and_time(NaiveTime::MIN) + TimeDelta::minutes(i64::from(minutes));

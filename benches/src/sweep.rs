@@ -26,6 +26,7 @@ impl Sweep {
     }
 
     /// Finds the days' midnights by the zone's offset at noon, once for each.
+    #[expect(clippy::disallowed_methods, reason = "by hand is by chrono-tz")]
     pub fn look_up_offsets(&mut self, days: u64) {
         let noon = NaiveTime::MIN + TimeDelta::hours(12);
         let midnight = |date: NaiveDate| {

@@ -118,6 +118,7 @@ mod slot;
 mod span;
 mod terms;
 mod text;
+pub mod tzdb;
 mod user_news;
 mod zone;
 

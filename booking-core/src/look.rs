@@ -22,6 +22,7 @@ use crate::settings::{Buffers, Settings, TherapistSettings};
 use crate::span::{Span, SpanSet};
 use crate::store::Scope;
 use crate::terms::{FullDates, Terms, monday_of};
+use crate::tzdb::local_time;
 
 /// A local date lies within so many hours of the date of UTC with the same name.
 const DATE_OFF_BY: TimeDelta = TimeDelta::hours(16);
@@ -92,7 +93,7 @@ fn hull(from: DateTime<Utc>, to: DateTime<Utc>, span: Span) -> Span {
 
 /// In which all meetings begin that count for limits of the dates on which something begins in `span`.
 fn counting_within(settings: &Settings, zone: Tz, span: Span) -> Option<Span> {
-    let dates = [span.start(), span.end()].map(|at| at.with_timezone(&zone).date_naive());
+    let dates = [span.start(), span.end()].map(|at| local_time(zone, at).date_naive());
     let [first, last] = match (settings.most_a_day, settings.most_a_week) {
         (None, None) => return None,
         (_, Some(_)) => [monday_of(dates[0]), monday_of(dates[1]) + Days::new(6)],
@@ -125,7 +126,7 @@ impl Terms {
         let mut a_day: BTreeMap<NaiveDate, u32> = BTreeMap::new();
         let mut a_week: BTreeMap<NaiveDate, u32> = BTreeMap::new();
         for start in starts {
-            let date = start.with_timezone(&zone).date_naive();
+            let date = local_time(zone, start).date_naive();
             *a_day.entry(date).or_default() += 1;
             *a_week.entry(monday_of(date)).or_default() += 1;
         }

@@ -6,10 +6,11 @@
 
 use std::ops::RangeInclusive;
 
-use chrono::{DateTime, Offset, TimeZone, Utc};
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use crate::span::Span;
+use crate::tzdb::offset_at;
 
 pub(crate) const DAY: i64 = 86_400;
 
@@ -221,9 +222,4 @@ fn first_second_after_change(zone: Tz, before: i64, within: Seconds) -> i64 {
         }
     }
     high
-}
-
-fn offset_at(zone: Tz, second: i64) -> i64 {
-    let offset = zone.offset_from_utc_datetime(&instant(second).naive_utc());
-    i64::from(offset.fix().local_minus_utc())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use booking_core::{
-    Backlog, Clock, SlotCache, SlotCacheCounts, StoreError, SystemClock, with_causes,
+    Backlog, Clock, SlotCache, SlotCacheCounts, StoreError, SystemClock, tzdb, with_causes,
 };
 use prometheus::core::Collector;
 use prometheus::{Counter, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
@@ -20,6 +20,8 @@ pub(super) fn registry() -> Result<Registry, Failure> {
     let registry = Registry::new();
     let build = Opts::new("booking_build_info", "Which version this is");
     let build = build.const_label("version", env!("CARGO_PKG_VERSION"));
+    // How old the clocks of zones are that it goes by.
+    let build = build.const_label("tzdb", tzdb::version());
     added(&registry, IntGauge::with_opts(build)?)?.set(1);
     Ok(registry)
 }

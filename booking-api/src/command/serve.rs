@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use booking_core::{
     Booking, By, CalendarLinks, Clock, Hub, Live, MemoryStore, RandomIds, SubscriberId,
-    SystemClock, SystemName,
+    SystemClock, SystemName, tzdb,
 };
 
 use super::backend::Backend;
@@ -57,7 +57,7 @@ pub(super) async fn run(args: ServeArgs, mistakes: Mistakes) -> Result<(), Failu
              --trusted-proxy (BOOKING_TRUSTED_PROXIES)"
         );
     }
-    tracing::info!(address = %settings.listen, "listening");
+    tracing::info!(address = %settings.listen, tzdb = tzdb::version(), "listening");
     let served = server::serve(server, api.routes(), &service.stopping, &settings.stop).await;
     service.stop().await;
     if let Some(traces) = traces {

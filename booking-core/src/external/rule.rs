@@ -1,7 +1,7 @@
 //! Recurrence rules (RFC 5545, 3.3.10), expanded by `rrule` on the wall clock: what zone it is, the
 //! rule does not know. So no change of clocks is `rrule`'s to deal with.
 
-use chrono::DateTime;
+use chrono::{DateTime, TimeZone as _};
 use rrule::{Frequency, RRule, RRuleSet, Tz, Unvalidated};
 
 use super::event::Moment;
@@ -215,5 +215,5 @@ fn is_weekday(text: &str) -> bool {
 }
 
 fn wall(second: i64) -> Option<DateTime<Tz>> {
-    Some(DateTime::from_timestamp(second, 0)?.with_timezone(&Tz::UTC))
+    Some(Tz::UTC.from_utc_datetime(&DateTime::from_timestamp(second, 0)?.naive_utc()))
 }

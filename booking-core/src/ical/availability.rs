@@ -4,12 +4,13 @@
 //! day on which the clocks change within a window: those days are taken out of it (`EXDATE`), and what is
 //! available then is said in UTC.
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc, Weekday};
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, Utc, Weekday};
 use chrono_tz::Tz;
 
 use super::lines::Lines;
 use super::{InUtc, OnTheWall, UID_SUFFIX, calendar, time_zone};
 use crate::availability::{AvailabilitySlot, WallTime};
+use crate::tzdb::local_time;
 use crate::zone::{DAY, Seconds, instant, stretches};
 
 /// A therapist's week, and when it is asked for.
@@ -50,7 +51,7 @@ struct Irregular<'a> {
 /// A week as a calendar. Nobody's notes are in it, nor what is booked already.
 #[must_use]
 pub fn availability(name: &str, week: &Week<'_>) -> String {
-    let today = week.zone.from_utc_datetime(&week.now.naive_utc()).date_naive();
+    let today = local_time(week.zone, week.now).date_naive();
     let first = today.with_ordinal(1).unwrap_or(today);
     let last = first.with_year(first.year() + YEARS).unwrap_or(first);
     // Wherever it is; a zone's dates begin a day at most before UTC's.

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use chrono::TimeZone;
-use chrono_tz::{OffsetComponents, OffsetName, Tz};
+use chrono_tz::Tz;
 
 use super::OnTheWall;
 use super::lines::Lines;
+use crate::tzdb;
 use crate::zone::{Seconds, Stretch, instant, stretches};
 
 /// The zone, for instants of `within`.
@@ -27,16 +27,14 @@ pub(super) fn write(lines: &mut Lines, zone: Tz, within: Seconds) {
 }
 
 fn observance(lines: &mut Lines, zone: Tz, second: i64, from: i64, to: i64) {
-    let known = zone.offset_from_utc_datetime(&instant(second).naive_utc());
-    let name = if known.dst_offset().is_zero() { "STANDARD" } else { "DAYLIGHT" };
+    let named = tzdb::name_at(zone, second);
+    let name = if named.is_dst { "DAYLIGHT" } else { "STANDARD" };
     lines.component(name, |lines| {
         // What the clock showed when it was set.
         lines.plain("DTSTART", OnTheWall(instant(second + from).naive_utc()));
         lines.plain("TZOFFSETFROM", FromUtc(from));
         lines.plain("TZOFFSETTO", FromUtc(to));
-        if let Some(name) = known.abbreviation() {
-            lines.text("TZNAME", name);
-        }
+        lines.text("TZNAME", &named.abbreviation);
     });
 }
 

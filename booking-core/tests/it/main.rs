@@ -42,6 +42,7 @@ mod slots;
 mod strategies;
 mod therapist_change;
 mod transitions;
+mod tzdb;
 mod updates;
 mod values;
 mod windows;

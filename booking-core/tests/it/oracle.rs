@@ -3,6 +3,7 @@
 //! Nothing here is clever, so that it can be believed: every minute of UTC is asked what the wall
 //! clock shows. Whole minutes only, which is all there is since 1972.
 
+use booking_core::tzdb::local_time;
 use booking_core::{Dates, DayWindows, Refusal, SessionDuration, Span, Window};
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Utc, Weekday};
 use chrono_tz::Tz;
@@ -55,7 +56,7 @@ impl<'a> Oracle<'a> {
 
     /// What the therapist's wall clock shows.
     pub(crate) fn wall(&self, minute: Minute) -> NaiveDateTime {
-        instant(minute).with_timezone(&self.zone).naive_local()
+        local_time(self.zone, instant(minute)).naive_local()
     }
 
     /// Whether the wall clock shows a time inside a window of its weekday.

@@ -1,5 +1,6 @@
 //! Overrides: by brute force, and by examples.
 
+use booking_core::tzdb::local_time;
 use booking_core::{
     AvailabilityOverride, Calendar, Dates, DayWindows, InvalidDates, NewOverride, Overrides,
     Refusal, SessionDuration, Slot, Span, SpanSet, Terms, Window,
@@ -148,7 +149,7 @@ proptest! {
 fn walls(calendar: &Calendar, first: &str, last: &str) -> Vec<String> {
     let days = calendar.days(date(first), date(last));
     let slots = days.flat_map(|day| day.slots(DateTime::UNIX_EPOCH));
-    let wall = |slot: Slot| slot.start.instant().with_timezone(&calendar.zone);
+    let wall = |slot: Slot| local_time(calendar.zone, slot.start.instant());
     slots.map(|slot| wall(slot).format("%d %H:%M").to_string()).collect()
 }
 

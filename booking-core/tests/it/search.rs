@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 
 use booking_core::testing::fixtures::{audited, by, meeting, slot};
+use booking_core::tzdb::local_time;
 use booking_core::{
     Actor, Booking, Calendars, Change, ChangeError, CountedIds, Decide, Diaries, DiariesQuery,
     DirectoryAdmin, DirectoryId, FirstFree, Meeting, MeetingQuery, MeetingStatus, MemoryStore,
@@ -60,7 +61,7 @@ fn listed(world: &World, by: &Actor, search: &SlotSearch) -> ByDate {
         for date in &dates {
             let slots = world.try_to(async |b| b.slots(by, therapist, *date).await);
             for slot in slots.unwrap_or_default() {
-                let seen = slot.start.instant().with_timezone(&search.zone).date_naive();
+                let seen = local_time(search.zone, slot.start.instant()).date_naive();
                 let fits = search.duration.is_none_or(|duration| slot.durations.contains(duration));
                 if (search.from..=search.to).contains(&seen) && fits {
                     let of_day = days.entry(seen).or_default();

@@ -2,6 +2,7 @@
 //! another, over a service with random settings, hours and meetings.
 
 use booking_core::testing::fixtures::{audited, meeting};
+use booking_core::tzdb::local_time;
 use booking_core::{
     Bounded, Buffers, Change, Durations, Meeting, MeetingStatus, Refusal, Scope, SessionDuration,
     Settings, StartTime, Store, Unit, Write,
@@ -94,7 +95,7 @@ pub(crate) fn verdict(
     now: DateTime<Utc>,
 ) -> Result<(), Refusal> {
     let Practice { day, zone, settings, meetings } = practice;
-    let date = |instant: DateTime<Utc>| instant.with_timezone(zone).date_naive();
+    let date = |instant: DateTime<Utc>| local_time(*zone, instant).date_naive();
     let (begin, end) = (instant(start), instant(start) + duration.to_delta());
     let of_jane = || meetings.iter().filter(|m| m.therapist == jane().id);
     let counted = || of_jane().filter(|m| m.status != MeetingStatus::Cancelled);

@@ -1,5 +1,6 @@
 //! What is offered books, and nothing else does: listing and booking against the oracle.
 
+use booking_core::tzdb::local_time;
 use booking_core::{Calendar, Overrides, Refusal, SessionDuration, Span, SpanSet, Terms, Window};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc, Weekday};
 use chrono_tz::Tz;
@@ -175,7 +176,7 @@ fn listing(
     let offers = offers(&calendar(zone, windows, &taken), date, at("1990-01-01T00:00Z"));
     let line = |(start, durations): (DateTime<Utc>, Vec<SessionDuration>)| {
         let minutes: Vec<String> = durations.iter().map(|d| d.minutes().to_string()).collect();
-        format!("{} {}", start.with_timezone(&zone).format("%H:%M"), minutes.join(" "))
+        format!("{} {}", local_time(zone, start).format("%H:%M"), minutes.join(" "))
     };
     offers.into_iter().map(line).collect()
 }

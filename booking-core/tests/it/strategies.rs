@@ -1,9 +1,11 @@
 //! Random zones, dates and weekly hours, with a liking for the days on which clocks change.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
+use booking_core::tzdb::local_time;
 use booking_core::{WallTime, Window};
-use chrono::{DateTime, Days, NaiveDate, Offset, TimeDelta, TimeZone, Utc, Weekday};
+use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, TimeDelta, Utc, Weekday};
 use chrono_tz::Tz;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -37,7 +39,15 @@ pub(crate) fn cases(cases: u32) -> ProptestConfig {
 }
 
 pub(crate) fn offset_seconds(zone: Tz, instant: DateTime<Utc>) -> i32 {
-    zone.offset_from_utc_datetime(&instant.naive_utc()).fix().local_minus_utc()
+    local_time(zone, instant).offset().local_minus_utc()
+}
+
+/// When the clocks of a zone show a time, earliest first: not at all or twice, where they are set.
+pub(crate) fn shown_at(zone: Tz, wall: NaiveDateTime) -> Vec<DateTime<Utc>> {
+    let nearby = [TimeDelta::days(-1), TimeDelta::days(1)].map(|by| wall.and_utc() + by);
+    let offsets: BTreeSet<i32> = nearby.into_iter().map(|at| offset_seconds(zone, at)).collect();
+    let instants = offsets.iter().rev().map(|by| wall.and_utc() - TimeDelta::seconds((*by).into()));
+    instants.filter(|at| local_time(zone, *at).naive_local() == wall).collect()
 }
 
 /// The UTC dates from 1975 to 2040 on which clocks change in one of [`ZONES`].

@@ -1,5 +1,6 @@
 //! A table of what files say, and one of what clocks do to them.
 
+use booking_core::tzdb::local_time;
 use booking_core::{ExternalTimes, Span, Unclear, external_times};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -22,7 +23,7 @@ fn shown_short(file: &str) -> Vec<String> {
 }
 
 fn shortened(times: &ExternalTimes) -> Vec<String> {
-    let show = |at: DateTime<Utc>| at.with_timezone(&BERLIN);
+    let show = |at: DateTime<Utc>| local_time(BERLIN, at);
     let line = |span: Span| {
         let (start, end) = (show(span.start()), show(span.end()));
         let days = (end.date_naive() - start.date_naive()).num_days();
@@ -303,7 +304,7 @@ fn where_clocks_change() {
         let times = read(&days, zone).unwrap();
         // Ten days in one, without a gap.
         let [all] = times.busy.as_slice() else { panic!("{zone}") };
-        let midnight = |at: DateTime<Utc>| at.with_timezone(&zone).date_naive();
+        let midnight = |at: DateTime<Utc>| local_time(zone, at).date_naive();
         assert_eq!(midnight(all.start()), change - TimeDelta::days(5));
         assert_eq!(midnight(all.end() - TimeDelta::seconds(1)), change + TimeDelta::days(4));
 

@@ -8,9 +8,12 @@ mod oracle;
 
 use std::collections::BTreeSet;
 
+use booking_core::tzdb::local_time;
 use booking_core::{ExternalTimes, Span, UnreadableCalendar, external_times};
-use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use chrono_tz::Tz;
+
+use crate::strategies::shown_at;
 
 /// One calendar around `body`, whose lines end with LF here and CRLF there.
 fn calendar(body: &str) -> String {
@@ -39,7 +42,7 @@ fn read(file: &str, zone: Tz) -> Result<ExternalTimes, UnreadableCalendar> {
 
 /// Spans as `zone`'s wall clock shows them: `from/to`, to the minute, with the offset of the start.
 fn shown(times: &ExternalTimes, zone: Tz) -> Vec<String> {
-    let show = |at: DateTime<Utc>| at.with_timezone(&zone);
+    let show = |at: DateTime<Utc>| local_time(zone, at);
     let line = |span: Span| {
         let (start, end) = (show(span.start()), show(span.end()));
         format!("{}/{}", start.format("%Y-%m-%dT%H:%M%:z"), end.format("%Y-%m-%dT%H:%M%:z"))
@@ -50,5 +53,6 @@ fn shown(times: &ExternalTimes, zone: Tz) -> Vec<String> {
 /// `2024-03-31T02:30` on the wall clock of a zone, where it is shown once.
 fn once(zone: Tz, wall: &str) -> DateTime<Utc> {
     let wall = NaiveDateTime::parse_from_str(wall, "%Y-%m-%dT%H:%M").unwrap();
-    zone.from_local_datetime(&wall).single().unwrap().to_utc()
+    let [at] = shown_at(zone, wall)[..] else { panic!("{wall} is not shown once") };
+    at
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use booking_core::tzdb::local_time;
 use booking_core::{Span, external_times};
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -152,7 +153,7 @@ impl Walk {
         let from = (first - TimeDelta::days(BEFORE)).and_hms_opt(0, 0, 0).unwrap().and_utc();
         let shown = |tick| from + TimeDelta::minutes(tick * TICK);
         let civil: Vec<NaiveDateTime> = (0..(BEFORE + LOOKED_AT + AFTER) * TICKS_A_DAY)
-            .map(|tick| shown(tick).with_timezone(&zone).naive_local())
+            .map(|tick| local_time(zone, shown(tick)).naive_local())
             .collect();
         let mut first = HashMap::new();
         for (tick, civil) in (0..).zip(&civil) {

@@ -5,15 +5,16 @@ mod tables;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use booking_core::tzdb::local_time;
 use booking_core::{Occurrences, Recurrence, Refusal, StartTime};
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc, Weekday};
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, Utc, Weekday};
 use chrono_tz::Tz;
 use proptest::collection::{btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::strategies::{cases, zoned_date};
+use crate::strategies::{cases, shown_at, zoned_date};
 
 fn date(text: &str) -> NaiveDate {
     text.parse().expect("a date")
@@ -122,8 +123,8 @@ impl Rule {
         zone: Tz,
         except: &BTreeSet<NaiveDate>,
     ) -> Result<Occurrences, &'static str> {
-        let local = zone.from_utc_datetime(&first.naive_utc());
-        let (begins, time) = (local.date_naive(), local.time());
+        let local = local_time(zone, first).naive_local();
+        let (begins, time) = (local.date(), local.time());
         if !self.names(begins) {
             return Err("startTime");
         }
@@ -138,7 +139,11 @@ impl Rule {
             if n == 732 || !self.has(begins, day) {
                 continue;
             }
-            let shown = if n == 0 { Some(first) } else { first_shown(zone, day, time) };
+            let shown = if n == 0 {
+                Some(first)
+            } else {
+                shown_at(zone, day.and_time(time)).first().copied()
+            };
             let Some(start) = shown else {
                 found.skipped.push(day);
                 continue;
@@ -156,11 +161,6 @@ impl Rule {
         }
         Err("rule")
     }
-}
-
-/// The first instant at which the clocks of a zone show a time of a date, by chrono's own word.
-fn first_shown(zone: Tz, day: NaiveDate, time: NaiveTime) -> Option<DateTime<Utc>> {
-    zone.from_local_datetime(&day.and_time(time)).earliest().map(|shown| shown.to_utc())
 }
 
 fn rule() -> impl Strategy<Value = Rule> {
@@ -207,7 +207,8 @@ proptest! {
         if !is_on_the_rule {
             begins = near;
         }
-        let Some(first) = first_shown(zone, begins, NaiveTime::MIN + TimeDelta::minutes(minute)) else {
+        let time = NaiveTime::MIN + TimeDelta::minutes(minute);
+        let Some(&first) = shown_at(zone, begins.and_time(time)).first() else {
             return Ok(());
         };
         let except: BTreeSet<NaiveDate> =
