@@ -9,6 +9,9 @@ readonly CARGO_FUZZ_VERSION=0.13.2
 readonly NODE_VERSION=24.19.0
 readonly TOOLS="$PWD/target/tools"
 readonly SERVER="$PWD/target/debug/booking-api"
+# What is asked here is on this machine, whatever proxy leads out of it.
+NO_PROXY="127.0.0.1,localhost${NO_PROXY:+,$NO_PROXY}"
+export NO_PROXY no_proxy=$NO_PROXY
 
 parts=(format lint queries tests instructions docs schema clients web fuzz deny)
 
@@ -137,7 +140,7 @@ start_postgres() {
         rm -rf '$folder'" EXIT
     (
         cd "$folder"
-        "${as[@]}" "$binaries/initdb" -D data -U postgres -A trust -E UTF8 --no-sync >/dev/null
+        "${as[@]}" "$binaries/initdb" -D data -U postgres -A trust -E UTF8 --no-locale --no-sync >/dev/null
         "${as[@]}" "$binaries/pg_ctl" start -D data -w -s -l log \
             -o "-c listen_addresses= -k $folder -c fsync=off"
     )

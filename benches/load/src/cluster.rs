@@ -2,7 +2,6 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,6 +9,7 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 use crate::Fallible;
+use crate::port::Port;
 use crate::processes::{Afterwards, as_user};
 
 /// What it runs with while it is measured, beside its defaults: said in the head of the table.
@@ -42,6 +42,7 @@ pub(crate) struct Cluster {
 pub(crate) struct Running {
     pub(crate) port: u16,
     pub(crate) binaries: PathBuf,
+    _port: Port,
     _stops: Afterwards,
 }
 
@@ -89,8 +90,8 @@ impl Cluster {
         let mode = if self.goes.is_some() && settings == SETTINGS { "immediate" } else { "fast" };
         let arguments = [self.folder.as_os_str(), self.binaries.as_os_str(), OsStr::new(mode)];
         let stops = Afterwards::run(stop, &arguments, self.user)?;
-        // A port that was free a moment ago.
-        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        let held = Port::free()?;
+        let port = held.address.port();
         let socket = self.folder.display();
         let mut options = format!(
             "-c listen_addresses=127.0.0.1 -p {port} -c unix_socket_directories='{socket}'"
@@ -102,7 +103,7 @@ impl Cluster {
             "pg_ctl",
             &["-D", "data", "start", "-w", "-t", "600", "-l", "log", "-o", &options],
         )?;
-        Ok(Running { port, binaries: self.binaries.clone(), _stops: stops })
+        Ok(Running { port, binaries: self.binaries.clone(), _port: held, _stops: stops })
     }
 
     fn run(&self, program: &str, arguments: &[&str]) -> Fallible<()> {

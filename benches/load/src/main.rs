@@ -18,6 +18,7 @@ mod issuer;
 mod measured;
 mod options;
 mod pgbench;
+mod port;
 mod processes;
 mod scripts;
 mod sections;

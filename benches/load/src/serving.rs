@@ -1,7 +1,7 @@
 //! The servers that are asked: `booking-api serve`, and a bare one.
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use hyper::StatusCode;
 use crate::Fallible;
 use crate::http::{self, Ask};
 use crate::issuer::{ISSUER, Issuer};
+use crate::port::Port;
 use crate::processes::Afterwards;
 
 const START_TIMEOUT: Duration = Duration::from_secs(60);
@@ -31,6 +32,7 @@ const NO_LIMITS: &[&str] = &[
 pub(crate) struct Serving {
     pub(crate) address: SocketAddr,
     child: Child,
+    _port: Port,
     _ends: Afterwards,
 }
 
@@ -60,9 +62,9 @@ impl Starter<'_> {
     /// `booking-api serve`, once it is ready.
     pub(crate) async fn serve(&self, database_url: &str, cache: Cache) -> Fallible<Serving> {
         let mut command = Command::new(self.server);
-        let address = free_address()?;
+        let port = Port::free()?;
         command
-            .args(["serve", "--listen", &address.to_string(), "--issuer", ISSUER])
+            .args(["serve", "--listen", &port.address.to_string(), "--issuer", ISSUER])
             .arg("--issuer-key")
             .arg(&self.issuer.public_key)
             .args(NO_LIMITS)
@@ -72,7 +74,7 @@ impl Starter<'_> {
         if cache == Cache::Off && self.has_cache() {
             command.args([CACHE_FLAG, "0"]);
         }
-        self.start(&mut command, address, "/readyz").await
+        self.start(&mut command, port, "/readyz").await
     }
 
     /// The tables of a database, with nothing in them.
@@ -90,20 +92,16 @@ impl Starter<'_> {
     pub(crate) async fn bare(&self, database_url: &str, body: &[u8]) -> Fallible<Serving> {
         let file = self.folder.join("body");
         fs::write(&file, body)?;
-        let address = free_address()?;
+        let port = Port::free()?;
         let mut command = Command::new(std::env::current_exe()?);
         command
-            .args([crate::bare::WORD, &address.to_string(), database_url])
+            .args([crate::bare::WORD, &port.address.to_string(), database_url])
             .args([&file, &self.issuer.public_key]);
-        self.start(&mut command, address, "/open").await
+        self.start(&mut command, port, "/open").await
     }
 
-    async fn start(
-        &self,
-        command: &mut Command,
-        address: SocketAddr,
-        ready: &str,
-    ) -> Fallible<Serving> {
+    async fn start(&self, command: &mut Command, port: Port, ready: &str) -> Fallible<Serving> {
+        let address = port.address;
         let log = self.folder.join(format!("server-{}.log", address.port()));
         let child = command
             .stdin(Stdio::null())
@@ -111,7 +109,7 @@ impl Starter<'_> {
             .stderr(File::create(&log)?)
             .spawn()?;
         let ends = Afterwards::run(r#"kill -KILL "$0""#, &[child.id().to_string()], None)?;
-        let serving = Serving { address, child, _ends: ends };
+        let serving = Serving { address, child, _port: port, _ends: ends };
         let is_ready = async {
             loop {
                 let answer = http::once(address, &Ask::get(ready)).await;
@@ -140,9 +138,4 @@ impl Drop for Serving {
         let _ended_already = self.child.kill().is_err();
         let _ended_already = self.child.wait().is_err();
     }
-}
-
-/// That was free a moment ago.
-fn free_address() -> Fallible<SocketAddr> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }

@@ -72,12 +72,13 @@ impl Pump {
             end = self.is_over() => end,
             end = self.send_all(hello, source) => end,
         };
-        drop(seat);
         let (RequestId(request_id), seconds) = (request, begun.elapsed().as_secs());
         if let End::Failed(error @ (BookingError::Store(_) | BookingError::Contended(_))) = &end {
             tracing::warn!(request_id, cause = with_causes(error), "a stream could not read on");
         }
         tracing::info!(request_id, stream, seconds, end = end.name(), "stream ended");
+        // Last: whoever counts streams finds the lines of those that are gone.
+        drop(seat);
     }
 
     async fn send_all(&self, hello: String, mut source: Source) -> End {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::text::{masked, minified};
 
 /// No request may take longer.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Somebody with or without a token. Cheap to clone.
 #[derive(Clone)]

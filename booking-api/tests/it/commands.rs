@@ -1,6 +1,5 @@
 //! The command line.
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -9,11 +8,12 @@ use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
 use crate::caller::Caller;
+use crate::port::Port;
 use crate::postgres::Database;
 use crate::server::{DataDir, MONDAY_14, Server, Store, session};
 use crate::signing::{IssuerKey, good_claims};
 
-const TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(300);
 pub(crate) const ISSUER: &str = "https://clerk.example.com";
 
 /// What a command left behind.
@@ -41,8 +41,14 @@ pub(crate) async fn run(args: &[&str]) -> Ran {
     Ran { ok: output.status.success(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
+/// A running `serve`.
+pub(crate) struct Served {
+    pub(crate) process: Child,
+    _port: Port,
+}
+
 /// `serve` on a free port, ready to answer.
-async fn serve(data: &DataDir, database_url: &str) -> (Child, Caller) {
+async fn serve(data: &DataDir, database_url: &str) -> (Served, Caller) {
     serve_with(data, database_url, &[]).await
 }
 
@@ -50,13 +56,12 @@ pub(crate) async fn serve_with(
     data: &DataDir,
     database_url: &str,
     settings: &[(&str, &str)],
-) -> (Child, Caller) {
+) -> (Served, Caller) {
     let key_file = data.path().join("issuer.pub.pem");
     std::fs::write(&key_file, IssuerKey::ours().public_pem()).expect("a key file");
-    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    let address = free.local_addr().expect("an address").to_string();
-    drop(free);
-    let child = command(&["serve", "--listen", &address, "--database-url", database_url])
+    let port = Port::free();
+    let address = port.address().to_string();
+    let process = command(&["serve", "--listen", &address, "--database-url", database_url])
         .env("BOOKING_ISSUER", ISSUER)
         .envs(settings.iter().copied())
         .arg("--issuer-key")
@@ -71,7 +76,7 @@ pub(crate) async fn serve_with(
         }
     };
     tokio::time::timeout(TIMEOUT, listens).await.expect("the server listens");
-    (child, Caller::anonymous(&format!("http://{address}")))
+    (Served { process, _port: port }, Caller::anonymous(&format!("http://{address}")))
 }
 
 pub(crate) fn sqlite_in(dir: &Path) -> String {
@@ -224,10 +229,10 @@ async fn a_server_told_to_stop_ends_well() {
     let data = DataDir::new();
     let (mut running, anonymous) = serve(&data, &sqlite_in(data.path())).await;
     anonymous.get("/healthz").await.expect(200);
-    let process = running.id().unwrap().to_string();
+    let process = running.process.id().unwrap().to_string();
     let told = Command::new("sh").args(["-c", "kill -TERM $0", &process]).status().await.unwrap();
     assert!(told.success());
-    let ended = tokio::time::timeout(Duration::from_secs(5), running.wait()).await;
+    let ended = tokio::time::timeout(TIMEOUT, running.process.wait()).await;
     assert!(ended.expect("it ends").unwrap().success());
 }
 

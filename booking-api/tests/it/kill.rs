@@ -16,7 +16,7 @@ const ROUNDS: usize = 3;
 const CLIENTS: usize = 8;
 /// The server dies once so many bookings are answered, in the midst of others.
 const KILL_AFTER: usize = 40;
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Books one start after the other until the server is gone; returns what was answered with 201.
 async fn book_until_killed(

@@ -21,7 +21,7 @@ use tokio::time::{sleep, timeout};
 use crate::by::by;
 use crate::nats_server::NatsServer;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 fn actor(id: &str, role: Role) -> Actor {
     Actor { id: UserId::new(id).expect("an id"), role }
@@ -242,7 +242,7 @@ async fn a_server_that_is_away_is_told_in_time_and_then_found() {
     let sink = NatsSink::connect(NatsOptions::new(server.url())).await.expect("a sink");
     let begun = Instant::now();
     let error = sink.deliver(&event).await.expect_err("there is nobody");
-    assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     assert_eq!(error.then, Then::Wait(Duration::from_secs(5)));
     server.resume().await;
     sink.deliver(&event).await.expect("it is taken");
@@ -295,7 +295,7 @@ async fn what_is_too_large_becomes_a_dead_letter() {
     // The last attempt is the end of it, and what had to wait follows at once.
     assert_eq!(passed, [[(1, 1)].as_slice(), &[(0, 1); 8], &[(1, 1)]].concat());
     assert!(
-        began.elapsed() < Duration::from_secs(10),
+        began.elapsed() < Duration::from_secs(30),
         "nobody waits for it: {:?}",
         began.elapsed()
     );

@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::port::Port;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A server at an address that stays the same, with a folder that outlives its processes.
 pub(crate) struct NatsServer {

@@ -16,7 +16,7 @@ use crate::races::{book, check_one_winner, race, tally};
 use crate::server::{DataDir, MONDAY_14, Server, Store, open_always, session};
 
 const PROCESSES: usize = 3;
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Runs a scenario with three servers of one SQLite file, and with three of one Postgres database.
 async fn on_each_database(scenario: impl AsyncFn(Vec<Server>)) {

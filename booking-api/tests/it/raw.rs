@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 
 use crate::server::Server;
 
-const TIMEOUT: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What came back: nothing where the server just hung up.
 #[derive(Debug)]

@@ -20,8 +20,9 @@ pub(crate) const NOW: &str = "2024-01-01T12:00:00Z";
 /// The slot of the contract's examples; a Monday.
 pub(crate) const MONDAY_14: &str = "2024-01-15T14:00:00.000Z";
 
-const START_TIMEOUT: Duration = Duration::from_secs(30);
-const SCENARIO_TIMEOUT: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_secs(300);
+/// Longer than any single wait of a scenario.
+const SCENARIO_TIMEOUT: Duration = Duration::from_secs(900);
 
 /// Where a server keeps its meetings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,8 +171,19 @@ impl Server {
 
     /// SIGTERM, and nobody waits.
     pub(crate) fn tell_to_stop(&self) {
+        self.signal("TERM");
+    }
+
+    /// What the system says of each of its threads.
+    pub(crate) fn threads(&self) -> Vec<String> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("it runs");
+        let statuses = tasks.flatten().map(|task| fs::read_to_string(task.path().join("status")));
+        statuses.flatten().collect()
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
         let process = self.child.id().to_string();
-        let told = Command::new("sh").args(["-c", "kill -TERM $0", &process]).status();
+        let told = Command::new("sh").args(["-c", "kill -$1 $0", &process, name]).status();
         assert!(told.expect("there is a shell").success());
     }
 

@@ -1,7 +1,6 @@
 //! `booking-api serve`, as somebody would run it.
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -10,15 +9,17 @@ use tokio::process::Child;
 
 use crate::caller::Caller;
 use crate::commands::{command, sqlite_in};
+use crate::port::Port;
 use crate::server::DataDir;
 
-const TIMEOUT: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A running `serve`, over a SQLite file of its own.
 pub(crate) struct Serving {
     pub(crate) anonymous: Caller,
     log: PathBuf,
     _running: Child,
+    _port: Port,
     _data: DataDir,
 }
 
@@ -26,9 +27,8 @@ impl Serving {
     /// With these variables; listening and database are seen to.
     pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
         let data = DataDir::new();
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let address = free.local_addr().expect("an address").to_string();
-        drop(free);
+        let port = Port::free();
+        let address = port.address().to_string();
         let log = data.path().join("serve.log");
         let running = command(&["serve", "--listen", &address])
             .env("BOOKING_DATABASE_URL", sqlite_in(data.path()))
@@ -46,7 +46,7 @@ impl Serving {
         let listens = tokio::time::timeout(TIMEOUT, listens).await;
         assert!(listens.is_ok(), "{}", fs::read_to_string(&log).unwrap_or_default());
         let anonymous = Caller::anonymous(&format!("http://{address}"));
-        Self { anonymous, log, _running: running, _data: data }
+        Self { anonymous, log, _running: running, _port: port, _data: data }
     }
 
     /// Everything that it has logged so far.

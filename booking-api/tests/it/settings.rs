@@ -1,14 +1,14 @@
 //! The settings of `serve`: the example file, `--help`, and everything that is wrong at once.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use crate::caller::Caller;
-use crate::commands::{Ran, command, run, sqlite_in};
+use crate::commands::{Ran, TIMEOUT, command, run, sqlite_in};
 use crate::key_sets::WEAK;
+use crate::port::Port;
 use crate::server::DataDir;
 
 const EXAMPLE: &str = include_str!("../../../examples/deploy/booking-api.env.example");
@@ -69,9 +69,8 @@ fn the_example_file_is_plain() {
 async fn the_example_file_starts_a_server() {
     for defaults_too in [false, true] {
         let data = DataDir::new();
-        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = free.local_addr().expect("an address").to_string();
-        drop(free);
+        let port = Port::free();
+        let address = port.address().to_string();
         let mut file = EXAMPLE
             .replace(
                 "\nBOOKING_DATABASE_URL=",
@@ -100,7 +99,7 @@ async fn the_example_file_starts_a_server() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), listens).await.expect("it listens");
+        tokio::time::timeout(TIMEOUT, listens).await.expect("it listens");
         Caller::anonymous(&format!("http://{address}")).get("/healthz").await.expect(200);
     }
 }
@@ -110,7 +109,7 @@ async fn serve(settings: &[(&str, &str)], args: &[&str]) -> Ran {
         .envs(settings.iter().copied())
         .kill_on_drop(true)
         .output();
-    let output = tokio::time::timeout(Duration::from_secs(20), output).await.expect("it ends");
+    let output = tokio::time::timeout(TIMEOUT, output).await.expect("it ends");
     let output = output.expect("it starts");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
     Ran { ok: output.status.success(), stdout: text(output.stdout), stderr: text(output.stderr) }

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use crate::caller::{Answer, Caller};
 
 /// No message may take longer.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(300);
 /// A stream may take as long as a test.
 const STREAM_TIMEOUT: Duration = Duration::from_secs(600);
 

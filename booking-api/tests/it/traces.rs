@@ -123,5 +123,5 @@ async fn a_collector_that_is_away_is_in_nobodys_way() {
     }
     let begun = Instant::now();
     assert!(server.terminate().success());
-    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
 }

@@ -36,7 +36,7 @@ async fn events_are_kept_for_calendars_until_somebody_says_otherwise() {
     let url = sqlite_in(data.path());
     let (mut with_key, caller) = serve_with(&data, &url, &[("BOOKING_CALENDAR_KEYS", KEY)]).await;
     caller.get("/readyz").await.expect(200);
-    with_key.kill().await.expect("it runs");
+    with_key.process.kill().await.expect("it runs");
     for said in ["no events are kept for linked calendars\n", "none were kept\n"] {
         let ran = run(&["forget-calendars", "--database-url", &url]).await;
         assert!(ran.ok && ran.stdout == said, "{} {}", ran.stdout, ran.stderr);

@@ -7,7 +7,7 @@ use booking_core::CalendarKind;
 use tokio::task::JoinSet;
 
 use super::answers::{Answers, Step, raw, to, whole};
-use super::{client_for, location, patient_client, texts, window, with_login};
+use super::{PATIENCE, client_for, location, patient_client, texts, window, with_login};
 
 const CALENDAR: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nEND:VCALENDAR\r\n";
 const ICS: CalendarKind = CalendarKind::Ics;
@@ -85,14 +85,15 @@ fn hostile(path: &str) -> Vec<Step> {
     }
 }
 
-/// Each ends, with the reason that it has, before the client's time is up by far, but for those whose
+/// Each ends, with the reason that it has, and before the client's time is up, but for those whose
 /// time it is that is up.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn each_kind_of_hostility_has_its_end() {
     let path = |line: &str| line.split(' ').nth(1).unwrap_or_default().to_owned();
     let server = Answers::start("127.0.0.2", Box::new(move |line| hostile(&path(line)))).await;
     let (timeout, pause) = (Duration::from_secs(4), Duration::from_secs(2));
-    let client = client_for(&["127.0.0.2/32"], timeout, pause);
+    let impatient = client_for(&["127.0.0.2/32"], timeout, pause);
+    let patient = client_for(&["127.0.0.2/32"], PATIENCE, PATIENCE);
     let limited = FetchError::Status { status: 429, retry_after: Some(Duration::from_secs(120)) };
     let mut fetches = JoinSet::new();
     for (path, expected) in [
@@ -139,7 +140,9 @@ async fn each_kind_of_hostility_has_its_end() {
         ("/to-hidden", NOT_PUBLIC),
         ("/to-open-http", FetchError::InsecureRedirect),
     ] {
-        let (client, location) = (client.clone(), location(&server.url(path)));
+        let is_about_time = expected == FetchError::TimedOut;
+        let client = if is_about_time { &impatient } else { &patient }.clone();
+        let location = location(&server.url(path));
         fetches.spawn(async move {
             let outcome = client.fetch(ICS, &location, None, window()).await;
             (path, expected, outcome)
@@ -206,8 +209,7 @@ async fn redirects_lead_where_one_may_go_and_credentials_stay_at_home() {
         }),
     )
     .await;
-    let patience = Duration::from_secs(10);
-    let client = client_for(&["127.0.0.2/32"], patience, patience);
+    let client = client_for(&["127.0.0.2/32"], PATIENCE, PATIENCE);
     for path in ["/number", "/name"] {
         assert_eq!(fetch(&client, &home.url(path)).await, Err(NOT_PUBLIC), "{path}");
     }

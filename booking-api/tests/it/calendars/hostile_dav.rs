@@ -6,9 +6,8 @@ use booking_api::calendars::{FetchError, Fetched, RefusedLocation};
 use booking_core::CalendarKind;
 
 use super::answers::{Answers, Step, raw, to, whole};
-use super::{client_for, location, texts, window, with_login};
+use super::{PATIENCE, client_for, location, texts, window, with_login};
 
-const PATIENCE: Duration = Duration::from_secs(10);
 const CALENDAR: &str = "BEGIN:VCALENDAR\nEND:VCALENDAR\n";
 
 fn multistatus(inner: &str) -> Vec<Step> {

@@ -23,7 +23,7 @@ use booking_core::{Span, SystemClock};
 use chrono::{DateTime, Utc};
 
 /// For what should be there at once, on a machine that does other things too.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// May go to these networks, and takes this long in all, or without a byte.
 fn client_for(networks: &[&str], timeout: Duration, longest_pause: Duration) -> Client {

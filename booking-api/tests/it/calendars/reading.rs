@@ -4,7 +4,7 @@ use booking_api::calendars::{FetchError, Fetched, RefusedLocation, Unreached};
 use booking_core::CalendarKind;
 
 use super::radicale::Radicale;
-use super::{client_for, location, patient_client, texts, window};
+use super::{PATIENCE, client_for, location, patient_client, texts, window};
 use crate::port::Port;
 
 const DAV: CalendarKind = CalendarKind::CalDav;
@@ -90,7 +90,6 @@ async fn what_is_no_collection_or_not_open_says_so() {
 #[tokio::test]
 async fn nothing_is_asked_where_nothing_is_allowed() {
     let server = Radicale::start().await;
-    let patience = std::time::Duration::from_secs(5);
     let named = server.origin().replace("127.0.0.1", "localhost");
     let table: [(&[&str], &str, RefusedLocation); 5] = [
         (&[], &server.origin(), RefusedLocation::NotPublic),
@@ -100,7 +99,7 @@ async fn nothing_is_asked_where_nothing_is_allowed() {
         (&[], &named, RefusedLocation::NotSecure),
     ];
     for (networks, url, refused) in table {
-        let client = client_for(networks, patience, patience);
+        let client = client_for(networks, PATIENCE, PATIENCE);
         for kind in [CalendarKind::Ics, DAV] {
             let outcome = client.fetch(kind, &location(url), None, window()).await;
             assert_eq!(outcome, Err(FetchError::RefusedAddress(refused)), "{url} {networks:?}");

@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 use crate::postgres::Cluster;
 
 /// How long the server may take to be there again, replaying its log.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Never the server of the other tests, whatever `DATABASE_URL` says: nobody else's may be killed.
 ///

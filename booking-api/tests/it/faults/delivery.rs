@@ -15,7 +15,7 @@ use super::receiver::Heard;
 use super::sinks::Sinks;
 
 /// How long everything may take to arrive once nothing goes wrong any more.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How the events of a run were delivered.
 #[derive(Default)]

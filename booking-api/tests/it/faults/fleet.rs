@@ -1,10 +1,9 @@
 //! Several processes over one database, each behind a network of its own.
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, RwLock};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
@@ -14,12 +13,13 @@ use super::database::Database;
 use super::network::Network;
 use super::sinks::Sinks;
 use crate::caller::Caller;
+use crate::port::Port;
 use crate::signing::{DEV_ISSUER, IssuerKey};
 
 /// Linked calendars are a subscriber too, since the data came by way of `dev`; nobody has linked any.
 const CALENDAR_KEY: &str = "hE5O8l//KxsnUmLKVWBn7yOsUWP4xAr0SFU9PX/bwYU=";
 /// How long a process may take until it is ready, however often it has to be started for that.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Processes of `booking-api serve`.
 pub(crate) struct Fleet {
@@ -33,8 +33,9 @@ struct Member {
     database_url: String,
     log: PathBuf,
     running: Mutex<Option<Running>>,
-    /// Calls whatever was started last.
-    caller: RwLock<Caller>,
+    /// Each process that is started has it.
+    port: Port,
+    caller: Caller,
 }
 
 /// A process that is killed at the latest when this goes.
@@ -48,13 +49,15 @@ impl Fleet {
         let mut members = Vec::new();
         for n in 0..size {
             let network = Network::to(database.port()).await;
+            let port = Port::free();
             let (far, near) = (database.port().to_string(), network.port().to_string());
             members.push(Member {
                 database_url: database.url().replace(&far, &near),
                 network,
                 log: folder.path().join(format!("process-{n}.log")),
                 running: Mutex::default(),
-                caller: RwLock::new(Caller::anonymous("http://127.0.0.1:9")),
+                caller: Caller::anonymous(&format!("http://{}", port.address())),
+                port,
             });
         }
         let fleet = Self { folder, members, nats_url: sinks.nats_url.clone() };
@@ -72,7 +75,7 @@ impl Fleet {
 
     /// Calls a process, as nobody yet; nobody answers while it is down.
     pub(crate) fn caller(&self, n: usize) -> Caller {
-        self.members[n].caller.read().expect("nobody panics with it").clone()
+        self.members[n].caller.clone()
     }
 
     /// SIGKILL: nothing is written, nothing is closed.
@@ -86,17 +89,15 @@ impl Fleet {
         }
     }
 
-    /// Until it is ready: one that cannot reach the database, or whose port somebody else took,
-    /// gives up.
+    /// Until it is ready: one that cannot reach the database gives up.
     pub(crate) async fn start_again(&self, n: usize) {
         let begun = Instant::now();
         let member = &self.members[n];
         loop {
-            let (mut running, caller) = self.spawn(member);
+            let mut running = self.spawn(member);
             while running.is_there() && begun.elapsed() < PATIENCE {
-                let ready = caller.try_send(Method::GET, "/readyz", None).await;
+                let ready = member.caller.try_send(Method::GET, "/readyz", None).await;
                 if ready.is_ok_and(|answer| answer.status == 200) {
-                    *member.caller.write().expect("nobody panics with it") = caller;
                     *member.running.lock().expect("nobody panics with it") = Some(running);
                     return;
                 }
@@ -116,10 +117,8 @@ impl Fleet {
         self.members.iter().map(tail).collect::<Vec<_>>().join("\n")
     }
 
-    fn spawn(&self, member: &Member) -> (Running, Caller) {
-        // A port that was free a moment ago.
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|l| l.local_addr());
-        let address = port.expect("a free port").to_string();
+    fn spawn(&self, member: &Member) -> Running {
+        let address = member.port.address().to_string();
         let log = File::options().create(true).append(true).open(&member.log);
         let child = Command::new(env!("CARGO_BIN_EXE_booking-api"))
             .args(["serve", "--listen", &address, "--issuer", DEV_ISSUER])
@@ -133,7 +132,7 @@ impl Fleet {
             .stderr(log.expect("a log file"))
             .spawn()
             .expect("the command starts");
-        (Running(child), Caller::anonymous(&format!("http://{address}")))
+        Running(child)
     }
 }
 

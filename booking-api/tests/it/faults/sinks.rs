@@ -13,7 +13,7 @@ use crate::caller::Caller;
 use crate::nats_server::NatsServer;
 
 /// How long the next event of a stream may take that has it.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 pub(crate) struct Sinks {
     pub(crate) receiver: Receiver,

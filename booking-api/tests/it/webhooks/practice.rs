@@ -18,8 +18,10 @@ use serde_json::{Value, json};
 use crate::by::by;
 use crate::caller::{Answer, Caller};
 
-/// How long receivers may take here.
-pub(crate) const PATIENCE: Duration = Duration::from_millis(400);
+/// How long receivers may take here that are to answer: longer than any machine takes.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// How long those may take that never answer.
+const IMPATIENCE: Duration = Duration::from_millis(400);
 
 /// Everything of a process but the command around it.
 pub(crate) struct Practice {
@@ -49,18 +51,27 @@ fn actor(role: Role) -> Actor {
 impl Practice {
     /// Webhooks may be on this machine.
     pub(crate) async fn start() -> Self {
-        Self::allowing(&["127.0.0.0/8", "::1/128"]).await
+        Self::with(&["127.0.0.0/8", "::1/128"], PATIENCE).await
+    }
+
+    /// The same, for receivers that do not answer.
+    pub(crate) async fn impatient() -> Self {
+        Self::with(&["127.0.0.0/8", "::1/128"], IMPATIENCE).await
     }
 
     /// Webhooks may be at public addresses, and in these networks.
     pub(crate) async fn allowing(networks: &[&str]) -> Self {
+        Self::with(networks, PATIENCE).await
+    }
+
+    async fn with(networks: &[&str], timeout: Duration) -> Self {
         let store = Arc::new(MemoryStore::default());
         let clock = Arc::new(ManualClock::new("2024-01-01T12:00:00.500Z".parse().unwrap()));
         let booking =
             Booking::new(store.clone(), store.clone(), clock.clone(), Arc::new(RandomIds));
         let options = WebhookOptions {
             allowed_networks: networks.iter().map(|network| network.parse().unwrap()).collect(),
-            timeout: PATIENCE,
+            timeout,
             ..WebhookOptions::default()
         };
         let sinks = WebhookSinks::new(options, clock.clone()).unwrap();

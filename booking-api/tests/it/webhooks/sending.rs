@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::practice::{PATIENCE, Practice};
 use super::receiver::{Receiver, Reply};
+use crate::port::Port;
 
 const OK: Reply = Reply::Status(204, "");
 
@@ -73,14 +74,18 @@ async fn only_2xx_says_that_an_event_was_taken() {
         (Reply::HangUp, None, "the connection broke off"),
     ];
     for (reply, status, error) in table {
-        let (practice, receiver) = (Practice::start().await, Receiver::start(reply).await);
+        let practice = match reply {
+            Reply::Silence => Practice::impatient().await,
+            _ => Practice::start().await,
+        };
+        let receiver = Receiver::start(reply).await;
         let id = practice.add(&receiver.url()).await.id();
         practice.book(0).await;
         let began = Instant::now();
         let taken = error.is_empty();
         let expected = (usize::from(taken), usize::from(!taken));
         assert_eq!(practice.deliver().await, expected, "{reply:?}");
-        assert!(began.elapsed() < PATIENCE + Duration::from_secs(2), "{reply:?}");
+        assert!(began.elapsed() < PATIENCE / 2, "nobody waits for the end of {reply:?}");
         assert_eq!(receiver.take().len(), 1, "{reply:?}");
         let [delivery] = &practice.deliveries(&id).await[..] else { panic!("one delivery") };
         let last = &delivery["lastAttempt"];
@@ -95,17 +100,20 @@ async fn only_2xx_says_that_an_event_was_taken() {
 #[tokio::test]
 async fn nobody_there_is_a_failure_that_names_no_address() {
     let practice = Practice::start().await;
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let nobody = practice.add(&format!("http://{free}/secret-path")).await.id();
+    let free = Port::free();
+    let nobody = practice.add(&format!("http://{}/secret-path", free.address())).await.id();
     let no_tls = Receiver::start(OK).await;
     let no_tls = practice.add(&no_tls.url().replace("http:", "https:")).await.id();
     let unknown = practice.add("http://nobody.invalid/").await.id();
     practice.book(0).await;
     assert_eq!(practice.deliver().await, (0, 3));
-    for (id, expected) in [(nobody, "onnection refused"), (no_tls, ""), (unknown, "")] {
-        let deliveries = practice.deliveries(&id).await;
+    for (id, expected) in [(&nobody, "onnection refused"), (&no_tls, ""), (&unknown, "")] {
+        let deliveries = practice.deliveries(id).await;
         let error = deliveries[0]["lastAttempt"]["error"].as_str().unwrap().to_owned();
-        assert!(error.starts_with("no connection: ") && error.contains(expected), "{error}");
+        // There may be nobody either who would say that there is no such name.
+        let is_unasked = *id == unknown && error.starts_with("no answer within ");
+        assert!(error.starts_with("no connection: ") || is_unasked, "{error}");
+        assert!(error.contains(expected), "{error}");
         assert!(!error.contains("secret-path") && !error.contains("127.0.0.1"), "{error}");
     }
 }
@@ -206,13 +214,15 @@ async fn a_broken_receiver_delays_nobody_else() {
     }
     let relay = practice.relay();
     let running = tokio::spawn(relay.run(std::future::pending()));
-    let mut taken = 0;
-    let began = Instant::now();
-    while taken < 40 && began.elapsed() < Duration::from_secs(20) {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-        taken += well.take().len();
-    }
-    assert_eq!(taken, 40);
-    assert!(began.elapsed() < PATIENCE * 3, "{:?}", began.elapsed());
+    let all_taken = async {
+        let mut taken = 0;
+        while taken < 40 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            taken += well.take().len();
+        }
+    };
+    tokio::time::timeout(PATIENCE / 2, all_taken).await.expect("all are taken");
+    // What is on its way there is on its way still, and leaves no room for the rest.
+    assert!((1..40).contains(&silent.take().len()));
     running.abort();
 }

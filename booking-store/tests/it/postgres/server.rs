@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::Read as _;
-use std::net::TcpListener;
+use std::net::Ipv4Addr;
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use tokio::net::TcpSocket;
 
 /// A database of its own for one test, with all tables, and nothing in them.
 pub(crate) struct Database {
@@ -25,6 +26,8 @@ pub(crate) struct Cluster {
     user: Option<(u32, u32)>,
     folder: PathBuf,
     port: u16,
+    /// Bound and never listening: nobody else is given the port while no server has it.
+    _port_is_ours: TcpSocket,
     /// Waits until its standard input ends, stops the server, and removes the folder.
     _watchdog: Child,
 }
@@ -139,15 +142,15 @@ impl Cluster {
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         let watchdog = as_user(&mut watchdog, user).spawn().expect("sh starts");
-        // A port that was free a moment ago; its number also tells sockets apart.
-        let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
-        let port = port.expect("a free port").port();
-        let cluster = Self { binaries, user, folder, port, _watchdog: watchdog };
+        // Its number also tells sockets apart.
+        let (held, port) = free_port();
+        let cluster =
+            Self { binaries, user, folder, port, _port_is_ours: held, _watchdog: watchdog };
         let data = cluster.folder.join("data");
         let data = data.to_str().expect("a folder in UTF-8");
-        let made =
-            cluster.run("initdb", &["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]);
-        made.expect("there is a server to start");
+        // In no language of the machine's: not every one goes with UTF-8.
+        let options = ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale"];
+        cluster.run("initdb", &options).expect("there is a server to start");
         cluster.resume();
         cluster
     }
@@ -213,6 +216,15 @@ impl Cluster {
         }
         all
     }
+}
+
+/// Servers say, as this does, that they share it with those that do not listen.
+fn free_port() -> (TcpSocket, u16) {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_reuseaddr(true).expect("an option of sockets");
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a free port");
+    let port = socket.local_addr().expect("an address").port();
+    (socket, port)
 }
 
 /// Where `initdb` and `pg_ctl` are.
