@@ -24,6 +24,8 @@ mod pace;
 mod plans;
 mod read;
 mod series;
+#[cfg(test)]
+mod steps;
 mod subscribers;
 mod terms;
 mod user_news;
