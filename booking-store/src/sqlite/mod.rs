@@ -7,6 +7,8 @@
 
 mod alone;
 mod audit;
+#[cfg(test)]
+mod batches;
 mod change;
 mod codes;
 mod copies;
