@@ -59,6 +59,9 @@ async fn answers_come_after_the_commit() {
     assert!(refused.unwrap_err().is_panic(), "a store that answers early is found out");
 }
 
+/// Nobody waits that long, but for ever.
+const PATIENCE: Duration = Duration::from_mins(5);
+
 /// Callers that give up, at every point of a batch that others are in too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn who_gives_up_leaves_the_others_their_places() {
@@ -70,7 +73,7 @@ async fn who_gives_up_leaves_the_others_their_places() {
             async move {
                 let meeting = at(round * 24 + n);
                 let patience = match n % 3 {
-                    0 => Duration::from_secs(30),
+                    0 => PATIENCE,
                     _ => Duration::from_micros(u64::from(round * 24 + n) * 40),
                 };
                 let done = tokio::select! {
@@ -81,7 +84,7 @@ async fn who_gives_up_leaves_the_others_their_places() {
                 (n, meeting, done)
             }
         }));
-        let outcomes = tokio::time::timeout(Duration::from_secs(30), outcomes).await;
+        let outcomes = tokio::time::timeout(PATIENCE, outcomes).await;
         // Waits for whatever those who gave up have left behind.
         let nothing = write_nothing(&world).await;
         nothing.expect("nothing stays locked");
