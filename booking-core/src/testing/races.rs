@@ -112,7 +112,7 @@ cases! {
                 let ((client, therapist), hour) = (pairs[n % 2].clone(), hour(round));
                 async move { world.book(&client, &therapist, hour, SessionDuration::Hour).await }
             }));
-            let outcomes = tokio::time::timeout(std::time::Duration::from_secs(30), outcomes);
+            let outcomes = tokio::time::timeout(std::time::Duration::from_mins(5), outcomes);
             let outcomes = outcomes.await.expect("nobody waits for somebody who waits");
             let tally: super::Tally<_> = outcomes.into_iter().collect();
             tally.one_winner(&Refusal::SlotConflict);

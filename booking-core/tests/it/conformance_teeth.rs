@@ -221,7 +221,7 @@ macro_rules! fails {
             #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
             async fn $test() {
                 $(
-                    let end = run(Fault::$fault, 30, $case).await;
+                    let end = run(Fault::$fault, 600, $case).await;
                     assert!(end.is_err(), "{} did not notice: {end:?}", stringify!($case));
                 )+
             }
@@ -282,7 +282,7 @@ async fn unsorted_locks() {
     assert!(matches!(end, Ok(Err(_))), "did not notice: {end:?}");
     // It is about the order alone: those who never cross do not meet.
     let case = races::one_start_has_one_winner;
-    let end = run(Fault::UnsortedLocks, 30, case).await;
+    let end = run(Fault::UnsortedLocks, 600, case).await;
     assert!(matches!(end, Ok(Ok(()))), "{end:?}");
 }
 

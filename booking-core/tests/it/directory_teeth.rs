@@ -100,7 +100,7 @@ macro_rules! fails {
             #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
             async fn $test() {
                 let run = async { $case(World::new(harness(Fault::$fault)).await).await };
-                let run = tokio::time::timeout(Duration::from_secs(30), run);
+                let run = tokio::time::timeout(Duration::from_mins(10), run);
                 let end = tokio::spawn(run).await;
                 assert!(end.is_err(), "{} did not notice: {end:?}", stringify!($case));
             }

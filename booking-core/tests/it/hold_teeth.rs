@@ -169,7 +169,7 @@ where
         keep: Box::new(()),
     };
     let run = async move { case(World::new(harness).await).await };
-    tokio::spawn(tokio::time::timeout(Duration::from_secs(30), run)).await
+    tokio::spawn(tokio::time::timeout(Duration::from_mins(10), run)).await
 }
 
 macro_rules! fails {

@@ -246,6 +246,8 @@ fn a_running_relay_needs_no_asking() {
     let sink = Arc::<Sink>::default();
     let stuck = Arc::new(sink_fn(|_| std::future::pending()));
     world.run(async {
+        // Time stands still while something is to be done.
+        tokio::time::pause();
         let stuck_id = SubscriberId::new("stuck").unwrap();
         let relay = relay.with_sink(stuck_id, stuck).await.unwrap();
         let relay = relay.with_sink(crm(), sink.clone()).await.unwrap();
@@ -289,6 +291,7 @@ fn a_relay_that_is_dropped_begins_nothing_more() {
     let (booking, relay) = announced(&world);
     let sink = Arc::<Sink>::default();
     world.run(async {
+        tokio::time::pause();
         let relay = relay.with_sink(crm(), sink.clone()).await.unwrap();
         let running = tokio::spawn(relay.run(std::future::pending()));
         let book = async |time| {

@@ -27,11 +27,16 @@ const ALL_UNWRITTEN: &str = "
         unwritten = unwritten + 1, written_to_ms = NULL, fault = ?1, fault_detail = ?2
     WHERE write_back = 'on'";
 
-/// Times of a calendar (`?2`) that are not among others (`?3`, pairs of bounds).
+/// Times of a calendar (`?2`) that are not among others (`?3`, pairs of bounds). With `NOT IN`, SQLite
+/// would look through all of the others for each.
 pub(super) const DELETE_TIMES: &str = "
     DELETE FROM external_busy
     WHERE therapist_id = ?1 AND calendar_id = ?2
-        AND (starts_ms, ends_ms) NOT IN (SELECT value ->> 0, value ->> 1 FROM json_each(?3))";
+        AND (starts_ms, ends_ms) IN (
+            SELECT starts_ms, ends_ms FROM external_busy
+            WHERE therapist_id = ?1 AND calendar_id = ?2
+            EXCEPT SELECT value ->> 0, value ->> 1 FROM json_each(?3)
+        )";
 
 const INSERT_TIMES: &str = "
     INSERT OR IGNORE INTO external_busy (therapist_id, calendar_id, starts_ms, ends_ms)

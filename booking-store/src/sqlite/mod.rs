@@ -7,6 +7,8 @@
 
 mod alone;
 mod audit;
+#[cfg(test)]
+mod batches;
 mod change;
 mod codes;
 mod copies;
@@ -24,6 +26,8 @@ mod pace;
 mod plans;
 mod read;
 mod series;
+#[cfg(test)]
+mod steps;
 mod subscribers;
 mod terms;
 mod user_news;

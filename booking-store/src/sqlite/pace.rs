@@ -47,3 +47,43 @@ impl Pace {
         *self = Self { owes: owes.min(PAYS_AT_MOST), overpaid, free_since: Some(now) };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::{Instant, advance, pause};
+
+    use super::Pace;
+
+    /// Transactions that follow each other at once, each as long: how much of the time the file is free.
+    async fn free(taken: Duration) -> f64 {
+        const COUNT: u32 = 1_000;
+        pause();
+        let begun = Instant::now();
+        let mut pace = Pace::default();
+        for _ in 0..COUNT {
+            pace.keep().await;
+            let since = Instant::now();
+            advance(taken).await;
+            pace.taken_since(since);
+        }
+        let all = begun.elapsed();
+        (all - COUNT * taken).as_secs_f64() / all.as_secs_f64()
+    }
+
+    #[tokio::test]
+    async fn a_seventh_of_the_time_is_left_to_others() {
+        for micros in [50, 700, 5_000, 11_000, 80_000, 590_000] {
+            let free = free(Duration::from_micros(micros)).await;
+            assert!((0.13..0.16).contains(&free), "{free} with {micros} µs each");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_gap_is_no_longer_than_who_polls_needs_it() {
+        let taken = Duration::from_secs(30);
+        let free = free(taken).await;
+        assert!(free > 0.0 && free * 30.0 < 0.11, "{free}");
+    }
+}

@@ -43,6 +43,8 @@ pub(super) struct Writer {
     /// wait for seconds.
     pub(super) pool: SqlitePool,
     queue: Queue,
+    /// [`TAKES_IN_FOR`], but for tests of what comes of it.
+    pub(super) takes_in_for: Duration,
 }
 
 /// Callers have their turn first come, first served, and leave an open batch to whoever is next.
@@ -105,7 +107,7 @@ impl From<Trouble> for ChangeError {
 
 impl Writer {
     pub(super) fn over(pool: SqlitePool) -> Self {
-        Self { pool, queue: Queue::default() }
+        Self { pool, queue: Queue::default(), takes_in_for: TAKES_IN_FOR }
     }
 
     /// What there is to decide on, in a batch: the open one, or a new one.
@@ -186,7 +188,7 @@ impl Writer {
 
     /// Commits the batch that is open there if it may not be joined, and begins one if there is none.
     async fn turn(&self, mut place: Place, company: Company) -> Result<Turn, Failure> {
-        let is_closed = |batch: &Batch| batch.begun.elapsed() > TAKES_IN_FOR;
+        let is_closed = |batch: &Batch| batch.begun.elapsed() > self.takes_in_for;
         if company == Company::Nobody || place.batch.as_ref().is_some_and(is_closed) {
             place.commit().await;
         }

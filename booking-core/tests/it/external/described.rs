@@ -95,5 +95,5 @@ fn zones_without_end_are_cut() {
     let file = object(&zone.repeat(300), NAME, 0);
     assert!(file.len() > 4_900_000 && file.len() < 5 * 1_024 * 1_024, "{}", file.len());
     assert_eq!(read(&[file]).unwrap().unclear_count, 0);
-    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_mins(5), "{:?}", started.elapsed());
 }

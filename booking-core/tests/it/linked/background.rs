@@ -12,9 +12,9 @@ use chrono::{DateTime, Utc};
 
 use super::{EVERY, Practice, busy, jane, new};
 
-/// What is linked is read at once, and it ends when it is told to, whatever a
-/// server does meanwhile.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+/// What is linked is read at once, and not only at the next look, and it ends when it is told to,
+/// whatever a server does meanwhile. Time stands still while something is to be done.
+#[tokio::test(start_paused = true)]
 async fn it_reads_in_the_background() {
     struct Silent;
 
@@ -49,6 +49,8 @@ async fn it_reads_in_the_background() {
     let running = tokio::spawn(copier.run(async move {
         let _told = stopped.await;
     }));
+    // Past its first look.
+    tokio::time::sleep(Duration::from_millis(50)).await;
     links.add(&as_therapist(&other_therapist()), new(links)).await.expect("there is room");
     links.add(&jane(), new(links)).await.expect("there is room");
     let read = async {

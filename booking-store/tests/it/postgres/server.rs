@@ -169,7 +169,7 @@ impl Cluster {
     pub(crate) fn try_resume(&self) -> Result<(), String> {
         // Data that outlives this test run would be of no use to anybody.
         let options = format!(
-            "-c listen_addresses=127.0.0.1 -p {} -k {} -c max_connections=500 -c fsync=off",
+            "-c listen_addresses=127.0.0.1 -p {} -k {} -c max_connections=2000 -c fsync=off",
             self.port,
             self.folder.display()
         );

@@ -13,8 +13,11 @@ use super::open;
 use super::outages::Network;
 use super::server::{Cluster, Database, sql};
 
+/// Only what never comes takes that long.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 async fn next(listening: &mut Box<dyn Listening>) -> Signal {
-    let heard = timeout(Duration::from_secs(5), listening.next()).await;
+    let heard = timeout(PATIENCE, listening.next()).await;
     heard.expect("something is heard").expect("the server is there")
 }
 
@@ -28,12 +31,13 @@ async fn a_signal_is_heard_by_others_and_at_once() {
     let (one, other) = (open(&database).await, open(&database).await);
     let mut ones = one.listen().await.unwrap();
     let mut others = other.listen().await.unwrap();
+    let begun = Instant::now();
     for _ in 0..3 {
-        let begun = Instant::now();
         one.signal(&two()).await.unwrap();
         assert_eq!(next(&mut others).await, Signal::Changed(two()));
-        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
     }
+    // Who only looks now and then, as after so much silence, takes that long for each.
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     one.signal(&BTreeSet::new()).await.unwrap();
     other.signal(&[client()].into()).await.unwrap();
     // Not what it has said itself.
@@ -82,7 +86,7 @@ async fn a_server_that_has_gone_is_noticed() {
     let mut listening = other.listen().await.unwrap();
     cluster.stop();
     for _ in 0..2 {
-        let gone = timeout(Duration::from_secs(5), listening.next()).await.unwrap();
+        let gone = timeout(PATIENCE, listening.next()).await.unwrap();
         assert!(matches!(gone, Err(StoreError::Unavailable(_))), "{gone:?}");
     }
     let refused = other.listen().await.err();
@@ -102,10 +106,10 @@ async fn a_network_that_goes_silent_is_noticed() {
     let mut listening = store.listen().await.unwrap();
     network.is_silent.store(true, Ordering::Relaxed);
     let begun = Instant::now();
-    let gone = timeout(Duration::from_secs(30), listening.next()).await.unwrap();
+    let gone = timeout(PATIENCE, listening.next()).await.unwrap();
     assert!(matches!(gone, Err(StoreError::Unavailable(_))), "{gone:?}");
     assert!(begun.elapsed() > Duration::from_secs(5), "silence alone is no failure");
-    let refused = timeout(Duration::from_secs(10), store.listen()).await.unwrap().err();
+    let refused = timeout(PATIENCE, store.listen()).await.unwrap().err();
     assert!(matches!(refused, Some(StoreError::Unavailable(_))), "{refused:?}");
 }
 
@@ -115,6 +119,6 @@ async fn a_store_that_is_closed_hears_nothing_more() {
     let store = open(&database).await;
     let mut listening = store.listen().await.unwrap();
     store.close().await;
-    let closed = timeout(Duration::from_secs(5), listening.next()).await.unwrap();
+    let closed = timeout(PATIENCE, listening.next()).await.unwrap();
     assert!(matches!(closed, Err(StoreError::Unavailable(_))), "{closed:?}");
 }

@@ -20,7 +20,7 @@ use super::{open, world};
 
 /// How old a list may be.
 const PROMISED: Duration = Duration::from_secs(1);
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// A process as it should be put together.
 struct Process {

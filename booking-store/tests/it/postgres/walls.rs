@@ -249,7 +249,7 @@ async fn an_update_of_nothing_is_an_error() {
 async fn databases_that_are_not_there() {
     let database = Database::new();
     let nowhere = database.url.replace("booking_test", "no_such");
-    for url in [&nowhere, "postgres://127.0.0.1:1/x", "postgres://", "x"] {
+    for url in [&nowhere, "postgres://127.0.0.1:1/x", "postgres://127.0.0.1:1", "x"] {
         let opened = PostgresStore::open(url).await;
         assert!(matches!(opened, Err(StoreError::Unavailable(_))), "{url}: {opened:?}");
     }

@@ -1,32 +1,17 @@
 //! Changes that come at the same time share a commit: who is told what, and when.
 
-use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use booking_core::testing::fixtures::{
-    audited, booked, client, hour, meeting, other_client, text, therapist,
-};
+use booking_core::testing::fixtures::{audited, booked, client, hour, meeting, therapist};
 use booking_core::testing::{World, race};
-use booking_core::{
-    Change, ChangeError, Meeting, Refusal, Scope, SessionDuration, Span, StoreError, Write,
-};
+use booking_core::{Change, ChangeError, Meeting, Scope, StoreError, Write};
 
-use super::early::{Early, Hasty};
+use sqlx::Executor as _;
+
+use super::early::Early;
 use super::{connect, new_file, open, world, world_over};
-
-const FAILS: &str = "fails at the commit";
-
-/// A meeting of that title can be written, but not committed.
-async fn let_some_fail(path: &Path) {
-    let tables = "
-        CREATE TABLE whole (id TEXT PRIMARY KEY);
-        CREATE TABLE part (id TEXT REFERENCES whole (id) DEFERRABLE INITIALLY DEFERRED);
-        CREATE TRIGGER let_some_fail AFTER INSERT ON meeting WHEN NEW.title = 'fails at the commit'
-        BEGIN INSERT INTO part VALUES ('of nothing'); END";
-    sqlx::raw_sql(tables).execute(&mut connect(path).await).await.unwrap();
-}
 
 fn booking(meeting: &Meeting) -> Change {
     Change {
@@ -47,39 +32,6 @@ async fn write(world: &World, meeting: &Meeting) -> Result<Change, ChangeError> 
 
 async fn write_nothing(world: &World) -> Result<Change, ChangeError> {
     world.change(&Scope::default(), &|_| Ok(Change::default())).await
-}
-
-/// How many commits are in the log beside the file: a frame that ends one says how large the file is
-/// (<https://sqlite.org/fileformat2.html#the_write_ahead_log>).
-fn commits(path: &Path) -> usize {
-    let log = std::fs::read(format!("{}-wal", path.display())).unwrap();
-    let number = |bytes: &[u8]| u32::from_be_bytes(bytes.try_into().unwrap());
-    let page = number(&log[8..12]) as usize;
-    log[32..].chunks_exact(24 + page).filter(|frame| number(&frame[4..8]) != 0).count()
-}
-
-/// Their disk writes, that is: each is a change of its own in every other respect.
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn changes_that_come_together_share_commits() {
-    let (_folder, path) = new_file();
-    let world = world(open(&path).await).await;
-    let before = commits(&path);
-    let outcomes = race((0..32).map(|n| {
-        let world = world.clone();
-        async move { write(&world, &at(n)).await }
-    }));
-    for outcome in outcomes.await {
-        outcome.unwrap();
-    }
-    let shared = commits(&path) - before;
-    assert!((1..32).contains(&shared), "{shared} commits");
-
-    let before = commits(&path);
-    for n in 32..40 {
-        write(&world, &at(n)).await.unwrap();
-    }
-    assert_eq!(commits(&path) - before, 8, "who is alone waits for nobody");
-    assert_eq!(world.events().await.len(), 40);
 }
 
 /// Each finds what it was answered where only committed changes are seen, as soon as it is.
@@ -107,107 +59,8 @@ async fn answers_come_after_the_commit() {
     assert!(refused.unwrap_err().is_panic(), "a store that answers early is found out");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn nobody_pays_for_a_neighbour() {
-    let (_folder, path) = new_file();
-    let world = world(open(&path).await).await;
-    let_some_fail(&path).await;
-    write(&world, &at(100)).await.unwrap();
-    // Of each four, one cannot be committed, and one cannot even be written.
-    let outcomes = race((0..64).map(|n| {
-        let world = world.clone();
-        async move {
-            let mut meeting = at(if n % 4 == 1 { 100 } else { n });
-            if n % 4 == 0 {
-                meeting.title = text(FAILS);
-            }
-            (n, meeting.id, write(&world, &meeting).await)
-        }
-    }));
-    let mut written = 1;
-    for (n, id, outcome) in outcomes.await {
-        if n % 4 < 2 {
-            let own = matches!(outcome, Err(ChangeError::Store(StoreError::Corrupt(_))));
-            assert!(own, "{n}: {outcome:?}");
-            assert_eq!(world.meeting(id).await, None);
-        } else {
-            outcome.unwrap();
-            assert!(world.meeting(id).await.is_some());
-            written += 1;
-        }
-    }
-    assert_eq!(world.events().await.len(), written);
-}
-
-/// It waits for the commit of what it rests on, and when that fails, it is decided again.
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_refusal_rests_on_nothing_that_is_undone() {
-    let (_folder, path) = new_file();
-    let world = world(open(&path).await).await;
-    let_some_fail(&path).await;
-    let seen = AtomicU32::new(0);
-    for n in 0..32 {
-        let mut fails = at(n);
-        fails.title = text(FAILS);
-        let books = meeting(&other_client(), &therapist(), fails.start);
-        let scope = Scope {
-            people: [other_client(), therapist()].into(),
-            busy_within: Span::new(books.start, books.start + SessionDuration::Hour.to_delta())
-                .into(),
-            ..Scope::default()
-        };
-        let change = booking(&books);
-        let decide = |calendars: &booking_core::Calendars| {
-            if calendars.busy.is_empty() {
-                return Ok(change.clone());
-            }
-            seen.fetch_add(1, Ordering::Relaxed);
-            Err(Refusal::SlotConflict.into())
-        };
-        let (failed, done) = tokio::join!(write(&world, &fails), world.change(&scope, &decide));
-        assert!(matches!(failed, Err(ChangeError::Store(_))), "{failed:?}");
-        assert_eq!(done.unwrap(), change);
-        assert_eq!(world.meeting(books.id).await, Some(books));
-    }
-    assert!(seen.into_inner() > 0, "nobody saw what was then undone");
-    assert_eq!(world.events().await.len(), 32);
-}
-
-/// Callers that look for what another has just written, or not yet: how many saw it.
-async fn what_is_seen_is_committed(world: World) -> u32 {
-    let mut seen = 0;
-    for n in 0..64 {
-        let first = at(n);
-        let scope = Scope { meeting: Some(first.id), ..Scope::default() };
-        let saw = AtomicBool::new(false);
-        let look = |calendars: &booking_core::Calendars| {
-            saw.store(calendars.meeting.is_some(), Ordering::Relaxed);
-            Ok(Change::default())
-        };
-        let looked = async {
-            world.change(&scope, &look).await.unwrap();
-            (saw.load(Ordering::Relaxed), world.meeting(first.id).await.is_some())
-        };
-        let (written, (saw, is_there)) = tokio::join!(write(&world, &first), looked);
-        written.unwrap();
-        assert!(is_there || !saw, "it saw what was not committed");
-        seen += u32::from(saw);
-    }
-    seen
-}
-
-/// A repeat that finds what its first try has written answers no sooner than that.
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_changes_nothing_waits_for_what_it_saw() {
-    let (_folder, path) = new_file();
-    let seen = what_is_seen_is_committed(world(open(&path).await).await).await;
-    assert!(seen > 0, "nobody saw anything");
-
-    let (_folder, path) = new_file();
-    let hasty = world_over(open(&path).await, Hasty::over).await;
-    let refused = tokio::spawn(what_is_seen_is_committed(hasty)).await;
-    assert!(refused.unwrap_err().is_panic(), "a store that answers early is found out");
-}
+/// Nobody waits that long, but for ever.
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Callers that give up, at every point of a batch that others are in too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -220,7 +73,7 @@ async fn who_gives_up_leaves_the_others_their_places() {
             async move {
                 let meeting = at(round * 24 + n);
                 let patience = match n % 3 {
-                    0 => Duration::from_secs(30),
+                    0 => PATIENCE,
                     _ => Duration::from_micros(u64::from(round * 24 + n) * 40),
                 };
                 let done = tokio::select! {
@@ -231,7 +84,7 @@ async fn who_gives_up_leaves_the_others_their_places() {
                 (n, meeting, done)
             }
         }));
-        let outcomes = tokio::time::timeout(Duration::from_secs(30), outcomes).await;
+        let outcomes = tokio::time::timeout(PATIENCE, outcomes).await;
         // Waits for whatever those who gave up have left behind.
         let nothing = write_nothing(&world).await;
         nothing.expect("nothing stays locked");
@@ -307,9 +160,11 @@ async fn other_writers_come_in_between() {
 }
 
 /// Who polls for the file finds it free now and then, however long batches are and however many wait
-/// for the next one. Without the gaps that are left for it, it waits for seconds, and often in vain.
+/// for the next one: for a seventh of the time, and without the gaps that are left for it, less than half
+/// as often.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn other_processes_come_in_between() {
+    const PROBES: u32 = 600;
     let (_folder, path) = new_file();
     let busy = world(open(&path).await).await;
     let other = world(open(&path).await).await;
@@ -326,24 +181,39 @@ async fn other_processes_come_in_between() {
             let (busy, next) = (busy.clone(), next.clone());
             tokio::spawn(async move {
                 loop {
-                    write(&busy, &at(next.fetch_add(1, Ordering::Relaxed))).await.unwrap();
+                    is_written(&busy, &next).await;
                 }
             })
         })
         .collect();
-    let mut waits = Vec::new();
+    // It waits for nobody.
+    let mut prober = connect(&path).await;
+    prober.execute("PRAGMA busy_timeout = 0").await.unwrap();
+    let mut free = 0;
+    for _ in 0..PROBES {
+        tokio::time::sleep(Duration::from_millis(3)).await;
+        if prober.execute("BEGIN IMMEDIATE").await.is_ok() {
+            prober.execute("ROLLBACK").await.unwrap();
+            free += 1;
+        }
+    }
+    let mut written = 0;
     for _ in 0..7 {
-        let begun = Instant::now();
-        // It may have bad luck.
-        let _done = write(&other, &at(next.fetch_add(1, Ordering::Relaxed))).await;
-        waits.push(begun.elapsed());
-        // Until the others have the file again, and it would have to poll.
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        written += u32::from(is_written(&other, &next).await);
     }
     for task in tasks {
         task.abort();
         assert!(task.await.unwrap_err().is_cancelled(), "all the while others wrote");
     }
-    waits.sort();
-    assert!(waits[3] < Duration::from_secs(2), "{waits:?}");
+    assert!(free > PROBES / 12, "found free {free} times of {PROBES}");
+    assert!(written > 3, "{written} of 7, the others in vain");
+}
+
+/// Or somebody else had the file for too long.
+async fn is_written(world: &World, next: &AtomicU32) -> bool {
+    match write(world, &at(next.fetch_add(1, Ordering::Relaxed))).await {
+        Ok(_) => true,
+        Err(ChangeError::Store(StoreError::Unavailable(_))) => false,
+        Err(error) => panic!("{error:?}"),
+    }
 }

@@ -14,8 +14,8 @@ use tokio::time::{sleep, timeout};
 
 use super::{connect, new_file, open};
 
-/// More than a caller gets to decide, and less than a wait for a turn may take.
-const IN_TIME: Duration = Duration::from_secs(4);
+/// Whoever waits for their turn in vain is told so long before.
+const IN_TIME: Duration = Duration::from_secs(60);
 
 fn at(n: u32) -> Meeting {
     meeting(&client(), &therapist(), hour(n.into()))

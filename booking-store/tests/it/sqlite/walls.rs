@@ -237,7 +237,7 @@ async fn a_file_that_stays_locked_is_unavailable_and_can_still_be_read() {
         let unavailable = matches!(outcome, Err(ChangeError::Store(StoreError::Unavailable(_))));
         assert!(unavailable, "{outcome:?}");
     }
-    assert!(begun.elapsed() < Duration::from_secs(11), "no wait without an end");
+    assert!(begun.elapsed() < Duration::from_secs(60), "no wait without an end");
     drop(locked);
     world.insert(&[meeting(&client(), &therapist(), hour(9))]).await;
 }
