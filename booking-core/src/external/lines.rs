@@ -5,7 +5,7 @@
 pub(super) struct Line {
     /// In upper case.
     pub(super) name: String,
-    /// The first value of each that matters, without its quotes.
+    /// The value of each that matters, without its quotes.
     parameters: Vec<(&'static str, String)>,
     pub(super) value: String,
 }
@@ -13,25 +13,32 @@ pub(super) struct Line {
 /// The others are not kept.
 const PARAMETERS: [&str; 3] = ["TZID", "RANGE", "FBTYPE"];
 
+/// Whose values have no colon in them. The names of zones before them do, and those who write
+/// `TZID=tzone://Microsoft/Utc:20241105T190000` leave out the quotes.
+const TIMES: [&str; 6] = ["DTSTART", "DTEND", "RDATE", "EXDATE", "RECURRENCE-ID", "FREEBUSY"];
+
 impl Line {
     /// `None` for a line that is none; what is not UTF-8 becomes U+FFFD.
     fn parse(line: &[u8]) -> Option<Self> {
         let line = String::from_utf8_lossy(line);
-        let head = line.find([';', ':'])?;
-        let (name, mut rest) = line.split_at(head);
+        let (name, rest) = line.split_at(line.find([';', ':'])?);
+        let name = name.trim().to_ascii_uppercase();
+        let colon =
+            if TIMES.contains(&name.as_str()) { rest.rfind(':') } else { unquoted(rest, ':') };
+        let (mut before, value) = rest.split_at(colon?);
         let mut parameters = Vec::new();
-        while let Some(parameter) = rest.strip_prefix(';') {
-            let (before, after) = parameter.split_at(end_of_parameter(parameter)?);
-            if let Some((name, value)) = before.split_once('=')
+        while let Some(parameter) = before.strip_prefix(';') {
+            let (parameter, others) =
+                parameter.split_at(unquoted(parameter, ';').unwrap_or(parameter.len()));
+            if let Some((name, value)) = parameter.split_once('=')
                 && let Some(name) = PARAMETERS.into_iter().find(|p| p.eq_ignore_ascii_case(name))
                 && parameters.len() < PARAMETERS.len()
             {
-                parameters.push((name, first_value(value).to_owned()));
+                parameters.push((name, without_quotes(value).to_owned()));
             }
-            rest = after;
+            before = others;
         }
-        let value = rest.strip_prefix(':')?.to_owned();
-        Some(Self { name: name.trim().to_ascii_uppercase(), parameters, value })
+        Some(Self { name, parameters, value: value[1..].to_owned() })
     }
 
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
@@ -44,19 +51,20 @@ impl Line {
     }
 }
 
-/// The first `;` or `:` outside quotes.
-fn end_of_parameter(text: &str) -> Option<usize> {
+/// Where the first of these is outside quotes.
+fn unquoted(text: &str, wanted: char) -> Option<usize> {
     let mut quoted = false;
     text.find(|c: char| {
         quoted ^= c == '"';
-        !quoted && (c == ';' || c == ':')
+        !quoted && c == wanted
     })
 }
 
-fn first_value(values: &str) -> &str {
-    match values.strip_prefix('"') {
+/// None of those that matter is a list: a comma is part of a name that should have had quotes.
+fn without_quotes(value: &str) -> &str {
+    match value.strip_prefix('"') {
         Some(quoted) => quoted.split('"').next().unwrap_or_default(),
-        None => values.split(',').next().unwrap_or_default(),
+        None => value,
     }
 }
 

@@ -1,11 +1,12 @@
 //! Recurrence rules (RFC 5545, 3.3.10), expanded by `rrule` on the wall clock: what zone it is, the
 //! rule does not know. So no change of clocks is `rrule`'s to deal with.
 
-use chrono::{DateTime, TimeZone as _};
-use rrule::{Frequency, RRule, RRuleSet, Tz, Unvalidated};
+use chrono::{DateTime, Datelike, NaiveDate, TimeZone as _};
+use rrule::{Frequency, NWeekday, RRule, RRuleSet, Tz, Unvalidated};
 
 use super::event::Moment;
 use super::values::Written;
+use crate::recurrence::is_nth;
 use crate::zone::DAY;
 
 /// The work that expansion may still do. Its unit is about one step of `rrule`, some hundred
@@ -52,6 +53,10 @@ impl Budget {
 pub(super) struct Rule {
     rule: RRule<Unvalidated>,
     until: Option<Written>,
+    count: Option<u32>,
+    /// Days with numbers beside days without, which `rrule` then passes over: `rule` has all of them
+    /// without, and these say which are meant.
+    mixed: Vec<NWeekday>,
 }
 
 impl Rule {
@@ -60,37 +65,42 @@ impl Rule {
     /// Most times of day that a rule may list: every minute.
     const MOST_TIMES: usize = 1_440;
 
-    /// `rrule` reads the parts, but for UNTIL, which it would read as the clock of this machine.
-    /// What it lets pass and is not a rule is refused here.
+    /// `rrule` reads the parts, but for UNTIL, which it would read as the clock of this machine, and for
+    /// COUNT, which is of what clocks show. What it lets pass and is not a rule is refused here.
     pub(super) fn parse(text: &str) -> Result<Self, RuleError> {
+        use RuleError::{TooDense, Unreadable};
         let text = text.trim().to_ascii_uppercase();
         if text.len() > Self::LONGEST || !text.is_ascii() {
-            return Err(RuleError::Unreadable);
+            return Err(Unreadable);
         }
-        let mut until = None;
+        let (mut until, mut count) = (None, None);
         let mut parts = Vec::new();
         for part in text.split(';') {
             match part.split_once('=') {
                 Some(("UNTIL", value)) if until.is_none() => {
-                    until = Some(Written::parse(value).ok_or(RuleError::Unreadable)?);
+                    until = Some(Written::parse(value).ok_or(Unreadable)?);
                 }
-                Some(("UNTIL", _) | ("COUNT" | "INTERVAL", "0")) => {
-                    return Err(RuleError::Unreadable);
+                Some(("COUNT", value)) if count.is_none() => {
+                    count = Some(value.parse().map_err(|_| Unreadable)?);
                 }
-                Some(("BYDAY", days)) if !days.split(',').all(is_weekday) => {
-                    return Err(RuleError::Unreadable);
+                Some(("UNTIL" | "COUNT", _)) => return Err(Unreadable),
+                Some(("BYDAY" | "BYWEEKDAY", days)) if !days.split(',').all(is_weekday) => {
+                    return Err(Unreadable);
                 }
                 _ => parts.push(part),
             }
         }
-        let rule: RRule<Unvalidated> =
-            parts.join(";").parse().map_err(|_| RuleError::Unreadable)?;
+        let rule: RRule<Unvalidated> = parts.join(";").parse().map_err(|_| Unreadable)?;
+        if count == Some(0) || rule.get_interval() == 0 {
+            return Err(Unreadable);
+        }
         let times = [rule.get_by_hour(), rule.get_by_minute(), rule.get_by_second()];
         let times: usize = times.into_iter().map(|times| times.len().max(1)).product();
         if times > Self::MOST_TIMES {
-            return Err(RuleError::TooDense);
+            return Err(TooDense);
         }
-        Ok(Self { rule, until })
+        let (rule, mixed) = with_plain_days(rule)?;
+        Ok(Self { rule, until, count, mixed })
     }
 
     /// The instances from `first` until `end`, seconds of the wall clock all: of those before `from`
@@ -125,10 +135,10 @@ impl Rule {
         let meter = Meter::of(&self.rule);
         budget.take(Budget::BEGUN);
         let mut instances = Vec::new();
-        let (mut work, mut before) = (0, start);
-        let set = RRuleSet::new(first).rrule(rule).limit();
-        let mut found = false;
-        for instance in &set {
+        let (mut work, mut before, mut found) = (0, start, false);
+        let mut left = self.count;
+        for instance in &RRuleSet::new(first).rrule(rule).limit() {
+            let date = instance.date_naive();
             let instance = instance.timestamp();
             let step = meter.work(before - start, instance - start);
             (before, found) = (instance, true);
@@ -137,8 +147,21 @@ impl Rule {
             if work > Budget::RULE || budget.is_spent() {
                 return Err(RuleError::TooDense);
             }
+            if !self.names(date) {
+                continue;
+            }
             if instance >= from {
                 instances.push(instance);
+            }
+            // By RFC 5545 (3.3.10) there is none where the clocks skip it. It may be busy, and does not
+            // count.
+            if let Some(left) = &mut left
+                && (is_date || !zone.skips(instance))
+            {
+                *left -= 1;
+                if *left == 0 {
+                    break;
+                }
             }
         }
         if let Some(Written::Utc(until)) = self.until {
@@ -147,12 +170,28 @@ impl Rule {
                 zone.instant(*instance) <= until || is_date && *instance <= shown
             });
         }
-        budget.take(if found {
-            meter.work(before - start, end - start)
-        } else {
-            Budget::FRUITLESS
+        budget.take(match (left, found) {
+            (Some(0), _) => meter.ahead,
+            (_, true) => meter.work(before - start, end - start),
+            (_, false) => Budget::FRUITLESS,
         });
         Ok(instances)
+    }
+
+    /// Whether a date of `rule` is one of the days that are meant.
+    fn names(&self, date: NaiveDate) -> bool {
+        let is_in_months =
+            self.rule.get_freq() == Frequency::Monthly || !self.rule.get_by_month().is_empty();
+        let (day, days) = if is_in_months {
+            (date.day(), date.num_days_in_month().into())
+        } else {
+            (date.ordinal(), if date.leap_year() { 366 } else { 365 })
+        };
+        let is_it = |wanted: &NWeekday| match *wanted {
+            NWeekday::Every(weekday) => weekday == date.weekday(),
+            NWeekday::Nth(n, weekday) => weekday == date.weekday() && is_nth(n, day, days),
+        };
+        self.mixed.is_empty() || self.mixed.iter().any(is_it)
     }
 }
 
@@ -161,6 +200,8 @@ struct Meter {
     period: i64,
     days: u64,
     times: u64,
+    /// Of a period `rrule` finds all instances at once: what may be left when no more are wanted.
+    ahead: u64,
 }
 
 impl Meter {
@@ -179,11 +220,8 @@ impl Meter {
         };
         // Positions are counted among all times of a period.
         let lists = [rule.get_by_hour(), rule.get_by_minute(), rule.get_by_second()];
-        let times = if rule.get_by_set_pos().is_empty() {
-            1
-        } else {
-            lists.into_iter().map(|times| times.len().max(1) as u64).product()
-        };
+        let all_times: u64 = lists.into_iter().map(|times| times.len().max(1) as u64).product();
+        let times = if rule.get_by_set_pos().is_empty() { 1 } else { all_times };
         let period = seconds * i64::from(rule.get_interval().max(1));
         // Each item of a list is looked at on each day, and each position with all that are found.
         let items = rule.get_by_month().len()
@@ -193,7 +231,8 @@ impl Meter {
             + rule.get_by_weekday().len()
             + rule.get_by_set_pos().len();
         // A day costs a tenth of a period.
-        Self { period, days: (days / 10 + 1) * (items as u64 / Self::FREE_ITEMS + 1), times }
+        let a_period = (days / 10 + 1) * (items as u64 / Self::FREE_ITEMS + 1);
+        Self { period, days: a_period, times, ahead: days * (all_times - 1) }
     }
 
     /// From one instance to the next, in seconds after the start: a period that has several counts once.
@@ -202,6 +241,37 @@ impl Meter {
         let periods = u64::try_from(periods).unwrap_or_default();
         (periods.min(100_000) * self.days * self.times).max(1)
     }
+}
+
+/// The rule as `rrule` can follow it, and the days that it means if that leaves more. Numbers mean
+/// nothing but in months and years (RFC 5545, 3.3.10): days with such are days, for `rrule` would take each
+/// day of the week.
+fn with_plain_days(
+    rule: RRule<Unvalidated>,
+) -> Result<(RRule<Unvalidated>, Vec<NWeekday>), RuleError> {
+    let days = rule.get_by_weekday().to_vec();
+    let most = match rule.get_freq() {
+        Frequency::Monthly => 5,
+        Frequency::Yearly if rule.get_by_week_no().is_empty() => 53,
+        _ => 0,
+    };
+    let number = |day: &NWeekday| if let NWeekday::Nth(n, _) = day { n.unsigned_abs() } else { 0 };
+    let are_numbered = days.iter().filter(|day| number(day) > 0).count();
+    let are_all_or_none = are_numbered == 0 || are_numbered == days.len();
+    if most > 0 && are_all_or_none {
+        return Ok((rule, vec![]));
+    }
+    // Positions are counted among those that are meant, of which `rrule` then knows nothing.
+    let is_unreadable =
+        days.iter().any(|day| number(day) > most) || !rule.get_by_set_pos().is_empty();
+    if most > 0 && is_unreadable {
+        return Err(RuleError::Unreadable);
+    }
+    let plain = days.iter().map(|day| match *day {
+        NWeekday::Every(weekday) | NWeekday::Nth(_, weekday) => NWeekday::Every(weekday),
+    });
+    let rule = rule.by_weekday(plain.collect());
+    Ok((rule, if most > 0 { days } else { vec![] }))
 }
 
 /// `MO`, `-1SU`: `rrule` would take any letters for "every".

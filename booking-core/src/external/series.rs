@@ -27,9 +27,37 @@ struct Left {
     instants: HashSet<i64>,
     /// Of the series' own wall clock: an EXDATE that is a date is all of it.
     days: HashSet<i64>,
+    /// EXDATEs of a series of times that are midnights: the instants, and the dates.
+    midnights: Vec<(i64, i64)>,
 }
 
 impl Left {
+    /// What an EXDATE leaves out.
+    fn except(&mut self, moment: &Moment, series: &Moment) {
+        let is_midnight = !moment.is_date && moment.civil.rem_euclid(DAY) == 0;
+        if is_midnight && !series.is_date {
+            self.midnights.push((moment.instant(), moment.civil.div_euclid(DAY)));
+        } else {
+            self.add(moment, series);
+        }
+    }
+
+    /// Programs (Exchange is one) also write a date as its midnight: that is meant where no instance of
+    /// the series is then.
+    fn settle_midnights(&mut self, instances: impl Iterator<Item = i64>) {
+        if self.midnights.is_empty() {
+            return;
+        }
+        let instances: HashSet<i64> = instances.collect();
+        for (instant, day) in self.midnights.drain(..) {
+            if instances.contains(&instant) {
+                self.instants.insert(instant);
+            } else {
+                self.days.insert(day);
+            }
+        }
+    }
+
     fn add(&mut self, moment: &Moment, series: &Moment) {
         if moment.is_date || series.is_date {
             self.days.insert(moment.day_in(&series.zone));
@@ -98,7 +126,7 @@ impl<'a> Series<'a> {
         }
         let mut left = Left::default();
         for moment in &master.except {
-            left.add(moment, &master.start);
+            left.except(moment, &master.start);
         }
         let (start, mut following) = (&master.start, Vec::new());
         for replacement in &self.replacements {
@@ -126,8 +154,11 @@ impl<'a> Series<'a> {
         }
         instances.sort_unstable();
         instances.dedup();
-        let own = instances.into_iter().map(|civil| (start, civil, master.length));
+        let own = instances.iter().map(|civil| (start, *civil, master.length));
         let more = master.more.iter().map(|(at, length)| (at, at.civil, *length));
+        left.settle_midnights(
+            own.clone().chain(more.clone()).map(|(at, civil, _)| at.zone.instant(civil)),
+        );
         for (at, civil, length) in own.chain(more) {
             let instant = at.zone.instant(civil);
             let of_series = if at.is_date { civil } else { start.zone.civil(instant) };
@@ -136,7 +167,9 @@ impl<'a> Series<'a> {
             }
             let changed = following.partition_point(|following| following.from <= instant);
             match following[..changed].last() {
-                Some(changed) => changed.add(instant, search)?,
+                Some(changed) => {
+                    changed.add(instant, start.zone.civil(instant) - of_series, search)?;
+                }
                 None if master.is_busy => search.add(at, length, civil)?,
                 None => {}
             }
@@ -154,21 +187,32 @@ struct Following<'a> {
 
 impl<'a> Following<'a> {
     fn of(original: &Moment, series: &Moment, event: &'a Event) -> Self {
-        let (from, was) = if original.is_date {
-            (original.instant(), original.civil)
-        } else if series.is_date {
+        let instant = |civil| series.zone.instant(civil);
+        // From when on, the instance that it is of, and when that is by the wall clock of the series.
+        let (from, at, civil) = if original.is_date || series.is_date {
             let midnight = original.day_in(&series.zone) * DAY;
-            (series.zone.instant(midnight), midnight)
+            let civil = midnight + series.civil.rem_euclid(DAY);
+            (instant(midnight), instant(civil), civil)
         } else {
-            (original.instant(), event.start.zone.civil(original.instant()))
+            let at = original.instant();
+            (at, at, series.zone.civil(at))
         };
+        // Where the clocks skip it, they show something later.
+        let later = series.zone.civil(at) - civil;
+        let was = event.start.zone.civil(at) - later;
         Self { from, moves: event.start.civil - was, event }
     }
 
-    /// Adds an instance as it has become.
-    fn add(&self, instant: i64, search: &mut Search<'_>) -> Result<(), UnreadableCalendar> {
+    /// Adds an instance as it has become; what it was is `later` than its series has it, where the clocks
+    /// skip that.
+    fn add(
+        &self,
+        instant: i64,
+        later: i64,
+        search: &mut Search<'_>,
+    ) -> Result<(), UnreadableCalendar> {
         if self.event.is_busy {
-            let civil = self.event.start.zone.civil(instant) + self.moves;
+            let civil = self.event.start.zone.civil(instant) - later + self.moves;
             search.add(&self.event.start, self.event.length, civil)?;
         }
         Ok(())

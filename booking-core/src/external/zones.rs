@@ -10,7 +10,7 @@ use super::event::Moment;
 use super::rule::{Budget, Rule};
 use super::tree::{Component, ZoneComponent};
 use super::values::{Written, offset};
-use crate::zone::{Clocks, DAY, Seconds, Stretch};
+use crate::zone::{Clocks, DAY, Seconds, Shown, Stretch};
 
 /// A wall clock.
 #[derive(Debug, Clone)]
@@ -32,15 +32,31 @@ const LONGEST_ID: usize = 255;
 const MOST_PARTS: usize = 3;
 
 impl Zone {
+    /// One whose clocks are never changed.
+    pub(super) fn fixed(offset: i64) -> Self {
+        let always = Seconds { start: i64::MIN, end: i64::MAX };
+        Self::Described([Stretch { seconds: always, offset }].into())
+    }
+
     /// The second at which the wall shows `civil`: the first, where it does so twice. What it skips is
     /// read by the clock before, as the standard has it.
     pub(super) fn instant(&self, civil: i64) -> i64 {
+        let (Shown::At(second) | Shown::Skipped(second)) = self.shown(civil);
+        second
+    }
+
+    /// Whether the wall never shows it.
+    pub(super) fn skips(&self, civil: i64) -> bool {
+        matches!(self.shown(civil), Shown::Skipped(_))
+    }
+
+    fn shown(&self, civil: i64) -> Shown {
         match self {
-            Self::Known(zone) => first_instant(&Clocks::near(*zone, civil).stretches(), civil),
+            Self::Known(zone) => first_shown(&Clocks::near(*zone, civil).stretches(), civil),
             Self::Described(stretches) => {
                 let near = stretches.partition_point(|s| s.seconds.end < civil - NEAR);
                 let far = stretches.partition_point(|s| s.seconds.start <= civil + NEAR);
-                first_instant(&stretches[near..far], civil)
+                first_shown(&stretches[near..far], civil)
             }
         }
     }
@@ -58,15 +74,14 @@ impl Zone {
     }
 }
 
-/// Neighbouring stretches with the one at which the wall shows `civil`.
-fn first_instant(stretches: &[Stretch], civil: i64) -> i64 {
-    let shows = |stretch: &&Stretch| stretch.seconds.contains(civil - stretch.offset);
-    let skipped = || {
-        let is_before = |stretch: &&Stretch| stretch.seconds.end <= civil - stretch.offset;
-        stretches.iter().rev().find(is_before)
-    };
-    let stretch = stretches.iter().find(shows).or_else(skipped);
-    civil - stretch.map_or(0, |stretch| stretch.offset)
+/// Among neighbouring stretches, which have the one at which the wall shows `civil`.
+fn first_shown(stretches: &[Stretch], civil: i64) -> Shown {
+    let at = |stretch: &Stretch| civil - stretch.offset;
+    if let Some(stretch) = stretches.iter().find(|stretch| stretch.seconds.contains(at(stretch))) {
+        return Shown::At(at(stretch));
+    }
+    let before = stretches.iter().rev().find(|stretch| stretch.seconds.end <= at(stretch));
+    Shown::Skipped(before.map_or(civil, at))
 }
 
 /// Zones that files describe, by all that they say of them: on servers each event is a file of its own,
@@ -113,20 +128,17 @@ impl Zones {
     ) -> Self {
         let mut named = HashMap::new();
         for component in components {
-            let Some(id) = component.own.line("TZID").map(|line| line.value.trim()) else {
+            let Some(id) = component.own.line("TZID").and_then(|line| plain(&line.value)) else {
                 continue;
             };
-            if id.len() > LONGEST_ID {
-                continue;
-            }
             let says = |name| known(component.own.line(name)?.value.trim());
-            let zone = known(id)
+            let zone = known(&id)
                 .or_else(|| says("TZID-ALIAS-OF"))
                 .or_else(|| says("X-LIC-LOCATION"))
                 .map(Zone::Known)
                 .or_else(|| described.zone(&component.observances, budget));
             if let Some(zone) = zone {
-                named.entry(id.to_owned()).or_insert(zone);
+                named.entry(id).or_insert(zone);
             }
         }
         Self { own: Zone::Known(own), utc: Zone::Known(Tz::UTC), named }
@@ -137,12 +149,27 @@ impl Zones {
     }
 
     pub(super) fn get(&self, id: &str) -> Option<Zone> {
-        let id = id.trim();
-        if id.len() > LONGEST_ID {
-            return None;
-        }
-        self.named.get(id).cloned().or_else(|| known(id).map(Zone::Known))
+        let id = plain(id)?;
+        let of_its_name = || known(&id).map(Zone::Known).or_else(|| Some(Zone::fixed(ahead(&id)?)));
+        self.named.get(&id).cloned().or_else(of_its_name)
     }
+}
+
+/// A name as it is meant: that of a VTIMEZONE is text, with `\\,` for a comma, and some programs write it
+/// so wherever they name it. `None` for one that is too long.
+fn plain(id: &str) -> Option<String> {
+    let id = id.trim();
+    if id.len() > LONGEST_ID {
+        return None;
+    }
+    let mut plain = String::with_capacity(id.len());
+    let mut rest = id.chars();
+    while let Some(c) = rest.next() {
+        let escaped =
+            Some(rest.as_str()).filter(|after| c == '\\' && after.starts_with([',', ';', '\\']));
+        plain.push(if escaped.is_some() { rest.next().unwrap_or(c) } else { c });
+    }
+    Some(plain)
 }
 
 /// A name of IANA, one with something before it (`/mozilla.org/20070129_1/Europe/Berlin`), or one of
@@ -159,7 +186,20 @@ fn known(name: &str) -> Option<Tz> {
         // The longest that is one.
         return ends.filter_map(|(slash, _)| name[slash + 1..].parse().ok()).last();
     }
+    if name.eq_ignore_ascii_case("tzone://Microsoft/Utc") {
+        return Some(Tz::UTC);
+    }
     name.parse::<WindowsTimezone>().ok()?.tzdb_id().parse().ok()
+}
+
+/// `GMT+05:30`, `UTC-03:00` or `+03:00`, which need no rules to be understood. Only with a colon: IANA's
+/// `Etc/GMT+5` is five hours behind.
+fn ahead(name: &str) -> Option<i64> {
+    let clock = name.strip_prefix("GMT").or_else(|| name.strip_prefix("UTC")).unwrap_or(name);
+    let (hours, minutes) = clock.split_once(':')?;
+    let is_one = (2..=3).contains(&hours.len()) && minutes.len() == 2;
+    let (sign, hours) = hours.split_at_checked(1).filter(|_| is_one)?;
+    offset(&format!("{sign}{hours:0>2}{minutes}"))
 }
 
 /// A zone as its STANDARD and DAYLIGHT have it; `None` if one of them cannot be read.
@@ -203,9 +243,7 @@ fn onsets(observance: &Component, from: i64, last: i64, budget: &mut Budget) -> 
         Written::Date(_) => None,
     };
     let start = local(&observance.line("DTSTART")?.value)?;
-    let always = Stretch { seconds: Seconds { start: i64::MIN, end: i64::MAX }, offset: from };
-    let zone = Zone::Described([always].into());
-    let first = Moment { civil: start, is_date: false, zone };
+    let first = Moment { civil: start, is_date: false, zone: Zone::fixed(from) };
     let mut onsets = vec![start];
     for rule in observance.all("RRULE") {
         let rule = Rule::parse(&rule.value).ok()?;

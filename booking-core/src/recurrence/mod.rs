@@ -184,11 +184,7 @@ impl Recurrence {
     fn falls_on(&self, date: NaiveDate) -> bool {
         let (day, weekday) = (date.day(), date.weekday());
         let left = u32::from(date.num_days_in_month()) - day;
-        let is_nth = |n: i8| match n {
-            0 => true,
-            n if n > 0 => u32::from(n.unsigned_abs()) == day.div_ceil(7),
-            n => u32::from(n.unsigned_abs()) == left / 7 + 1,
-        };
+        let is_nth = |n: i8| is_nth(n.into(), day, day + left);
         let is_day_of_month = |n: &i8| {
             let wanted = u32::from(n.unsigned_abs());
             if *n > 0 { wanted == day } else { wanted == left + 1 }
@@ -203,6 +199,17 @@ impl Recurrence {
             End::Date(last) => last < day,
             End::Instant(last) => last < start,
         }
+    }
+}
+
+/// Whether a day, counted from 1, of a month or year of so many is the `n`th of its weekday, from the
+/// end if that is negative; each of them is, if it is 0.
+pub(crate) fn is_nth(n: i16, day: u32, of: u32) -> bool {
+    let number = u32::from(n.unsigned_abs());
+    match n {
+        0 => true,
+        1.. => number == day.div_ceil(7),
+        ..0 => number == (of - day) / 7 + 1,
     }
 }
 

@@ -5,6 +5,7 @@ mod dates;
 mod described;
 mod hostile;
 mod oracle;
+mod programs;
 
 use std::collections::BTreeSet;
 

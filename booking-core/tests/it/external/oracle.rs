@@ -24,11 +24,19 @@ const AFTER: i64 = 7;
 #[derive(Debug, Clone)]
 enum Every {
     Days(u32),
-    /// On these, from Monday.
-    Weeks(u32, BTreeSet<usize>),
+    /// On these, from Monday; with numbers, if they have them, that mean nothing.
+    Weeks(u32, BTreeSet<usize>, Option<i32>),
     MonthDay(u32),
-    /// The first to fourth, or the last.
-    Nth(i32, usize),
+    /// On these of each month, each year, or the month of each year: counted from its end, if the number
+    /// is negative, and all of them, if there is none.
+    Nth(Of, Vec<(Option<i32>, usize)>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Month,
+    Year,
+    MonthOfYear,
 }
 
 #[derive(Debug, Clone)]
@@ -41,6 +49,8 @@ struct Series {
     every: Every,
     count: Option<usize>,
     except: Vec<i64>,
+    /// Whether the dates that are left out are written as midnights.
+    is_except_midnight: bool,
     is_nominal: bool,
 }
 
@@ -50,12 +60,16 @@ impl Series {
     fn lines(&self) -> String {
         let rule = match &self.every {
             Every::Days(n) => format!("FREQ=DAILY;INTERVAL={n}"),
-            Every::Weeks(n, days) => {
-                let days: Vec<&str> = days.iter().map(|day| DAYS[*day]).collect();
-                format!("FREQ=WEEKLY;INTERVAL={n};BYDAY={}", days.join(","))
+            Every::Weeks(n, days, number) => {
+                let days: Vec<_> = days.iter().map(|day| (*number, *day)).collect();
+                format!("FREQ=WEEKLY;INTERVAL={n};BYDAY={}", list(&days))
             }
             Every::MonthDay(day) => format!("FREQ=MONTHLY;BYMONTHDAY={day}"),
-            Every::Nth(nth, day) => format!("FREQ=MONTHLY;BYDAY={nth}{}", DAYS[*day]),
+            Every::Nth(Of::Month, days) => format!("FREQ=MONTHLY;BYDAY={}", list(days)),
+            Every::Nth(Of::Year, days) => format!("FREQ=YEARLY;BYDAY={}", list(days)),
+            Every::Nth(Of::MonthOfYear, days) => {
+                format!("FREQ=YEARLY;BYDAY={};BYMONTH={}", list(days), self.first.month())
+            }
         };
         let count = self.count.map(|count| format!(";COUNT={count}")).unwrap_or_default();
         let write = |civil: NaiveDateTime| match self.time {
@@ -73,7 +87,10 @@ impl Series {
         };
         let mut lines = format!("UID:1\nDTSTART{}\n{end}\nRRULE:{rule}{count}", write(start));
         for day in &self.except {
-            lines += &format!("\nEXDATE{}", write(self.civil(self.first + TimeDelta::days(*day))));
+            let date = self.first + TimeDelta::days(*day);
+            let midnight = date.and_hms_opt(0, 0, 0).unwrap();
+            let civil = if self.is_except_midnight { midnight } else { self.civil(date) };
+            lines += &format!("\nEXDATE{}", write(civil));
         }
         lines
     }
@@ -87,20 +104,41 @@ impl Series {
         let since = (date - self.first).num_days();
         match &self.every {
             Every::Days(n) => since % i64::from(*n) == 0,
-            Every::Weeks(n, days) => {
+            Every::Weeks(n, days, _) => {
                 let into = i64::from(self.first.weekday().num_days_from_monday());
                 let week = (since + into).div_euclid(7);
                 week % i64::from(*n) == 0
                     && days.contains(&(date.weekday().num_days_from_monday() as usize))
             }
             Every::MonthDay(day) => date.day() == *day,
-            Every::Nth(nth, day) => {
-                let is_last = (date + TimeDelta::days(7)).month() != date.month();
-                let number = (date.day() as i32 - 1) / 7 + 1;
-                date.weekday().num_days_from_monday() as usize == *day
-                    && (*nth == number || *nth == -1 && is_last)
+            Every::Nth(of, days) => {
+                let is_within = |other: NaiveDate| {
+                    let is_year = other.year() == date.year();
+                    is_year && (*of == Of::Year || other.month() == date.month())
+                };
+                // As many of its weekday are there up to it, and from it on.
+                let weeks = |step: i64| {
+                    let other = |week: &i64| date + TimeDelta::days(week * step * 7);
+                    (0..53).take_while(|week| is_within(other(week))).count() as i32
+                };
+                let is_nth = |n: i32| n == weeks(-1) || n == -weeks(1);
+                let weekday = date.weekday().num_days_from_monday() as usize;
+                (*of != Of::MonthOfYear || date.month() == self.first.month())
+                    && days.iter().any(|(n, day)| *day == weekday && n.is_none_or(is_nth))
             }
         }
+    }
+
+    /// Whether the clocks show when it begins.
+    fn is_shown(&self, walk: &Walk, date: NaiveDate) -> bool {
+        self.time.is_none() || walk.first.contains_key(&self.civil(date))
+    }
+
+    fn is_out(&self, walk: &Walk, date: NaiveDate) -> bool {
+        // What is skipped may be on the next date.
+        let shown = || walk.shown(walk.tick(self.civil(date))).date();
+        let date = if self.is_except_midnight && self.time.is_some() { shown() } else { date };
+        self.except.iter().any(|day| self.first + TimeDelta::days(*day) == date)
     }
 
     /// The ticks of the walk that are busy.
@@ -111,9 +149,8 @@ impl Series {
         let mut is_first = true;
         while date < self.first + TimeDelta::days(LOOKED_AT) && left > 0 {
             let counts = self.means(date);
-            left -= usize::from(counts);
-            let is_out = self.except.iter().any(|day| self.first + TimeDelta::days(*day) == date);
-            if (counts || is_first) && !is_out {
+            left -= usize::from(counts && self.is_shown(walk, date));
+            if (counts || is_first) && !self.is_out(walk, date) {
                 let start = self.civil(date);
                 for tick in walk.tick(start)..self.end(walk, start) {
                     busy[usize::try_from(tick).unwrap()] = true;
@@ -174,29 +211,60 @@ impl Walk {
     }
 }
 
-fn series() -> impl Strategy<Value = Series> {
-    let every = prop_oneof![
+fn list(days: &[(Option<i32>, usize)]) -> String {
+    let day = |(n, day): &(Option<i32>, usize)| match n {
+        Some(n) => format!("{n}{}", DAYS[*day]),
+        None => DAYS[*day].to_owned(),
+    };
+    days.iter().map(day).collect::<Vec<_>>().join(",")
+}
+
+/// Rules of a series that begins on that date: numbers are such that some come within the walk.
+fn every(first: NaiveDate) -> impl Strategy<Value = Every> {
+    let of = prop::sample::select(&[Of::Month, Of::Year, Of::MonthOfYear][..]);
+    let weeks = first.ordinal0() as i32 / 7;
+    let nth = of.prop_flat_map(move |of| {
+        let number = if of == Of::Year {
+            prop_oneof![
+                weeks.max(1)..=(weeks + 7).min(53),
+                (weeks - 53).max(-52)..=(weeks - 46).min(-1)
+            ]
+        } else {
+            prop_oneof![1i32..=5, -4i32..=-1]
+        };
+        prop::collection::vec((prop::option::weighted(0.6, number), 0usize..7), 1..5)
+            .prop_map(move |days| Every::Nth(of, days))
+    });
+    let number = prop::option::weighted(0.2, prop_oneof![1i32..=5, -4i32..=-1]);
+    prop_oneof![
         (1u32..4).prop_map(Every::Days),
-        (1u32..3, prop::collection::btree_set(0usize..7, 1..4))
-            .prop_map(|(n, days)| Every::Weeks(n, days)),
+        (1u32..3, prop::collection::btree_set(0usize..7, 1..4), number)
+            .prop_map(|(n, days, number)| Every::Weeks(n, days, number)),
         (1u32..=31).prop_map(Every::MonthDay),
-        (prop_oneof![1i32..5, Just(-1)], 0usize..7).prop_map(|(nth, day)| Every::Nth(nth, day)),
-    ];
+        nth,
+    ]
+}
+
+fn series() -> impl Strategy<Value = Series> {
     let time = prop::option::weighted(
         0.8,
         ((0i64..24 * 4).prop_map(|q| q * 15), (1i64..=96).prop_map(|n| n * TICK)),
     );
     let count = prop::option::of(1usize..20);
-    let except = prop::collection::vec(0i64..40, 0..4);
-    (zoned_date(), 0i64..30, time, 1i64..4, every, count, except, any::<bool>()).prop_map(
-        |((zone, change), before, time, length_days, every, count, except, is_nominal)| Series {
+    let except = (prop::collection::vec(0i64..40, 0..4), any::<bool>());
+    let first = (zoned_date(), 0i64..30)
+        .prop_map(|((zone, change), before)| (zone, change - TimeDelta::days(before)));
+    let first = first.prop_flat_map(|(zone, first)| (Just(zone), Just(first), every(first)));
+    (first, time, 1i64..4, count, except, any::<bool>()).prop_map(
+        |((zone, first, every), time, length_days, count, except, is_nominal)| Series {
             zone,
-            first: change - TimeDelta::days(before),
+            first,
             time,
             length_days,
             every,
             count,
-            except,
+            except: except.0,
+            is_except_midnight: except.1,
             is_nominal,
         },
     )
