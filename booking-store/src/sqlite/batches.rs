@@ -162,8 +162,9 @@ async fn a_refusal_rests_on_nothing_that_is_undone() {
     assert_eq!(world.events().await.len(), 32);
 }
 
-/// Callers that look for what another has just written, or not yet: how many saw it.
-async fn what_is_seen_is_committed(world: World) -> u32 {
+/// Callers that look for what another has just written, or not yet: how many saw it. Each says when it
+/// has looked whether that is committed.
+async fn what_is_seen_is_committed(world: World, looked: impl Fn() + Send) -> u32 {
     let mut seen = 0;
     for n in 0..64 {
         let first = at(n);
@@ -173,11 +174,21 @@ async fn what_is_seen_is_committed(world: World) -> u32 {
             saw.store(calendars.meeting.is_some(), Ordering::Relaxed);
             Ok(Change::default())
         };
-        let looked = async {
-            world.change(&scope, &look).await.unwrap();
-            (saw.load(Ordering::Relaxed), world.meeting(first.id).await.is_some())
+        // Who looks comes while the other has its turn, and so before its commit.
+        let begun = Notify::new();
+        let (anything, change) = (Scope::default(), booking(&first));
+        let write = |_: &_| {
+            begun.notify_one();
+            Ok(change.clone())
         };
-        let (written, (saw, is_there)) = tokio::join!(write(&world, &first), looked);
+        let looking = async {
+            begun.notified().await;
+            world.change(&scope, &look).await.unwrap();
+            let is_there = world.meeting(first.id).await.is_some();
+            looked();
+            (saw.load(Ordering::Relaxed), is_there)
+        };
+        let (written, (saw, is_there)) = tokio::join!(world.change(&anything, &write), looking);
         written.unwrap();
         assert!(is_there || !saw, "it saw what was not committed");
         seen += u32::from(saw);
@@ -189,15 +200,21 @@ async fn what_is_seen_is_committed(world: World) -> u32 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_changes_nothing_waits_for_what_it_saw() {
     let (_folder, store) = new_patient_store().await;
-    let seen = what_is_seen_is_committed(world(&store).await).await;
+    let seen = what_is_seen_is_committed(world(&store).await, || ()).await;
     assert!(seen > 0, "nobody saw anything");
 
     let (_folder, store) = new_patient_store().await;
-    // So that who answers early is early.
-    at_each_commit(&store, || std::thread::sleep(Duration::from_millis(100))).await;
     let mut harness = Harness::new(Arc::new(store.clone()), ());
-    harness.store = Arc::new(Hasty(store));
-    let refused = tokio::spawn(what_is_seen_is_committed(World::new(harness).await)).await;
+    harness.store = Arc::new(Hasty(store.clone()));
+    let world = World::new(harness).await;
+    // Who answers early is early, however late others have their turn.
+    let (looked, has_looked) = std::sync::mpsc::channel();
+    at_each_commit(&store, move || {
+        let _gone_or_late = has_looked.recv_timeout(Duration::from_secs(60));
+    })
+    .await;
+    let looked = move || looked.send(()).unwrap();
+    let refused = tokio::spawn(what_is_seen_is_committed(world, looked)).await;
     assert!(refused.unwrap_err().is_panic(), "a store that answers early is found out");
 }
 

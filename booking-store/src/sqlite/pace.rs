@@ -52,14 +52,13 @@ impl Pace {
 mod tests {
     use std::time::Duration;
 
-    use tokio::time::{Instant, advance, pause};
+    use tokio::time::{Instant, advance};
 
     use super::Pace;
 
     /// Transactions that follow each other at once, each as long: how much of the time the file is free.
     async fn free(taken: Duration) -> f64 {
         const COUNT: u32 = 1_000;
-        pause();
         let begun = Instant::now();
         let mut pace = Pace::default();
         for _ in 0..COUNT {
@@ -72,7 +71,7 @@ mod tests {
         (all - COUNT * taken).as_secs_f64() / all.as_secs_f64()
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_seventh_of_the_time_is_left_to_others() {
         for micros in [50, 700, 5_000, 11_000, 80_000, 590_000] {
             let free = free(Duration::from_micros(micros)).await;
@@ -80,7 +79,7 @@ mod tests {
         }
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_gap_is_no_longer_than_who_polls_needs_it() {
         let taken = Duration::from_secs(30);
         let free = free(taken).await;

@@ -26,10 +26,6 @@ use super::pace::Pace;
 use super::{ACQUIRE_TIMEOUT, change, read};
 use crate::error::Failure;
 
-/// Whoever comes later than that finds the batch closed. Meanwhile it keeps other processes from
-/// writing, and those in it from their answers.
-const TAKES_IN_FOR: Duration = Duration::from_millis(10);
-
 /// How long a turn waits for its caller's decision, which is made as soon as somebody polls it.
 const DECIDES_WITHIN: Duration = Duration::from_secs(1);
 
@@ -43,7 +39,8 @@ pub(super) struct Writer {
     /// wait for seconds.
     pub(super) pool: SqlitePool,
     queue: Queue,
-    /// [`TAKES_IN_FOR`], but for tests of what comes of it.
+    /// Whoever comes later than that finds the batch closed. Meanwhile it keeps other processes from
+    /// writing, and those in it from their answers.
     pub(super) takes_in_for: Duration,
 }
 
@@ -107,7 +104,7 @@ impl From<Trouble> for ChangeError {
 
 impl Writer {
     pub(super) fn over(pool: SqlitePool) -> Self {
-        Self { pool, queue: Queue::default(), takes_in_for: TAKES_IN_FOR }
+        Self { pool, queue: Queue::default(), takes_in_for: Duration::from_millis(10) }
     }
 
     /// What there is to decide on, in a batch: the open one, or a new one.
