@@ -56,7 +56,7 @@ const READ_ONLY: &str = "25006";
 
 /// Codes, and classes of two letters.
 const MAY_PASS: [&str; 11] = [
-    "08",    // connections
+    "08", // connections
     READ_ONLY,
     "25P03", // too long idle in a transaction
     "28",    // nobody of that name, or another password
