@@ -57,7 +57,8 @@ pub trait CalendarSource: Send + Sync {
     ///
     /// What is not taken may be passed over, and has another turn later: whoever comes to the last with
     /// something left, now or where it went on from ([`CopyState::written_to`]), asks for all of them
-    /// again.
+    /// again. Something is left there if [`CopyState::fault`] is of more than that there was no time for all:
+    /// meetings that were [not written](crate::LinkedCalendars::unwritten) since, too.
     ///
     /// # Errors
     /// [`Behind`] when it does not say all of them yet.

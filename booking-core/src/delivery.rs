@@ -123,7 +123,7 @@ pub struct Delivery {
     pub event: Recorded,
     /// How far it is.
     pub state: DeliveryState,
-    /// How many attempts have failed.
+    /// How many attempts have failed, but for those that [waited](Outcome::WaitUntil).
     pub failures: u32,
     /// From when on it is to be attempted, while it is pending.
     pub due_at: DateTime<Utc>,
@@ -184,7 +184,7 @@ pub struct Claim {
 pub struct Claimed {
     /// The event.
     pub event: Recorded,
-    /// How many attempts have failed so far.
+    /// How many attempts have failed so far, but for those that [waited](Outcome::WaitUntil).
     pub failures: u32,
     /// Until when it is ours; names the claim when it is settled.
     pub until: DateTime<Utc>,
@@ -211,6 +211,8 @@ pub enum Outcome {
     /// Another attempt at this time, and none before that at what is pending of the later events
     /// of that meeting.
     RetryAt(DateTime<Utc>),
+    /// The same, and the attempt is not counted: it was not about this event.
+    WaitUntil(DateTime<Utc>),
     /// No further attempts.
     Dead,
 }

@@ -368,8 +368,8 @@ pub trait LinkedCalendars: Send + Sync {
     /// there is another copy; unless somebody has changed, refreshed, removed or claimed it since.
     ///
     /// What has been noted as [`unwritten`](Self::unwritten) since it was claimed stays: it is added to
-    /// [`CopyState::unwritten`], [`CopyState::written_to`] is `None`, and its fault is kept where the
-    /// state has none.
+    /// [`CopyState::unwritten`], and its fault is kept, unless the state has one of reading
+    /// ([`CopyState::failures`]).
     async fn copied(
         &self,
         claimed: &LinkedCalendar,
@@ -377,8 +377,9 @@ pub trait LinkedCalendars: Send + Sync {
         times: Option<&BusyTimes>,
     ) -> Result<Copied, StoreError>;
 
-    /// Notes that meetings were not written: [`CopyState::unwritten`] grows by one,
-    /// [`CopyState::written_to`] is `None`, and the fault is this one. Claims stay as they are. A link
-    /// that is not there, or that nothing is written into, is left alone.
+    /// Notes that meetings were not written: [`CopyState::unwritten`] grows by one, and the fault is this
+    /// one. Claims stay as they are, and so does how far all were written anew: who goes on from there does
+    /// so with a fault, and begins again after the last. A link that is not there, or that nothing is
+    /// written into, is left alone.
     async fn unwritten(&self, what: &Unwritten) -> Result<(), StoreError>;
 }

@@ -38,7 +38,8 @@ pub enum Then {
     Retry(Option<Duration>),
     /// Try again after this time, however often that takes: it is not about this event, but nobody
     /// can be reached, and somebody always will be again. Until then no later event of that meeting is
-    /// delivered: what is about one event alone is for [`Self::Retry`].
+    /// delivered: what is about one event alone is for [`Self::Retry`]. It takes none of the attempts that
+    /// the schedule has for that.
     Wait(Duration),
     /// Deliver nothing more: the receiver is gone.
     Deactivate,

@@ -3,13 +3,13 @@
 -- due does not have to pass over them. No row is changed twice.
 WITH attempts AS (
     SELECT * FROM unnest(
-        $2::bigint[], $3::timestamptz[], $4::text[], $5::timestamptz[], $6::timestamptz[],
-        $7::bigint[], $8::text[]
-    ) AS row (position, until, state, due_at, attempted_at, status, error)
+        $2::bigint[], $3::timestamptz[], $4::text[], $5::timestamptz[], $6::bigint[],
+        $7::timestamptz[], $8::bigint[], $9::text[]
+    ) AS row (position, until, state, due_at, failures, attempted_at, status, error)
 ), settled AS (
     UPDATE delivery SET
         state = attempts.state,
-        failures = failures + (attempts.state <> 'delivered')::int,
+        failures = delivery.failures + attempts.failures,
         due_at = coalesce(attempts.due_at, delivery.due_at),
         claimed_until = NULL,
         attempted_at = attempts.attempted_at,

@@ -151,13 +151,23 @@ pub(crate) fn claimed(row: DueRow, until: DateTime<Utc>) -> Result<Claimed, Malf
     Ok(Claimed { event, failures, until })
 }
 
-/// The state that follows, and when the next attempt is due, if there is to be one.
-pub(crate) const fn follows(outcome: Outcome) -> (DeliveryState, Option<DateTime<Utc>>) {
-    match outcome {
-        Outcome::Delivered => (DeliveryState::Delivered, None),
-        Outcome::RetryAt(at) => (DeliveryState::Pending, Some(at)),
-        Outcome::Dead => (DeliveryState::Dead, None),
-    }
+/// What follows an attempt, for what is written down of a delivery.
+pub(crate) struct Follows {
+    pub(crate) state: DeliveryState,
+    /// When the next attempt is due, if there is to be one.
+    pub(crate) due_at: Option<DateTime<Utc>>,
+    /// How many failures more there are.
+    pub(crate) failures: i64,
+}
+
+pub(crate) const fn follows(outcome: Outcome) -> Follows {
+    let (state, due_at, failures) = match outcome {
+        Outcome::Delivered => (DeliveryState::Delivered, None, 0),
+        Outcome::RetryAt(at) => (DeliveryState::Pending, Some(at), 1),
+        Outcome::WaitUntil(at) => (DeliveryState::Pending, Some(at), 0),
+        Outcome::Dead => (DeliveryState::Dead, None, 1),
+    };
+    Follows { state, due_at, failures }
 }
 
 /// In order, cut where a delivery comes a second time: one statement changes no row twice.

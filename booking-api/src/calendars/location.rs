@@ -106,6 +106,11 @@ impl Location {
         member
     }
 
+    /// Whether both are one collection, whoever opens it, and with a slash at its end or without.
+    pub(super) fn leads_where(&self, other: &Self) -> bool {
+        self.member("").url == other.member("").url
+    }
+
     /// What may be shown of it: `calendars.example.com`.
     #[must_use]
     pub fn host(&self) -> &str {

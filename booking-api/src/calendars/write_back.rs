@@ -48,6 +48,13 @@ pub struct Target {
     pub location: Result<Location, OpenError>,
 }
 
+impl Target {
+    /// Whether both are one collection, as far as that can be told.
+    fn leads_where(&self, other: &Self) -> bool {
+        matches!((&self.location, &other.location), (Ok(one), Ok(two)) if one.leads_where(two))
+    }
+}
+
 /// Knows into which collections somebody's meetings are written.
 #[async_trait]
 pub trait Targets: Send + Sync {
@@ -85,8 +92,8 @@ impl TargetsError {
 ///
 /// An event only says which meeting it is about. What is written is the meeting as the store has it at
 /// that moment, so that events that come late, twice or again do no harm: cancelled meetings, and those
-/// that went to another therapist, are taken out, and all others put there. Nobody's name, title or notes
-/// go along.
+/// that went to another therapist, are taken out, and all others put there: also into those of the therapist
+/// who has them now, whoever the event is about. Nobody's name, title or notes go along.
 ///
 /// Give it to [`Relay::with_sink`](booking_core::Relay::with_sink). What a collection does not take is
 /// tried again for three days, since servers come back and passwords are mended, and noted from the first
@@ -202,14 +209,40 @@ impl WriteBackSink {
         }
     }
 
-    /// Makes all collections of the therapist say what a meeting is now.
+    /// The collections of a therapist who has a meeting, or had it, and of the one who has it now: as long
+    /// as the former do not let go of it, no later event of that meeting is heard of.
+    async fn concerned(
+        &self,
+        meeting: MeetingId,
+        therapist: &UserId,
+    ) -> Result<Vec<(UserId, Target)>, TargetsError> {
+        let mut concerned = Vec::new();
+        // Should it not be found out, it is not written either, and that is noted.
+        let now = self.whose(meeting).await.unwrap_or_default();
+        if let Some(now) = now.filter(|now| now != therapist) {
+            let targets = self.targets.of(&now).await?;
+            concerned.extend(targets.into_iter().map(|target| (now.clone(), target)));
+        }
+        let mut targets = self.targets.of(therapist).await?;
+        // What both share has it.
+        targets.retain(|target| !concerned.iter().any(|(_, other)| target.leads_where(other)));
+        concerned.extend(targets.into_iter().map(|target| (therapist.clone(), target)));
+        Ok(concerned)
+    }
+
+    async fn whose(&self, meeting: MeetingId) -> Result<Option<UserId>, StoreError> {
+        let scope = Scope { meeting: Some(meeting), ..Scope::default() };
+        Ok(self.store.read(&scope).await?.meeting.map(|meeting| meeting.therapist))
+    }
+
+    /// Makes all collections that a meeting concerns say what it is now.
     async fn write(&self, meeting: MeetingId, therapist: &UserId) -> Result<(), SinkError> {
-        let targets = self.targets.of(therapist).await;
+        let targets = self.concerned(meeting, therapist).await;
         let targets = targets.map_err(|error| SinkError::retry(with_causes(&error)))?;
         // None waits for another's server.
         let mut writing = JoinSet::new();
-        for Target { link, location } in targets {
-            let page = location.map(|location| self.page(meeting, therapist, location));
+        for (owner, Target { link, location }) in targets {
+            let page = location.map(|location| self.page(meeting, &owner, location));
             writing.spawn(async move {
                 let written = async { page?.write().await };
                 let slow = Err(FetchError::TimedOut.into());

@@ -65,6 +65,7 @@ impl Parcel {
                 self.failures += 1;
                 self.due_at = at;
             }
+            Outcome::WaitUntil(at) => self.due_at = at,
             Outcome::Dead => {
                 self.failures += 1;
                 self.state = DeliveryState::Dead;
@@ -133,7 +134,7 @@ impl Events {
         if !parcel.settle(settled) {
             return;
         }
-        if let Outcome::RetryAt(at) = settled.outcome {
+        if let Outcome::RetryAt(at) | Outcome::WaitUntil(at) = settled.outcome {
             let meeting = |sequence| self.log.get(sequence).map(|event| event.payload.meeting());
             let of = meeting(&settled.sequence);
             let later = member.deliveries.range_mut(settled.sequence + 1..);

@@ -170,23 +170,23 @@ impl LinkedCalendars for MemoryStore {
         };
         for link in links.filter(is_meant) {
             link.copy.unwritten = link.copy.unwritten.saturating_add(1);
-            link.copy.written_to = None;
             link.copy.fault = Some((what.fault, what.detail.clone()));
         }
         Ok(())
     }
 }
 
-/// A state that somebody found after the claim, with what was not written since then.
+/// A state that somebody found after the claim, with what was not written since then. Its fault is one that
+/// keeps whoever goes on with the rest from being done with it; why some are left may be none.
 fn noted(claimed: &CopyState, present: &CopyState, found: &CopyState) -> CopyState {
     let since = present.unwritten.saturating_sub(claimed.unwritten);
     if since == 0 {
         return found.clone();
     }
+    let read_in_vain = found.fault.clone().filter(|_| found.failures > 0);
     CopyState {
         unwritten: found.unwritten.saturating_add(since),
-        written_to: None,
-        fault: found.fault.clone().or_else(|| present.fault.clone()),
+        fault: read_in_vain.or_else(|| present.fault.clone()),
         ..found.clone()
     }
 }

@@ -265,16 +265,15 @@ fn next(
     sequence: u64,
     now: DateTime<Utc>,
 ) -> Outcome {
-    let scheduled = retry_delay(failures, subscriber, sequence);
-    let delay = match failure.then {
-        Then::Retry(asked) => {
-            let asked = asked.unwrap_or_default().min(LONGEST_WAIT);
-            scheduled.map(|delay| delay.max(asked))
-        }
-        Then::Deactivate => scheduled,
-        Then::Wait(delay) => Some(delay.min(LONGEST_WAIT)),
+    let after = |delay: Duration| {
+        let delay = TimeDelta::from_std(delay).unwrap_or_default();
+        (now + delay).trunc_subsecs(3)
     };
-    let Some(delay) = delay else { return Outcome::Dead };
-    let delay = TimeDelta::from_std(delay).unwrap_or_default();
-    Outcome::RetryAt((now + delay).trunc_subsecs(3))
+    let asked = match failure.then {
+        Then::Wait(delay) => return Outcome::WaitUntil(after(delay.min(LONGEST_WAIT))),
+        Then::Retry(asked) => asked.unwrap_or_default().min(LONGEST_WAIT),
+        Then::Deactivate => Duration::ZERO,
+    };
+    let scheduled = retry_delay(failures, subscriber, sequence);
+    scheduled.map_or(Outcome::Dead, |delay| Outcome::RetryAt(after(delay.max(asked))))
 }

@@ -195,6 +195,28 @@ cases! {
         assert_eq!(sequences(&world.take_all(&crm, at(10)).await), log[..3]);
     }
 
+    /// Whoever waits has not failed, however often; but the meeting waits with it.
+    async fn waits_are_not_counted(world: World) {
+        let (crm, log) = with_stories(&world, 1, 2).await;
+        let mut expected = 0;
+        for (n, is_wait) in (0..).zip([true, true, false, true, false, true]) {
+            let (from, until) = (at(10 * n), at(10 * (n + 1)));
+            let claimed = world.claim(&crm, from, 10).await;
+            assert_eq!((claimed.len(), claimed[0].failures), (1, expected));
+            let outcome =
+                if is_wait { Outcome::WaitUntil(until) } else { Outcome::RetryAt(until) };
+            let settled = ended(&claimed[0], from, outcome);
+            world.settle(&crm, std::slice::from_ref(&settled)).await;
+            expected += u32::from(!is_wait);
+            let delivery = world.delivery(&crm, log[0]).await;
+            assert_eq!((delivery.state, delivery.failures), (DeliveryState::Pending, expected));
+            assert_eq!(delivery.last_attempt, Some(settled.attempt));
+            for waits in &log {
+                assert_eq!(world.delivery(&crm, *waits).await.due_at, until);
+            }
+        }
+    }
+
     /// What was given up no longer holds back its meeting.
     async fn dead_letters_let_the_next_through(world: World) {
         let (crm, log) = with_stories(&world, 1, 3).await;

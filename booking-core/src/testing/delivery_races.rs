@@ -262,12 +262,13 @@ impl Pair {
         if self.claimed.is_empty() {
             return;
         }
-        let outcome = match self.dice.roll(5) {
+        let outcome = match self.dice.roll(7) {
             0 => Outcome::Dead,
             1 | 2 => {
                 let wait = 10 * i64::try_from(self.dice.roll(6)).expect("small");
                 Outcome::RetryAt(self.now + TimeDelta::seconds(wait))
             }
+            3 => Outcome::WaitUntil(self.now + TimeDelta::seconds(15)),
             _ => Outcome::Delivered,
         };
         let index = self.dice.roll(self.claimed.len());

@@ -11,7 +11,8 @@ use crate::{
 cases! {
     ($) conformance_unwritten in unwritten:
 
-    /// It is counted, its fault shows, and all is to be written anew; but it is read as before.
+    /// It is counted, and its fault shows; but it is read as before, and whoever is writing all of them
+    /// anew goes on where they are.
     async fn what_was_not_written_is_noted(world: World) {
         let begun = CopyState { written_to: Some(at(7)), failures: 2, ..copied_at(3, at(900)) };
         let one = LinkedCalendar { copy: begun.clone(), ..written(&therapist()) };
@@ -25,7 +26,7 @@ cases! {
         note(&world, Some(read_only.id), CopyFault::Status).await;
         note(&world, Some(written(&therapist()).id), CopyFault::Status).await;
         let fault = Some((CopyFault::Unauthorized, text("unauthorized")));
-        let copy = CopyState { unwritten: 2, written_to: None, fault, ..begun };
+        let copy = CopyState { unwritten: 2, fault, ..begun };
         assert_eq!(state(&world, &one).await, copy);
         for same in [&other, &theirs, &read_only] {
             assert_eq!(state(&world, same).await, same.copy);
@@ -71,7 +72,9 @@ cases! {
         note(&world, None, CopyFault::Status).await;
         let copied = world.links().copied(&claimed, &half(40), None).await;
         assert_eq!(copied.expect("the store takes copies"), Copied::Same);
-        let expected = CopyState { unwritten: 3, written_to: None, ..half(40) };
+        // Why it is half done would be forgotten with the other half.
+        let status = Some((CopyFault::Status, text("status")));
+        let expected = CopyState { unwritten: 3, fault: status, ..half(40) };
         assert_eq!(state(&world, &linked).await, expected);
 
         // And undisturbed: half done, and all.
@@ -81,6 +84,15 @@ cases! {
             assert_eq!(copied.expect("the store takes copies"), Copied::Same);
             assert_eq!(state(&world, &linked).await, noted);
         }
+
+        // Its owner has to know first that it cannot be read.
+        let claimed = claim_one(&world, at(80), at(90)).await;
+        let unread = CopyState { failures: 1, fault: timed_out, ..whole(100) };
+        note(&world, Some(linked.id), CopyFault::Status).await;
+        let copied = world.links().copied(&claimed, &unread, None).await;
+        assert_eq!(copied.expect("the store takes copies"), Copied::Same);
+        let expected = CopyState { unwritten: 1, ..unread };
+        assert_eq!(state(&world, &linked).await, expected);
     }
 
     /// Somewhere else, nothing has been written yet.

@@ -21,6 +21,8 @@ enum Fault {
     VisibleOutOfOrder,
     /// What is claimed can be claimed again at once.
     NoLease,
+    /// Whoever waits has failed.
+    WaitsCount,
     /// A failure counts, whoever has the delivery.
     StaleFailureCounts,
     /// Looks who has it, and takes it later.
@@ -145,7 +147,15 @@ impl Deliveries for Faulty {
     }
 
     async fn settle(&self, id: &SubscriberId, settled: &[Settled]) -> Result<(), StoreError> {
-        self.inner.settle(id, settled).await?;
+        let mut settled = settled.to_vec();
+        if self.fault == Fault::WaitsCount {
+            for one in &mut settled {
+                if let Outcome::WaitUntil(at) = one.outcome {
+                    one.outcome = Outcome::RetryAt(at);
+                }
+            }
+        }
+        self.inner.settle(id, &settled).await?;
         if self.fault == Fault::StaleFailureCounts {
             for failed in settled.iter().filter(|one| one.outcome != Outcome::Delivered) {
                 let query = DeliveryQuery {
@@ -206,6 +216,8 @@ fails! {
     no_lease: NoLease fails
         deliveries::the_oldest_of_each_meeting_is_claimed,
         delivery_races::racing_claimers_never_share;
+    waits_count: WaitsCount fails
+        deliveries::waits_are_not_counted;
     stale_failure_counts: StaleFailureCounts fails
         deliveries::stale_failures_do_not_count;
     check_then_claim: CheckThenClaim fails

@@ -42,6 +42,10 @@ enum Fault {
     ForgetsWhatWasNotWritten,
     /// Whoever copies has to begin again when something was not written.
     NotesBreakClaims,
+    /// Whoever writes all of them anew has to.
+    NotesBeginAgain,
+    /// What was not written is forgotten with what is left, since that hides it.
+    WhatIsLeftHidesNotes,
 }
 
 struct Faulty {
@@ -183,6 +187,20 @@ impl LinkedCalendars for Faulty {
                 let claimed = LinkedCalendar { copy, ..claimed.clone() };
                 self.inner.copied(&claimed, state, times).await
             }
+            (Fault::NotesBeginAgain, _) if present.copy.unwritten > claimed.copy.unwritten => {
+                let again = CopyState { written_to: None, ..state.clone() };
+                self.inner.copied(claimed, &again, times).await
+            }
+            (Fault::WhatIsLeftHidesNotes, _) => {
+                let since = present.copy.unwritten - claimed.copy.unwritten;
+                let fault = state.fault.clone().or(present.copy.fault);
+                let state =
+                    CopyState { unwritten: state.unwritten + since, fault, ..state.clone() };
+                let unwritten = present.copy.unwritten;
+                let copy = CopyState { unwritten, ..claimed.copy.clone() };
+                let claimed = LinkedCalendar { copy, ..claimed.clone() };
+                self.inner.copied(&claimed, &state, times).await
+            }
             _ => self.store().copied(claimed, state, times).await,
         }
     }
@@ -243,6 +261,10 @@ fails! {
     forgets_what_was_not_written: ForgetsWhatWasNotWritten
         fails unwritten::a_copy_makes_good_what_was_before_its_claim;
     notes_break_claims: NotesBreakClaims
+        fails unwritten::a_copy_makes_good_what_was_before_its_claim;
+    notes_begin_again: NotesBeginAgain
+        fails unwritten::a_copy_makes_good_what_was_before_its_claim;
+    what_is_left_hides_notes: WhatIsLeftHidesNotes
         fails unwritten::a_copy_makes_good_what_was_before_its_claim;
     cuts_the_first: CutsTheFirst fails copies::busy_times_are_part_of_the_calendar;
 }

@@ -195,6 +195,35 @@ fn who_cannot_be_reached_is_waited_for() {
     assert!(sink.by_meeting().values().all(|sequences| sequences.is_sorted()));
 }
 
+/// However long a bus was away before it did not take one: that one is tried as often as any.
+#[test]
+fn to_wait_is_not_to_fail() {
+    let then = Arc::new(Mutex::new(Then::Wait(Duration::from_secs(5))));
+    let answer = then.clone();
+    let (world, relay) = world_with(Arc::new(sink_fn(move |_| {
+        let then = *answer.lock().unwrap();
+        async move { Err(SinkError { reason: "no".into(), status: None, then }) }
+    })));
+    booked_and_moved(&world, "09:00", "09:30", 0);
+    let state = || {
+        let query = DeliveryQuery { subscriber: crm(), state: None, before: None, limit: 1 };
+        let delivery = world.run(world.store.deliveries(&query)).unwrap().remove(0);
+        (delivery.state, delivery.failures)
+    };
+    for _ in 0..50 {
+        assert_eq!(pass(&world, &relay), Passed { delivered: 0, failed: 1 });
+        assert_eq!(state(), (DeliveryState::Pending, 0));
+        world.clock.advance(TimeDelta::seconds(5));
+    }
+    *then.lock().unwrap() = Then::Retry(None);
+    for failures in 1..=10 {
+        assert_eq!(pass(&world, &relay), Passed { delivered: 0, failed: 1 });
+        let expected = if failures < 10 { DeliveryState::Pending } else { DeliveryState::Dead };
+        assert_eq!(state(), (expected, failures));
+        world.clock.advance(TimeDelta::hours(27));
+    }
+}
+
 #[test]
 fn a_sink_that_panics_has_failed() {
     let (world, relay) = world_with(Arc::new(sink_fn(|event: Recorded| async move {

@@ -24,12 +24,13 @@ pub(super) fn is_lock_timeout(error: &MigrateError) -> bool {
     error.as_database_error().and_then(DatabaseError::code).as_deref() == Some(LOCK_TIMEOUT)
 }
 
-/// Whether the connection, and with it very likely all others, has come to its end.
+/// Whether the connection, and with it very likely all others, has come to its end, or leads to where
+/// nothing can be written any more.
 pub(super) fn is_lost_connection(error: &StoreError) -> bool {
     match driver(error) {
         Some(sqlx::Error::Io(_)) => true,
         Some(sqlx::Error::Database(error)) => {
-            error.code().is_some_and(|code| code.starts_with(SHUTDOWN))
+            error.code().is_some_and(|code| code.starts_with(SHUTDOWN) || code == READ_ONLY)
         }
         _ => false,
     }
@@ -50,10 +51,13 @@ const LOCK_TIMEOUT: &str = "55P03";
 /// By an administrator or after a crash; and `57P03`, not accepting connections yet.
 const SHUTDOWN: &str = "57P";
 
+/// Of a standby. No transaction of ours is read-only by its own wish.
+const READ_ONLY: &str = "25006";
+
 /// Codes, and classes of two letters.
 const MAY_PASS: [&str; 11] = [
-    "08",    // connections
-    "25006", // a standby that takes no writes
+    "08", // connections
+    READ_ONLY,
     "25P03", // too long idle in a transaction
     "28",    // nobody of that name, or another password
     "3D000", // no such database

@@ -24,9 +24,13 @@ pub(super) async fn note(
         "UPDATE linked_calendar SET
              validators = $4, fetched_at = $5, expanded_at = $6, checked_at = $7, failures = $8,
              unwritten = $9 + greatest(unwritten - $10, 0),
-             written_to = CASE WHEN unwritten > $10 THEN NULL ELSE $11::timestamptz END,
-             fault = CASE WHEN unwritten > $10 THEN coalesce($12, fault) ELSE $12 END,
-             fault_detail = CASE WHEN unwritten > $10 THEN coalesce($13, fault_detail) ELSE $13 END,
+             written_to = $11,
+             fault = CASE
+                 WHEN unwritten > $10 AND ($8::bigint = 0 OR $12::text IS NULL) THEN fault ELSE $12
+             END,
+             fault_detail = CASE
+                 WHEN unwritten > $10 AND ($8::bigint = 0 OR $12 IS NULL) THEN fault_detail ELSE $13
+             END,
              next_at = $14
          WHERE id = $1 AND version = $2 AND next_at = $3",
         claimed.id.uuid(),
@@ -63,7 +67,7 @@ pub(super) async fn note_unwritten(
     let update = match what.link {
         Some(id) => sqlx::query!(
             "UPDATE linked_calendar SET
-                 unwritten = unwritten + 1, written_to = NULL, fault = $2, fault_detail = $3
+                 unwritten = unwritten + 1, fault = $2, fault_detail = $3
              WHERE id = $1 AND write_back = 'on'",
             id.uuid(),
             fault,
@@ -72,7 +76,7 @@ pub(super) async fn note_unwritten(
         .execute(connection),
         None => sqlx::query!(
             "UPDATE linked_calendar SET
-                 unwritten = unwritten + 1, written_to = NULL, fault = $1, fault_detail = $2
+                 unwritten = unwritten + 1, fault = $1, fault_detail = $2
              WHERE write_back = 'on'",
             fault,
             detail,

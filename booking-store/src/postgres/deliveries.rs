@@ -12,7 +12,7 @@ use sqlx::{Connection, PgConnection};
 use super::outbox::lock_end;
 use super::{BEGIN, PostgresStore, audit, subscribers};
 use crate::error::Failure;
-use crate::event_rows::{self, BacklogRow, DeliveryRow, DueRow};
+use crate::event_rows::{self, BacklogRow, DeliveryRow, DueRow, Follows};
 use crate::rows;
 
 #[async_trait]
@@ -106,6 +106,7 @@ struct Attempts {
     until: Vec<DateTime<Utc>>,
     state: Vec<String>,
     due_at: Vec<Option<DateTime<Utc>>>,
+    failures: Vec<i64>,
     attempted_at: Vec<DateTime<Utc>>,
     status: Vec<Option<i64>>,
     error: Vec<Option<String>>,
@@ -115,11 +116,12 @@ impl Attempts {
     fn of(settled: &[&Settled]) -> Self {
         let mut attempts = Self::default();
         for one in settled {
-            let (state, due_at) = event_rows::follows(one.outcome);
+            let Follows { state, due_at, failures } = event_rows::follows(one.outcome);
             attempts.position.push(event_rows::bound(one.sequence));
             attempts.until.push(one.until);
             attempts.state.push(state.as_str().to_owned());
             attempts.due_at.push(due_at);
+            attempts.failures.push(failures);
             attempts.attempted_at.push(one.attempt.at);
             attempts.status.push(one.attempt.status.map(i64::from));
             attempts.error.push(one.attempt.error.as_deref().map(without_null));
@@ -145,6 +147,7 @@ async fn settle(
         &attempts.until,
         &attempts.state,
         &attempts.due_at as &[Option<DateTime<Utc>>],
+        &attempts.failures,
         &attempts.attempted_at,
         &attempts.status as &[Option<i64>],
         &attempts.error as &[Option<String>],

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use booking_core::StoreError;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{Connection, PgConnection, Postgres};
+use sqlx::{Connection, PgConnection, Postgres, Row};
 use tokio::runtime::Handle;
 
 use super::MAX_TRIES;
@@ -31,7 +31,7 @@ const TEST_TIMEOUT: Duration = Duration::from_secs(1);
 /// a word. Statements that are transactions of their own may write, and see what is committed when
 /// they begin, whatever the server's defaults are. All statements go from a few rows to a few rows by
 /// indexes; also where a table was so small when the plan was made that reading all of it looked
-/// cheaper.
+/// cheaper. Last, and on the same way, whether it is a standby.
 const SETTINGS: &str = "
     SET default_transaction_isolation = 'read committed';
     SET default_transaction_read_only = off;
@@ -42,7 +42,10 @@ const SETTINGS: &str = "
     SET enable_bitmapscan = off;
     SET enable_hashjoin = off;
     SET enable_mergejoin = off;
-    SET jit = off";
+    SET jit = off;
+    SELECT pg_is_in_recovery()";
+
+const STANDBY: &str = "the server is a standby, which takes no writes";
 
 /// When plans are made.
 #[derive(Debug, Clone, Copy)]
@@ -124,7 +127,12 @@ impl Pool {
             })
             .after_connect(move |connection, _| {
                 Box::pin(async move {
-                    sqlx::raw_sql(SETTINGS).execute(&mut *connection).await?;
+                    let told = sqlx::raw_sql(SETTINGS).fetch_one(&mut *connection).await?;
+                    // It may be the primary of before a failover, which still has the name, or has it
+                    // for some: whoever took it would keep it. The pool asks again, until the call's end.
+                    if told.try_get(0)? {
+                        return Err(sqlx::Error::Configuration(STANDBY.into()));
+                    }
                     sqlx::raw_sql(plans.setting()).execute(connection).await.map(drop)
                 })
             })

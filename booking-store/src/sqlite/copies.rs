@@ -10,21 +10,23 @@ pub(super) const NOTE: &str = "
     UPDATE linked_calendar SET
         validators = ?5, fetched_ms = ?6, expanded_ms = ?7, checked_ms = ?8, failures = ?9,
         unwritten = ?10 + max(unwritten - ?4, 0),
-        written_to_ms = CASE WHEN unwritten > ?4 THEN NULL ELSE ?11 END,
-        fault = CASE WHEN unwritten > ?4 THEN coalesce(?12, fault) ELSE ?12 END,
-        fault_detail = CASE WHEN unwritten > ?4 THEN coalesce(?13, fault_detail) ELSE ?13 END,
+        written_to_ms = ?11,
+        fault = CASE WHEN unwritten > ?4 AND (?9 = 0 OR ?12 IS NULL) THEN fault ELSE ?12 END,
+        fault_detail = CASE
+            WHEN unwritten > ?4 AND (?9 = 0 OR ?12 IS NULL) THEN fault_detail ELSE ?13
+        END,
         next_ms = ?14
     WHERE id = ?1 AND version = ?2 AND next_ms = ?3";
 
 pub(super) const UNWRITTEN: &str = "
     UPDATE linked_calendar SET
-        unwritten = unwritten + 1, written_to_ms = NULL, fault = ?2, fault_detail = ?3
+        unwritten = unwritten + 1, fault = ?2, fault_detail = ?3
     WHERE id = ?1 AND write_back = 'on'";
 
 /// All of the index is meant.
 const ALL_UNWRITTEN: &str = "
     UPDATE linked_calendar SET
-        unwritten = unwritten + 1, written_to_ms = NULL, fault = ?1, fault_detail = ?2
+        unwritten = unwritten + 1, fault = ?1, fault_detail = ?2
     WHERE write_back = 'on'";
 
 /// Times of a calendar (`?2`) that are not among others (`?3`, pairs of bounds). With `NOT IN`, SQLite

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{SqliteStore, audit, subscribers};
 use crate::error::Failure;
-use crate::event_rows::{self, BacklogRow, DeliveryRow, DueRow};
+use crate::event_rows::{self, BacklogRow, DeliveryRow, DueRow, Follows};
 use crate::rows;
 
 /// What is due to `?1` at `?2`: of each meeting the oldest, if nobody has it.
@@ -39,6 +39,7 @@ pub(super) const SETTLE: &str = "
             value ->> 'until_ms' AS until_ms,
             value ->> 'state' AS state,
             value ->> 'due_ms' AS due_ms,
+            value ->> 'failures' AS failures,
             value ->> 'attempted_ms' AS attempted_ms,
             value ->> 'status' AS status,
             value ->> 'error' AS error
@@ -47,7 +48,7 @@ pub(super) const SETTLE: &str = "
     )
     UPDATE delivery SET
         state = new.state,
-        failures = failures + (new.state <> 'delivered'),
+        failures = delivery.failures + new.failures,
         due_ms = coalesce(new.due_ms, delivery.due_ms),
         claimed_until_ms = NULL,
         attempted_ms = new.attempted_ms,
@@ -226,6 +227,7 @@ struct SettledRow<'a> {
     until_ms: i64,
     state: &'static str,
     due_ms: Option<i64>,
+    failures: i64,
     attempted_ms: i64,
     status: Option<u16>,
     error: Option<&'a str>,
@@ -233,12 +235,13 @@ struct SettledRow<'a> {
 
 impl<'a> From<&&'a Settled> for SettledRow<'a> {
     fn from(settled: &&'a Settled) -> Self {
-        let (state, due_at) = event_rows::follows(settled.outcome);
+        let Follows { state, due_at, failures } = event_rows::follows(settled.outcome);
         Self {
             sequence: event_rows::bound(settled.sequence),
             until_ms: settled.until.timestamp_millis(),
             state: state.as_str(),
             due_ms: due_at.map(|at| at.timestamp_millis()),
+            failures,
             attempted_ms: settled.attempt.at.timestamp_millis(),
             status: settled.attempt.status,
             error: settled.attempt.error.as_deref(),

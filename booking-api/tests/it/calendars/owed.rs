@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use booking_api::calendars::{CaughtUp, Keyring, Location, OutsideCalendars};
 use booking_core::{
-    CalendarHost, CalendarKind, CalendarLinks, Copier, CopyFault, EventSink, Hub, LinkedCalendar,
-    MeetingId, NewLink, Passed, Relay, Role, SourceError, SubscriberId, Then, UserId, WriteBack,
+    Behind, CalendarHost, CalendarKind, CalendarLinks, CalendarSource, Copier, CopyFault,
+    EventSink, Fetched, Hub, LinkedCalendar, LinkedCalendars as _, MeetingId, NewLink, Passed,
+    Relay, Role, SourceError, Span, SubscriberId, Text, Then, Unwritten, UserId, Validators,
+    WriteBack,
 };
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::answers::{Answers, Step, whole};
 use super::practice::{JANE, Practice, actor};
@@ -214,6 +217,74 @@ async fn a_slow_collection_is_filled_in_several_goes() {
     }
     // The last of each go again, and those that were under way; not all of them each time.
     assert!(asked.len() < 60 + goes * 20, "{} in {goes}", asked.len());
+}
+
+/// Writes for a moment only, and reads nothing.
+struct Hasty(OutsideCalendars, Duration);
+
+#[async_trait]
+impl CalendarSource for Hasty {
+    async fn fetch(
+        &self,
+        _: &LinkedCalendar,
+        _: Option<&Validators>,
+        _: Span,
+    ) -> Result<Fetched, SourceError> {
+        Ok(Fetched::Texts { texts: vec![], validators: Text::new("one").ok() })
+    }
+
+    async fn catch_up(
+        &self,
+        link: &LinkedCalendar,
+        from: DateTime<Utc>,
+        _: Duration,
+    ) -> Result<(), Behind> {
+        self.0.catch_up(link, from, self.1).await
+    }
+}
+
+/// Before each copy of a slow collection there is something more that it did not take: all sessions have
+/// their turn nevertheless, and then once more, since that may have been one of the first.
+#[tokio::test]
+async fn notes_keep_nothing_from_a_slow_collection() {
+    let practice = Practice::new().await;
+    let mut meetings = Vec::new();
+    for day in 1..=100 {
+        let start = at("2024-02-01T09:00:00Z") + TimeDelta::days(day);
+        meetings.push(practice.book(&start.to_rfc3339()).await.to_string());
+    }
+    let pause = Duration::from_millis(100);
+    let slow = Answers::start(
+        "127.0.0.1",
+        Box::new(move |_| [vec![Step::Pause(pause)], whole("201 Created", "", "")].concat()),
+    )
+    .await;
+    let process = Process::with(&practice, KEY).await;
+    let source = Arc::new(Hasty(process.outside.clone(), pause * 5));
+    let process = Process { copier: Copier::new(process.links.clone(), source, EVERY), ..process };
+    process.link(&location(&slow.url("/"))).await;
+    let link = Some(process.linked().await.id);
+    let SourceError { fault, detail } = SourceError::new(CopyFault::Status, "one more");
+    let note = Unwritten { link, fault, detail };
+    for is_noted in [true, false] {
+        let mut asked = Vec::new();
+        for go in 0.. {
+            assert!(go < 60, "some never have their turn");
+            if is_noted {
+                practice.store.unwritten(&note).await.expect("memory holds");
+            }
+            let copied = process.copy().await.copy;
+            asked.extend(slow.take());
+            let had_turn = |meeting: &String| asked.iter().any(|head| head.contains(meeting));
+            let is_done = is_noted || copied.unwritten == 0;
+            if is_done && meetings.iter().all(had_turn) {
+                assert!(go > 1);
+                assert_eq!(copied.fault.is_some(), is_noted);
+                break;
+            }
+            assert!(copied.fault.is_some() && copied.unwritten > 0);
+        }
+    }
 }
 
 /// One meeting that it never takes keeps no others from it; one that takes none is left alone soon.

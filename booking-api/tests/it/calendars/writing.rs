@@ -92,6 +92,56 @@ async fn a_meeting_goes_with_its_therapist() {
     assert!(one.get(&name).await.is_none() && two.get(&name).await.is_some());
 }
 
+/// Whoever had it before may not let go of it for days: it is there for who has it now, and what happens to
+/// it there comes with the next attempt at the other.
+#[tokio::test]
+async fn a_meeting_does_not_wait_for_those_it_has_left() {
+    let (mut one, two, practice) =
+        (Radicale::start().await, Radicale::start().await, Practice::new().await);
+    let link = practice.link(JANE, Some(Ok(one.location())));
+    practice.link(OTHER, Some(Ok(two.location())));
+    let id = practice.book("2024-01-15T14:00:00Z").await;
+    let name = format!("{id}.ics");
+    assert_eq!(practice.deliver().await, (1, 0));
+    one.let_write(false).await;
+    let therapist = Some(UserId::new(OTHER).expect("an id"));
+    practice.change(client(), id, MeetingPatch { therapist, ..MeetingPatch::default() }).await;
+    assert_eq!(practice.deliver().await, (0, 1));
+    assert!(one.get(&name).await.is_some() && two.get(&name).await.is_some());
+
+    practice.move_to(id, "2024-01-16T09:30:00Z").await;
+    assert_eq!(practice.deliver().await, (0, 0));
+    practice.clock.advance(TimeDelta::seconds(6));
+    assert_eq!(practice.deliver().await, (0, 1));
+    let text = two.get(&name).await.expect("a meeting");
+    assert!(text.contains("DTSTART:20240116T093000Z"), "{text}");
+    practice.cancel(id).await;
+    one.let_write(true).await;
+    practice.clock.advance(TimeDelta::minutes(6));
+    assert_eq!(practice.deliver().await, (4, 0));
+    assert!(one.get(&name).await.is_none() && two.get(&name).await.is_none());
+    assert!(practice.unwritten().iter().all(|(unwritten, _)| *unwritten == link));
+}
+
+/// A practice may keep one collection for all: it is not taken out there because of the one who had it.
+#[tokio::test]
+async fn a_meeting_stays_in_a_collection_that_both_share() {
+    let (server, practice) = (Radicale::start().await, Practice::new().await);
+    let bare = location(server.location().url().as_str().trim_end_matches('/'));
+    let bare = bare.with_credentials(server.location().credentials().expect("some").clone());
+    practice.link(JANE, Some(Ok(server.location())));
+    practice.link(OTHER, Some(Ok(bare)));
+    let id = practice.book("2024-01-15T14:00:00Z").await;
+    let therapist = Some(UserId::new(OTHER).expect("an id"));
+    practice.change(client(), id, MeetingPatch { therapist, ..MeetingPatch::default() }).await;
+    let log = practice.log().await;
+    assert_eq!(log.len(), 3);
+    for event in log.iter().rev().chain(&log) {
+        practice.sink.deliver(event).await.expect("radicale takes it");
+        assert!(server.get(&format!("{id}.ics")).await.is_some());
+    }
+}
+
 /// What was booked before a collection was linked, or changed while nobody listened.
 #[tokio::test]
 async fn a_collection_that_is_new_is_filled() {

@@ -81,7 +81,7 @@ async fn what_is_left_is_written_with_the_next_copies() {
     assert_eq!(practice.pass_writing(UNCHANGED, Ok(())).await.0, None);
 }
 
-/// Since somebody could not write, or while it was elsewhere: from the first day on.
+/// Since somebody could not write, or while it was elsewhere: from the first day on, in the end.
 #[tokio::test]
 async fn what_was_missed_is_written_from_the_first_on() {
     let practice = Practice::open_written().await;
@@ -94,7 +94,10 @@ async fn what_was_missed_is_written_from_the_first_on() {
     let (from, copy) =
         practice.pass_writing(UNCHANGED, left(CopyFault::Status, Some(hour(50)))).await;
     assert_eq!((from, copy.unwritten), (Some(first()), 2));
+    // Whoever is at it comes to the last of them all the same, and hears that it was in vain.
     links.unwritten(&missed).await.expect("memory holds");
+    let (from, copy) = practice.pass_writing(UNCHANGED, left(CopyFault::Status, None)).await;
+    assert_eq!((from, copy.unwritten, copy.written_to), (Some(hour(50)), 4, None));
     let (from, copy) = practice.pass_writing(UNCHANGED, Ok(())).await;
     assert_eq!((from, copy.unwritten, copy.fault), (Some(first()), 0, None));
 

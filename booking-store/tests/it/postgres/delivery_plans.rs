@@ -59,8 +59,8 @@ const EACH_TIME: [Expected; 7] = [
     },
     Expected {
         statement: SETTLE,
-        parameters: "'s1', '{4}', '{2025-01-01}', '{pending}', '{2025-01-01}', '{2025-01-01}',
-            '{500}', '{no}'",
+        parameters: "'s1', '{4}', '{2025-01-01}', '{pending}', '{2025-01-01}', '{1}',
+            '{2025-01-01}', '{500}', '{no}'",
         indexes: &["delivery_of_meeting"],
     },
     Expected {

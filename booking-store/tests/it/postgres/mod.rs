@@ -2,6 +2,7 @@
 
 mod conformance;
 mod delivery_plans;
+mod failover;
 mod migrations;
 mod million;
 mod outages;
