@@ -26,6 +26,7 @@ mod logs;
 mod migrations;
 mod nats;
 mod nats_server;
+mod no_role;
 mod not_modified;
 mod pages;
 mod paging;

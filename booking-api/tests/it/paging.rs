@@ -127,8 +127,7 @@ async fn a_page_has_an_end_whatever_is_written() {
             let mut body = session(&format!("2024-01-{:02}T{:02}:00:00Z", 10 + n / 20, n % 20), 30);
             body["description"] = json!("語".repeat(5_000));
             let id = server.client().book(&body).await.expect(201).id();
-            let notes =
-                json!({"sessionNotes": "語".repeat(if n % 2 == 0 { 20_000 } else { 0 })});
+            let notes = json!({"sessionNotes": "語".repeat(if n % 2 == 0 { 20_000 } else { 0 })});
             server.therapist().update(&id, &notes).await.expect(200);
             ids.push(id);
         }

@@ -10,7 +10,6 @@ use crate::server::{Server, on_every_store};
 /// Two good values of every parameter.
 const VALUES: &[(&str, [&str; 2])] = &[
     ("actor", ["admin_1", "admin_2"]),
-    ("cursor", ["AAABjQAAAAAAAAAAAAAAAAAAAAAAAAAA", "AAABjQAAAAEAAAAAAAAAAAAAAAAAAAAA"]),
     ("date", ["2024-01-15", "2024-01-16"]),
     ("duration", ["30", "60"]),
     ("from", ["2024-01-15", "2024-01-16"]),
@@ -29,9 +28,21 @@ const VALUES: &[(&str, [&str; 2])] = &[
 /// Those that take several values, with commas.
 const LISTS: [&str; 2] = ["status", "therapistIds"];
 
+/// Those of cursors, by what is in them: an instant and an id, a date, a number.
+const CURSORS: &[(&str, [&str; 2])] = &[
+    ("listMeetings", ["AAABjQAAAAAAAAAAAAAAAAAAAAAAAAAA", "AAABjQAAAAEAAAAAAAAAAAAAAAAAAAAA"]),
+    ("listAuditEntries", ["AAABjQAAAAAAAAAAAAAAAAAAAAAAAAAA", "AAABjQAAAAEAAAAAAAAAAAAAAAAAAAAA"]),
+    ("searchSlots", ["MjAyNC0wMS0xNQ", "MjAyNC0wMS0xNg"]),
+    ("listWebhookDeliveries", ["AAAAAAAAAAE", "AAAAAAAAAAI"]),
+];
+
 /// As instants, where they are.
-fn values(parameter: &Value) -> [String; 2] {
+fn values(operation: &Value, parameter: &Value) -> [String; 2] {
     let name = parameter["name"].as_str().expect("a name");
+    if name == "cursor" {
+        let of = CURSORS.iter().find(|(id, _)| operation["operationId"] == *id);
+        return of.expect("say in CURSORS what its cursors are").1.map(str::to_owned);
+    }
     let (_, values) = VALUES.iter().find(|(known, _)| *known == name).unwrap_or_else(|| {
         panic!("say in VALUES what {name} may be");
     });
@@ -78,12 +89,17 @@ async fn a_parameter_that_is_there_twice_is_named() {
             let path = template.replace("{id}", &webhook);
             let required = all.iter().filter(|one| one["required"] == true);
             let one_each = |parameter: &&Value| {
-                format!("{}={}", parameter["name"].as_str().expect("a name"), values(parameter)[0])
+                format!(
+                    "{}={}",
+                    parameter["name"].as_str().expect("a name"),
+                    values(operation, parameter)[0]
+                )
             };
             let required: Vec<String> = required.map(one_each).collect();
             for parameter in &all {
                 let name = parameter["name"].as_str().expect("a name");
-                let [one, other] = values(parameter).map(|value| format!("{name}={value}"));
+                let [one, other] =
+                    values(operation, parameter).map(|value| format!("{name}={value}"));
                 let mut query = required.clone();
                 query.retain(|other| *other != one);
                 query.push(one.clone());

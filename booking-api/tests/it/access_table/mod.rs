@@ -21,7 +21,6 @@ use self::practice::Practice;
 use crate::caller::{Answer, Caller};
 use crate::document;
 use crate::server::Server;
-use crate::signing::{IssuerKey, good_claims};
 
 const GOLDEN: &str = "tests/it/access_table/golden.md";
 const HEAD: &str = "\
@@ -31,8 +30,8 @@ What the server answers, cell by cell: the status, and the code of the problem i
 by `access_table/mod.rs`, which says how; whatever differs from it fails.
 
 The client is `client_123`, who is related to `therapist_456`, the therapist, and not to
-`therapist_457`. *Other's* is what belongs to `client_124` and `therapist_457`. An admin, whoever is signed
-in without a role, and whoever has no good token, asks for what would be the client's and the therapist's own.
+`therapist_457`. *Other's* is what belongs to `client_124` and `therapist_457`. An admin, and whoever
+has no good token, asks for what would be the client's and the therapist's own.
 
 ";
 
@@ -42,21 +41,19 @@ enum Who {
     Client,
     Therapist,
     Admin,
-    NoRole,
     NoToken,
     BadToken,
 }
 
 impl Who {
-    const ALL: [Self; 6] =
-        [Self::Client, Self::Therapist, Self::Admin, Self::NoRole, Self::NoToken, Self::BadToken];
+    const ALL: [Self; 5] =
+        [Self::Client, Self::Therapist, Self::Admin, Self::NoToken, Self::BadToken];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Client => "client",
             Self::Therapist => "therapist",
             Self::Admin => "admin",
-            Self::NoRole => "no role",
             Self::NoToken => "no token",
             Self::BadToken => "bad token",
         }
@@ -67,18 +64,10 @@ impl Who {
             Self::Client => server.client(),
             Self::Therapist => server.therapist(),
             Self::Admin => server.admin(),
-            Self::NoRole => server.anonymous().with_token(&of_nobody()),
             Self::NoToken => server.anonymous(),
             Self::BadToken => server.anonymous().with_token("garbage"),
         }
     }
-}
-
-/// A good token, of somebody of whom neither it nor the directory says what they are.
-fn of_nobody() -> String {
-    let mut claims = good_claims("user_unknown", "client");
-    claims.as_object_mut().expect("an object").remove("role");
-    IssuerKey::ours().sign(&claims)
 }
 
 /// An operation as the served document has it.

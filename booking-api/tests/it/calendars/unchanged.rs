@@ -51,5 +51,4 @@ async fn whoever_renames_a_link_does_not_have_it_read() {
     let audit = server.admin().get("/booking/audit?limit=50").await.expect(200);
     let changes = audit.text.matches("\"calendar.changed\"").count();
     assert_eq!(changes, 20);
-    assert!(!audit.text.contains("\"url\"") || changes == 20);
 }
