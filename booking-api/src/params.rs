@@ -243,6 +243,7 @@ pub(crate) struct StatusList(pub(crate) BTreeSet<MeetingStatus>);
 
 impl OnWire for StatusList {
     const NAME: &'static str = "StatusList";
+    const ONCE: &'static str = "must be there once, with commas between its values";
 
     fn schema() -> MetaSchema {
         MetaSchema::new("string")

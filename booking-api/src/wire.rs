@@ -26,6 +26,9 @@ pub(crate) trait OnWire: Sized + Send + Sync + 'static {
     /// Whether the spec describes it once, under its name.
     const IS_NAMED: bool = false;
 
+    /// What is said to whom sends a parameter several times.
+    const ONCE: &'static str = "must be there once";
+
     fn schema() -> MetaSchema;
 
     /// Reads the JSON form; the error completes "the field …".
@@ -84,6 +87,18 @@ impl<T: OnWire> ParseFromJSON for Wire<T> {
 impl<T: OnWire> ParseFromParameter for Wire<T> {
     fn parse_from_parameter(text: &str) -> ParseResult<Self> {
         T::read_text(text).map(Self).map_err(ParseError::custom)
+    }
+
+    /// Of several, none is what was meant by all of them.
+    fn parse_from_parameters<I: IntoIterator<Item = A>, A: AsRef<str>>(
+        values: I,
+    ) -> ParseResult<Self> {
+        let mut values = values.into_iter();
+        match (values.next(), values.next()) {
+            (Some(one), None) => Self::parse_from_parameter(one.as_ref()),
+            (Some(_), Some(_)) => Err(ParseError::custom(T::ONCE)),
+            (None, _) => Err(ParseError::expected_input()),
+        }
     }
 }
 

@@ -234,8 +234,8 @@ pub use slot::{Day, Slot};
 pub use slot_cache::{SlotCache, SlotCacheCounts};
 pub use span::{Span, SpanSet};
 pub use store::{
-    Change, ChangeError, Decide, Decline, Earlier, MeetingQuery, Place, Scope, Store, StoreError,
-    Write,
+    Change, ChangeError, Decide, Decline, Earlier, MeetingQuery, MeetingTexts, Place, Scope, Store,
+    StoreError, Write,
 };
 pub use terms::{FullDates, Terms};
 pub use text::{

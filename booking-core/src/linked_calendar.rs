@@ -126,6 +126,30 @@ pub struct LinkedCalendar {
 impl LinkedCalendar {
     /// How many calendars a therapist can link.
     pub const MAX_PER_THERAPIST: u32 = 10;
+
+    /// Whether copies of the one are copies of the other: from the same place, in the same zone, and
+    /// written into alike. What a calendar is called is nothing to its copies.
+    #[must_use]
+    pub fn is_copied_as(&self, other: &Self) -> bool {
+        let how = |link: &Self| (link.kind, link.zone, link.write_back);
+        how(self) == how(other) && self.location == other.location
+    }
+
+    /// What is known of copies once this link has taken the place of `before`. If those of before are as
+    /// good as ever, nothing changes, not even whose they are to make at this moment. Otherwise the
+    /// next begins anew, when this link says; or before, if one was due before.
+    #[must_use]
+    pub fn copy_after(&self, before: &Self) -> CopyState {
+        if self.is_copied_as(before) {
+            return before.copy.clone();
+        }
+        CopyState {
+            validators: None,
+            written_to: None,
+            next_at: self.copy.next_at.min(before.copy.next_at),
+            ..before.copy.clone()
+        }
+    }
 }
 
 /// How the copy of a linked calendar is.
@@ -339,9 +363,8 @@ pub trait LinkedCalendars: Send + Sync {
     ) -> Result<Option<LinkedCalendar>, StoreError>;
 
     /// Puts a link in the place of the one with its id, its therapist and the version before its own.
-    /// Returns whether there was one. Since when it is linked stays, and so do its busy times and what is
-    /// known of the last copy, but for its validators and for how far meetings were written anew; it is
-    /// due when this one says.
+    /// Returns whether there was one. Since when it is linked stays, and so do its busy times; of its copies
+    /// is known what [`LinkedCalendar::copy_after`] says, by the link as it is at that moment.
     async fn relink(&self, calendar: &LinkedCalendar, by: By) -> Result<bool, StoreError>;
 
     /// Removes a link, if it is this therapist's, and its busy times. Returns whether it was.
@@ -365,7 +388,8 @@ pub trait LinkedCalendars: Send + Sync {
     async fn claim_links(&self, claim: &CopyClaim) -> Result<Vec<LinkedCalendar>, StoreError>;
 
     /// Notes what became of a claimed link, with the times that it is busy in place of those before, if
-    /// there is another copy; unless somebody has changed, refreshed, removed or claimed it since.
+    /// there is another copy; unless somebody has refreshed, removed or claimed it since, or changed how it
+    /// [is copied](LinkedCalendar::is_copied_as).
     ///
     /// What has been noted as [`unwritten`](Self::unwritten) since it was claimed stays: it is added to
     /// [`CopyState::unwritten`], and its fault is kept, unless the state has one of reading

@@ -11,7 +11,7 @@ use crate::id::{MeetingId, UserId};
 use crate::refusal::Refusal;
 use crate::settings::Buffers;
 use crate::span::Span;
-use crate::text::{Description, MeetingUrl, SessionNotes, Title};
+use crate::text::{Description, MeetingUrl, SessionNotes, Text, Title};
 
 /// A session of one client with one therapist.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +52,14 @@ pub struct Meeting {
 impl Meeting {
     /// The title of a meeting that was booked without one.
     pub const DEFAULT_TITLE: &'static str = "Therapy Session";
+
+    /// How long its description and its notes are together, in bytes of UTF-8: all else is short.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        let description = self.description.as_ref().map_or("", Text::as_str);
+        let notes = self.session_notes.as_ref().map_or("", Text::as_str);
+        description.len() + notes.len()
+    }
 
     /// The first instant after the session.
     #[must_use]

@@ -86,7 +86,8 @@ pub trait Store: Send + Sync {
         Ok(self.read(&scope).await?.revisions)
     }
 
-    /// The meetings of one person, in either role, by start and then by id.
+    /// The meetings of one person, in either role, by start and then by id: as many as
+    /// [`MeetingQuery::is_full`] lets there be. What does not come is not loaded either.
     async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError>;
 
     /// Whether the store answers.
@@ -207,6 +208,47 @@ pub struct MeetingQuery {
     pub after: Option<Place>,
     /// At most so many.
     pub limit: u32,
+    /// Whether descriptions and notes come along.
+    pub texts: MeetingTexts,
+}
+
+/// What a list of meetings says of their descriptions and session notes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MeetingTexts {
+    /// All of them; so there is an end to how many come at once: [`MeetingQuery::MAX_TEXT_BYTES`].
+    Whole,
+    /// Nothing: each is `None`, whatever it is.
+    LeftOut,
+}
+
+impl MeetingQuery {
+    /// With its texts, a list ends early: with the meeting by which they come to so many bytes, in UTF-8.
+    /// Twice and more what one meeting can have.
+    pub const MAX_TEXT_BYTES: usize = 2 * 1_024 * 1_024;
+
+    /// Whether the list ends here; if not, the next meeting follows, should there be one.
+    ///
+    /// ```
+    /// # use booking_core::{MeetingQuery, MeetingTexts, UserId};
+    /// let query = MeetingQuery {
+    ///     person: UserId::new("client_123")?,
+    ///     statuses: [].into(),
+    ///     from: None,
+    ///     to: None,
+    ///     after: None,
+    ///     limit: 0,
+    ///     texts: MeetingTexts::Whole,
+    /// };
+    /// assert!(query.is_full(&[]));
+    /// assert!(!MeetingQuery { limit: 1, ..query }.is_full(&[]));
+    /// # Ok::<(), booking_core::InvalidId>(())
+    /// ```
+    #[must_use]
+    pub fn is_full(&self, so_far: &[Meeting]) -> bool {
+        let texts = || so_far.iter().map(Meeting::text_bytes).sum::<usize>();
+        so_far.len() >= self.limit as usize
+            || (self.texts == MeetingTexts::Whole && texts() >= Self::MAX_TEXT_BYTES)
+    }
 }
 
 /// A place in the order of meetings: by start, then by id.

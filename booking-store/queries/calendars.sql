@@ -124,7 +124,9 @@ SELECT
     json_build_object(
         'series', json_build_object(
             'id', series.id, 'client_id', series.client_id, 'therapist_id', series.therapist_id,
-            'rule', rule, 'except_dates', to_json(except_dates)::text,
+            'rule', rule, 'except_dates', (
+                SELECT coalesce(json_agg(day - date '1970-01-01'), '[]') FROM unnest(except_dates) AS day
+            )::text,
             'start_ms', unix_ms(series.start_at), 'duration_minutes', series.duration_minutes,
             'zone', zone, 'created_ms', unix_ms(series.created_at)
         ),

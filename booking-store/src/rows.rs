@@ -3,6 +3,7 @@
 //! Whatever is read is checked again: a value that the domain's types do not admit is an error,
 //! never a guess.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use booking_core::{
@@ -10,7 +11,7 @@ use booking_core::{
     MeetingId, MeetingUrl, Series, SeriesId, SeriesMeetings, SessionDuration, Text, Unit, User,
     UserId, WEEKDAYS, WallTime, Window,
 };
-use chrono::{DateTime, Utc, Weekday};
+use chrono::{DateTime, NaiveDate, Utc, Weekday};
 use chrono_tz::Tz;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -73,7 +74,7 @@ pub(crate) struct SeriesRow {
     pub(crate) client_id: String,
     pub(crate) therapist_id: String,
     pub(crate) rule: String,
-    /// A list of dates, as JSON.
+    /// A list of dates, as JSON: see [`CivilDate`].
     pub(crate) except_dates: String,
     pub(crate) start_ms: i64,
     pub(crate) duration_minutes: i64,
@@ -156,7 +157,7 @@ impl SeriesRow {
             client: user(&self.client_id)?,
             therapist: user(&self.therapist_id)?,
             rule: self.rule.parse().map_err(Malformed::because("rule"))?,
-            except: from_json("dates", &self.except_dates)?,
+            except: dates(&self.except_dates)?,
             start: instant(self.start_ms)?,
             duration: duration(self.duration_minutes)?,
             zone: self.zone.parse().map_err(Malformed::because("time zone"))?,
@@ -296,6 +297,30 @@ pub(crate) fn from_json<T: DeserializeOwned>(
     json: &str,
 ) -> Result<T, Malformed> {
     serde_json::from_str(json).map_err(Malformed::because(what))
+}
+
+/// A date in JSON: as text, or counted from 1970. Only so does Postgres tell of those before the year 1,
+/// which in its own words are years BC.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum CivilDate {
+    Text(NaiveDate),
+    Day(i64),
+}
+
+fn dates(json: &str) -> Result<BTreeSet<NaiveDate>, Malformed> {
+    let dates: Vec<CivilDate> = from_json("dates", json)?;
+    let date = |date| match date {
+        CivilDate::Text(date) => Ok(date),
+        CivilDate::Day(from_1970) => self::date(from_1970),
+    };
+    dates.into_iter().map(date).collect()
+}
+
+/// The date so many days after 1970-01-01.
+pub(crate) fn date(from_1970: i64) -> Result<NaiveDate, Malformed> {
+    let days = i32::try_from(from_1970).ok();
+    days.and_then(NaiveDate::from_epoch_days).ok_or(Malformed::new("date"))
 }
 
 /// How SQLite's queries take a set of people: one parameter, however many there are.

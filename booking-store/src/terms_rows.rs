@@ -126,12 +126,8 @@ impl TryFrom<OverrideRow> for AvailabilityOverride {
 
 /// Those of an override, in days from 1970-01-01.
 pub(crate) fn dates(first_day: i64, last_day: i64) -> Result<Dates, Malformed> {
+    let date = rows::date;
     Dates::new(date(first_day)?, date(last_day)?).map_err(Malformed::because("dates"))
-}
-
-fn date(day: i64) -> Result<NaiveDate, Malformed> {
-    let date = i32::try_from(day).ok().and_then(NaiveDate::from_epoch_days);
-    date.ok_or(Malformed::new("date"))
 }
 
 /// No override has a date outside the years 0 to 9999, and databases know few beyond.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use booking_core::{
-    CalendarHost, CalendarLinks, LinkPatch, LinkedCalendarId, NewLink, Refusal, SealedLocation,
-    Text,
+    CalendarHost, CalendarLinks, LinkPatch, LinkedCalendar, LinkedCalendarId, NewLink, Refusal,
+    SealedLocation, Text,
 };
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
@@ -29,6 +29,9 @@ pub(crate) trait Sealer: Send + Sync {
         url: &str,
         credentials: Option<(&str, &str)>,
     ) -> Result<(CalendarHost, SealedLocation), Problem>;
+
+    /// Whether a link is sealed as it would be today, and leads where this does, which is sealed for it too.
+    fn leads_there(&self, link: &LinkedCalendar, location: &SealedLocation) -> bool;
 }
 
 /// What the API knows of linked calendars.
@@ -130,7 +133,8 @@ impl LinksApi {
     /// Change a linked calendar
     ///
     /// For its therapist. All of it, but for its address, which stays as it is when left out, with what
-    /// opens it. It is read anew; the times of before count until then.
+    /// opens it. Is it to be read elsewhere or in another way, that is done soon, and within a minute after
+    /// it was read last; the times of before count until then. Nothing new changes nothing.
     #[oai(path = "/booking/calendars/:id", method = "put", operation_id = "updateLinkedCalendar")]
     async fn change(
         &self,
@@ -144,7 +148,8 @@ impl LinksApi {
             body.0;
         let location = match (url, said(username), said(password)) {
             (Some(url), username, password) => {
-                Some(self.seal(id, &url.0, username.as_ref(), password.as_ref())?)
+                let sealed = self.seal(id, &url.0, username.as_ref(), password.as_ref())?;
+                Some(self.unless_there(links.get(&caller.actor, id).await?, sealed))
             }
             (None, None, None) => None,
             (None, ..) => {
@@ -224,6 +229,20 @@ impl LinksApi {
         sealer.seal(id, url.as_str(), credentials)
     }
 
+    /// Sealed bytes are others each time: where a link leads is what it was, unless it is somewhere else.
+    fn unless_there(
+        &self,
+        link: LinkedCalendar,
+        (host, location): (CalendarHost, SealedLocation),
+    ) -> (CalendarHost, SealedLocation) {
+        let sealer = self.0.as_ref().and_then(|linked| linked.sealer.as_ref());
+        if sealer.is_some_and(|sealer| sealer.leads_there(&link, &location)) {
+            (link.host, link.location)
+        } else {
+            (host, location)
+        }
+    }
+
     /// As feeds: always there, and taken out of the document where there are none.
     pub(crate) fn describe(&self, document: &mut Value) {
         if self.0.is_some() {
@@ -249,7 +268,7 @@ fn link_id(text: &str) -> Result<LinkedCalendarId, Problem> {
 
 #[cfg(feature = "calendars")]
 mod sealing {
-    use booking_core::{CalendarHost, LinkedCalendarId, SealedLocation, Text};
+    use booking_core::{CalendarHost, LinkedCalendar, LinkedCalendarId, SealedLocation, Text};
 
     use super::{Arc, CalendarLinks, Linked, Sealer};
     use crate::Api;
@@ -280,6 +299,10 @@ mod sealing {
             let host = host.map_err(|_| wrong("url", "has too long a host".to_owned()))?;
             let sealed = Self::seal(self, &location, id).map_err(Problem::internal)?;
             Ok((host, sealed))
+        }
+
+        fn leads_there(&self, link: &LinkedCalendar, location: &SealedLocation) -> bool {
+            Self::leads_there(self, link, location)
         }
     }
 

@@ -88,7 +88,8 @@ impl MeetingsApi {
 
     /// List one's meetings
     ///
-    /// Soonest start first, in either role.
+    /// Soonest start first, in either role. Where their texts are long, a page has fewer than `limit`, and
+    /// goes on all the same.
     #[oai(path = "/booking/meetings", method = "get", operation_id = "listMeetings")]
     #[expect(clippy::too_many_arguments, reason = "one for each query parameter")]
     async fn list(

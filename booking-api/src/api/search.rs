@@ -92,6 +92,7 @@ struct TherapistList(BTreeSet<UserId>);
 
 impl OnWire for TherapistList {
     const NAME: &'static str = "TherapistList";
+    const ONCE: &'static str = "must be there once, with commas between its values";
 
     fn schema() -> MetaSchema {
         MetaSchema { min_length: Some(1), ..MetaSchema::new("string") }

@@ -71,6 +71,13 @@ impl OutsideCalendars {
         self.0.keyring.open(&link.location.0, &link.id.to_string())
     }
 
+    /// Whether a link is sealed with the newest key, and leads where this does, which is sealed for it too.
+    pub(crate) fn leads_there(&self, link: &LinkedCalendar, location: &SealedLocation) -> bool {
+        let open = |sealed: &SealedLocation| self.0.keyring.open(&sealed.0, &link.id.to_string());
+        let is_there = matches!((open(&link.location), open(location)), (Ok(a), Ok(b)) if a == b);
+        is_there && self.0.keyring.is_newest(&link.location.0)
+    }
+
     /// Writes meetings into those that are to be written into.
     #[must_use]
     pub fn sink(&self) -> WriteBackSink {

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use booking_core::ical::{self, Detail};
 use booking_core::{
     Behind, CopyFault, EventSink, LinkedCalendarId, Meeting, MeetingId, MeetingQuery,
-    MeetingStatus, Place, Recorded, Scope, SinkError, SourceError, Store, StoreError, Then, UserId,
-    with_causes,
+    MeetingStatus, MeetingTexts, Place, Recorded, Scope, SinkError, SourceError, Store, StoreError,
+    Then, UserId, with_causes,
 };
 use chrono::{DateTime, Utc};
 use tokio::task::JoinSet;
@@ -182,6 +182,7 @@ impl WriteBackSink {
             to: None,
             after: None,
             limit: PAGE,
+            texts: MeetingTexts::LeftOut,
         };
         let mut in_vain = 0;
         loop {

@@ -102,10 +102,9 @@ const NOT_A_THERAPIST: &str = "role_required_for_availability";
 
 /// The codes of an operation by their statuses.
 fn problems_of(operation: &Object) -> BTreeMap<u16, Vec<Code>> {
+    let is_public = operation.get("security") == Some(&json!([]));
     let mut codes = ANY.to_vec();
-    if operation.get("security") == Some(&json!([])) {
-        codes.retain(|code| *code != Code::Unauthenticated);
-    }
+    codes.retain(|code| !is_public || *code != Code::Unauthenticated);
     let parameters = operation.get("parameters").and_then(Value::as_array).into_iter().flatten();
     let has_body = operation.contains_key("requestBody");
     codes.extend(BODY.into_iter().filter(|_| has_body));
@@ -120,6 +119,8 @@ fn problems_of(operation: &Object) -> BTreeMap<u16, Vec<Code>> {
         });
     }
     codes.extend(own(operation.get("operationId").and_then(Value::as_str).unwrap_or_default()));
+    // Also where any role will do: not everybody who is signed in has one.
+    codes.extend((!is_public).then_some(Code::RoleRequired));
     let is_availability = operation.get("tags") == Some(&json!(["Availability"]));
     let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
     for code in codes {
@@ -139,18 +140,18 @@ fn problems_of(operation: &Object) -> BTreeMap<u16, Vec<Code>> {
 /// What only operations like this one answer with.
 fn own(operation_id: &str) -> Vec<Code> {
     let meeting = [Code::Forbidden, Code::MeetingNotFound];
-    let window = [Code::RoleRequired, Code::Forbidden, Code::AvailabilityNotFound];
+    let window = [Code::Forbidden, Code::AvailabilityNotFound];
     let people = [Code::NoRelationship, Code::Forbidden, Code::TherapistNotFound];
     let booking = [&TIME[..], &people, &[Code::InvalidTransition]].concat();
-    let series = [&people[..], &[Code::InvalidTransition, Code::RoleRequired]].concat();
+    let series = [&people[..], &[Code::InvalidTransition]].concat();
     match operation_id {
         "previewSeries" => series,
         "createSeries" => [&series[..], &[Code::SeriesRefused]].concat(),
         "getSeries" => vec![Code::Forbidden, Code::SeriesNotFound],
         "cancelSeries" => vec![Code::Forbidden, Code::SeriesNotFound, Code::TooLateToCancel],
-        "createHold" => [&TIME[..], &people, &[Code::RoleRequired]].concat(),
-        "deleteHold" => vec![Code::RoleRequired, Code::HoldNotFound],
-        "createMeeting" => [&booking[..], &[Code::RoleRequired]].concat(),
+        "createHold" => [&TIME[..], &people].concat(),
+        "deleteHold" => vec![Code::HoldNotFound],
+        "createMeeting" => booking,
         "getMeeting" => meeting.into(),
         "updateMeeting" => {
             let late = [Code::MeetingClosed, Code::TooLateToReschedule, Code::TooLateToCancel];
@@ -160,41 +161,35 @@ fn own(operation_id: &str) -> Vec<Code> {
             [&meeting[..], &[Code::MeetingClosed, Code::TooLateToCancel]].concat()
         }
         "createAvailability" => {
-            vec![Code::RoleRequired, Code::AvailabilityOverlap, Code::AvailabilityLimit]
+            vec![Code::AvailabilityOverlap, Code::AvailabilityLimit]
         }
         "updateAvailability" => {
             [&window[..], &[Code::AvailabilityOverlap, Code::AvailabilityLimit]].concat()
         }
         "deleteAvailability" => window.into(),
         "createOverride" => {
-            vec![Code::RoleRequired, Code::OverrideOverlap, Code::OverrideLimit]
+            vec![Code::OverrideOverlap, Code::OverrideLimit]
         }
         "updateOverride" => {
-            vec![Code::RoleRequired, Code::Forbidden, Code::OverrideNotFound, Code::OverrideOverlap]
+            vec![Code::Forbidden, Code::OverrideNotFound, Code::OverrideOverlap]
         }
-        "deleteOverride" => vec![Code::RoleRequired, Code::Forbidden, Code::OverrideNotFound],
+        "deleteOverride" => vec![Code::Forbidden, Code::OverrideNotFound],
         "listSlots" => vec![Code::TherapistNotFound],
-        "searchSlots" => vec![],
         "streamSlots" => vec![Code::TherapistNotFound, Code::TooManyStreams],
-        "streamEvents" => vec![Code::RoleRequired, Code::TooManyStreams],
-        "getUser" | "deleteRelationship" => vec![Code::RoleRequired, Code::UserNotFound],
-        "putRelationship" => vec![Code::RoleRequired, Code::UserNotFound, Code::InvalidRequest],
-        "createCalendarFeed" => vec![Code::RoleRequired, Code::UserNotFound, Code::FeedLimit],
-        "deleteCalendarFeed" => vec![Code::RoleRequired, Code::FeedNotFound],
+        "streamEvents" => vec![Code::TooManyStreams],
+        "getUser" | "deleteRelationship" => vec![Code::UserNotFound],
+        "putRelationship" => vec![Code::UserNotFound, Code::InvalidRequest],
+        "createCalendarFeed" => vec![Code::UserNotFound, Code::FeedLimit],
+        "deleteCalendarFeed" => vec![Code::FeedNotFound],
         "readCalendarFeed" => vec![Code::FeedNotFound],
-        "linkCalendar" => vec![
-            Code::RoleRequired,
-            Code::UserNotFound,
-            Code::CalendarLimit,
-            Code::CalendarsDisabled,
-        ],
+        "linkCalendar" => vec![Code::UserNotFound, Code::CalendarLimit, Code::CalendarsDisabled],
         "updateLinkedCalendar" => {
-            vec![Code::RoleRequired, Code::CalendarNotFound, Code::CalendarsDisabled]
+            vec![Code::CalendarNotFound, Code::CalendarsDisabled]
         }
         "getLinkedCalendar" | "unlinkCalendar" | "refreshLinkedCalendar" => {
-            vec![Code::RoleRequired, Code::CalendarNotFound]
+            vec![Code::CalendarNotFound]
         }
-        "createWebhook" => vec![Code::RoleRequired, Code::WebhookLimit],
+        "createWebhook" => vec![Code::WebhookLimit],
         "getWebhook"
         | "updateWebhook"
         | "deleteWebhook"
@@ -202,9 +197,9 @@ fn own(operation_id: &str) -> Vec<Code> {
         | "testWebhook"
         | "listWebhookDeliveries"
         | "replayWebhookDeliveries" => {
-            vec![Code::RoleRequired, Code::WebhookNotFound]
+            vec![Code::WebhookNotFound]
         }
-        _ => vec![Code::RoleRequired],
+        _ => vec![],
     }
 }
 

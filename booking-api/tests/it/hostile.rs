@@ -275,6 +275,15 @@ async fn the_ends_of_time_break_nothing() {
                 server.client().cancel(&last.id()).await.expect(200);
             }
         }
+        let mut series = session("2024-01-15T14:00:00Z", 30);
+        series["rule"] = json!("FREQ=DAILY;COUNT=3");
+        series["exDates"] = json!(["0000-01-01", "0000-06-01", "0001-01-01", "9999-12-31"]);
+        let booked = server.client().post("/booking/series", &series).await.expect(201).body;
+        let path = format!("/booking/series/{}", booked["series"]["id"].as_str().expect("an id"));
+        let read = server.client().get(&path).await.expect(200).body;
+        assert_eq!(read["exDates"], series["exDates"]);
+        assert_eq!(read, booked["series"]);
+        server.client().post(&format!("{path}/cancel"), &json!({})).await.expect(200);
         for query in [
             "from=0000-01-01T00:00:00%2B23:59",
             "to=9999-12-31T23:59:59-23:59",

@@ -1,7 +1,9 @@
 //! `GET /booking/meetings`: order, filters and pages.
 
+use serde_json::json;
+
 use crate::caller::{Answer, Caller};
-use crate::server::{Server, on_every_store, session};
+use crate::server::{Server, on_every_store, open_always, session};
 
 /// The address in a `Link` header with `rel="next"`, as the caller takes it.
 fn next(page: &Answer) -> Option<String> {
@@ -43,7 +45,7 @@ async fn seven(server: &Server) -> Vec<String> {
         match fate {
             "cancel" => drop(server.client().cancel(&id).await.expect(200)),
             "confirm" => {
-                let confirm = serde_json::json!({"status": "CONFIRMED"});
+                let confirm = json!({"status": "CONFIRMED"});
                 server.therapist().update(&id, &confirm).await.expect(200);
             }
             _ => {}
@@ -110,6 +112,36 @@ async fn filters_narrow_the_list_and_stay_in_the_links() {
                 let found = follow(&server.client(), &path, limit).await;
                 assert_eq!(found, expected, "{path}");
             }
+        }
+    })
+    .await;
+}
+
+/// With the longest texts that there are, a page is shorter than was asked for, and the next goes on.
+#[tokio::test]
+async fn a_page_has_an_end_whatever_is_written() {
+    on_every_store(async |server| {
+        open_always(&server.therapist()).await;
+        let mut ids = Vec::new();
+        for n in 0..60 {
+            let mut body = session(&format!("2024-01-{:02}T{:02}:00:00Z", 10 + n / 20, n % 20), 30);
+            body["description"] = json!("語".repeat(5_000));
+            let id = server.client().book(&body).await.expect(201).id();
+            let notes = json!({"sessionNotes": "語".repeat(if n % 2 == 0 { 20_000 } else { 0 })});
+            server.therapist().update(&id, &notes).await.expect(200);
+            ids.push(id);
+        }
+        for caller in [server.therapist(), server.client()] {
+            let (mut path, mut listed) = (Some("/booking/meetings?limit=1000".to_owned()), vec![]);
+            let mut pages = 0;
+            while let Some(at) = path {
+                let page = caller.get(&at).await.expect(200);
+                assert!(page.text.len() < 2_200_000, "{}", page.text.len());
+                listed.extend(page.column("id").into_iter().map(str::to_owned));
+                path = next(&page);
+                pages += 1;
+            }
+            assert_eq!((&listed, pages), (&ids, 2));
         }
     })
     .await;

@@ -227,7 +227,7 @@ async fn check(serving: &Serving, what: &str, token: &str, status: u16) {
     assert_eq!(answer.outcome(), (status, code), "{what}: {}", serving.log());
 }
 
-async fn serve_without_users(issuer: &Issuer) -> Serving {
+pub(crate) async fn serve_without_users(issuer: &Issuer) -> Serving {
     let parties = format!("{APP},https://admin.example.com");
     let settings =
         [("BOOKING_ISSUER", issuer.url.as_str()), ("BOOKING_AUTHORIZED_PARTIES", &parties)];
@@ -249,7 +249,7 @@ async fn serve(issuer: &Issuer) -> Serving {
 }
 
 /// What the issuer publishes: the key, another one, and some that are for nothing here.
-fn keys() -> Value {
+pub(crate) fn keys() -> Value {
     let mut encryption = jwk("ins_encryption", IssuerKey::ours());
     encryption["use"] = json!("enc");
     json!([
@@ -264,7 +264,7 @@ fn remove(object: &mut Value, name: &str) {
     object.as_object_mut().expect("an object").remove(name);
 }
 
-fn head() -> Value {
+pub(crate) fn head() -> Value {
     json!({"alg": "RS256", "cat": "cl_B7d4PD111AAA", "kid": "ins_1", "typ": "JWT"})
 }
 
@@ -273,7 +273,7 @@ fn good(issuer: &Issuer) -> String {
 }
 
 /// The claims of Clerk's session tokens, version 2, with `metadata` added in the dashboard.
-fn version_2(issuer: &Issuer) -> Value {
+pub(crate) fn version_2(issuer: &Issuer) -> Value {
     let now = unix_now();
     json!({
         "azp": APP, "exp": now + 60, "fva": [3, -1], "iat": now, "iss": issuer.url,

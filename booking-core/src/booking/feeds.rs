@@ -15,7 +15,7 @@ use crate::id::FeedId;
 use crate::refusal::Refusal;
 #[cfg(doc)]
 use crate::store::StoreError;
-use crate::store::{MeetingQuery, Scope};
+use crate::store::{MeetingQuery, MeetingTexts, Scope};
 use crate::text::Text;
 
 /// How far back meetings are shown: nobody plans by those of last year.
@@ -119,6 +119,7 @@ impl CalendarFeeds {
             to: None,
             after: None,
             limit: MAX_MEETINGS,
+            texts: MeetingTexts::LeftOut,
         };
         let meetings = self.booking.store.meetings(&query).await?;
         Ok(ical::meetings(name_of(feed, MEETINGS), detail, &meetings))

@@ -10,7 +10,7 @@ use crate::directory::User;
 use crate::id::MeetingId;
 use crate::linked_calendar::LinkedCalendar;
 use crate::span::Span;
-use crate::store::{MeetingQuery, Place, Scope, StoreError};
+use crate::store::{MeetingQuery, MeetingTexts, Place, Scope, StoreError};
 
 /// How many meetings are looked up with one question.
 const AT_A_TIME: u32 = 1_000;
@@ -43,14 +43,14 @@ impl CalendarLinks {
             to: window.end().checked_add_days(Days::new(1)),
             after: None,
             limit: AT_A_TIME,
+            texts: MeetingTexts::LeftOut,
         };
         let mut found = BTreeSet::new();
         loop {
             let page = self.booking.store.meetings(&query).await?;
             let given = page.iter().filter(|meeting| meeting.therapist == link.therapist);
             found.extend(given.map(|meeting| meeting.id));
-            let is_full = page.len() >= AT_A_TIME as usize;
-            match page.last().filter(|_| is_full) {
+            match page.last().filter(|_| query.is_full(&page)) {
                 Some(last) => query.after = Some(Place { start: last.start, id: last.id }),
                 None => return Ok(found),
             }

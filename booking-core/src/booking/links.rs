@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use tokio::sync::Notify;
 
@@ -139,8 +139,9 @@ impl CalendarLinks {
         }
     }
 
-    /// Changes one of the actor's links. The calendar is read anew; the times of the last copy count until
-    /// then.
+    /// Changes one of the actor's links, unless it is like that already. If it is to be read elsewhere or in
+    /// another way, it is read anew: as soon as a [`refresh`](Self::refresh) would, so within a minute;
+    /// the times of the last copy count until then.
     ///
     /// # Errors
     /// [`Refusal::RoleRequired`], [`Refusal::CalendarNotFound`], also for somebody else's,
@@ -155,28 +156,30 @@ impl CalendarLinks {
             let before = self.get(actor, id).await?;
             can_be_written(before.kind, patch.write_back)?;
             let LinkPatch { label, zone, write_back, location } = patch.clone();
-            let (host, location) = location.unwrap_or((before.host, before.location));
-            let after = LinkedCalendar {
-                version: before.version + 1,
-                label,
-                host,
-                location,
-                zone,
-                write_back,
-                copy: CopyState {
-                    validators: None,
-                    written_to: None,
-                    next_at: self.booking.now(),
-                    ..before.copy
-                },
-                ..before
-            };
+            let present = || (before.host.clone(), before.location.clone());
+            let (host, location) = location.unwrap_or_else(present);
+            let copy = CopyState { next_at: self.anew_at(&before.copy), ..before.copy.clone() };
+            let after =
+                LinkedCalendar { label, host, location, zone, write_back, copy, ..before.clone() };
+            if after.label == before.label && after.is_copied_as(&before) {
+                return Ok(before);
+            }
+            let after = LinkedCalendar { version: before.version + 1, ..after };
             if self.links.relink(&after, self.booking.by(actor)).await? {
                 self.due.notify_one();
-                return Ok(after);
+                return Ok(LinkedCalendar { copy: after.copy_after(&before), ..after });
             }
         }
         Err(BookingError::Contended("the link kept changing"))
+    }
+
+    /// When a calendar is read that is to be read anew: a minute after it was read last, and after somebody
+    /// has begun who may be at it still.
+    fn anew_at(&self, copy: &CopyState) -> DateTime<Utc> {
+        let now = self.booking.now();
+        let may_be_under_way = copy.next_at > now && copy.next_at <= now + LEASE;
+        let last = if may_be_under_way { Some(now) } else { copy.checked_at };
+        last.map_or(now, |last| now.max(last + REFRESH_EVERY))
     }
 
     /// Removes one of the actor's links, and what it says of when they are busy.

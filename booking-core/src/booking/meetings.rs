@@ -19,7 +19,7 @@ use crate::request::{BookRequest, MeetingFilter, MeetingView, Page};
 use crate::span::Span;
 #[cfg(doc)]
 use crate::store::StoreError;
-use crate::store::{ChangeError, Decline, MeetingQuery, Place, Scope};
+use crate::store::{ChangeError, Decline, MeetingQuery, MeetingTexts, Place, Scope};
 use crate::text::{Reason, Text};
 
 impl Booking {
@@ -75,7 +75,8 @@ impl Booking {
         Err(BookingError::Contended("the therapist's settings kept changing"))
     }
 
-    /// The actor's meetings, soonest start first.
+    /// The actor's meetings, soonest start first. A page is shorter than its limit where their texts are
+    /// long ([`MeetingQuery::MAX_TEXT_BYTES`]), and goes on all the same.
     ///
     /// # Errors
     /// [`Refusal::RoleRequired`]; [`StoreError`].
@@ -85,18 +86,21 @@ impl Booking {
         filter: &MeetingFilter,
     ) -> Result<Page<MeetingView>, BookingError> {
         actor.may(Operation::ListMeetings)?;
-        let limit = filter.limit.get();
+        // One more than is shown, which says whether there are more.
         let query = MeetingQuery {
             person: actor.id.clone(),
             statuses: filter.statuses.clone(),
             from: filter.from.map(instant::ceil_to_millis),
             to: filter.to.map(instant::ceil_to_millis),
             after: filter.after,
-            limit: limit + 1,
+            limit: filter.limit.get() + 1,
+            texts: MeetingTexts::Whole,
         };
         let mut meetings = self.store.meetings(&query).await?;
-        let more = meetings.len() > limit as usize;
-        meetings.truncate(limit as usize);
+        let more = query.is_full(&meetings);
+        if more {
+            meetings.pop();
+        }
         let last = meetings.last().map(|last| Place { start: last.start, id: last.id });
         let people = self.people(meetings.iter().flat_map(|m| [&m.client, &m.therapist])).await?;
         let views = meetings.into_iter().map(|meeting| people.view(actor, meeting));

@@ -83,8 +83,7 @@ impl LinkedCalendars for MemoryStore {
             return Ok(false);
         };
         let before = present.clone();
-        let next_at = calendar.copy.next_at;
-        let copy = CopyState { validators: None, written_to: None, next_at, ..before.copy.clone() };
+        let copy = calendar.copy_after(&before);
         *present = LinkedCalendar { created_at: before.created_at, copy, ..calendar.clone() };
         let entry = AuditEntry::of_changed_link(by, &before, calendar);
         state.note([entry]);
@@ -145,7 +144,7 @@ impl LinkedCalendars for MemoryStore {
     ) -> Result<Copied, StoreError> {
         let mut state = self.state();
         let is_as_claimed = |link: &LinkedCalendar| {
-            link.version == claimed.version && link.copy.next_at == claimed.copy.next_at
+            link.is_copied_as(claimed) && link.copy.next_at == claimed.copy.next_at
         };
         let present = state.links.0.get_mut(&claimed.id);
         let Some((link, before)) = present.filter(|(link, _)| is_as_claimed(link)) else {

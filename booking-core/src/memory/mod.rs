@@ -39,7 +39,8 @@ use crate::settings::TherapistSettings;
 use crate::signal::Signals;
 use crate::span::{Span, SpanSet};
 use crate::store::{
-    Change, ChangeError, Decide, Earlier, MeetingQuery, Place, Scope, Store, StoreError, Write,
+    Change, ChangeError, Decide, Earlier, MeetingQuery, MeetingTexts, Place, Scope, Store,
+    StoreError, Write,
 };
 
 /// A store, a directory, an outbox, its deliveries, calendar feeds, linked calendars and the audit log in
@@ -167,7 +168,25 @@ impl Store for MemoryStore {
                 && query.after.is_none_or(|after| place > after)
         };
         let meetings = diary.iter().filter_map(|(_, id)| state.meetings.get(id));
-        Ok(meetings.filter(wanted).take(query.limit as usize).cloned().collect())
+        let mut page = Vec::new();
+        let mut text_bytes = 0;
+        for meeting in meetings.filter(wanted).take(query.limit as usize) {
+            match query.texts {
+                MeetingTexts::Whole if text_bytes >= MeetingQuery::MAX_TEXT_BYTES => break,
+                MeetingTexts::Whole => {
+                    text_bytes += meeting.text_bytes();
+                    page.push(meeting.clone());
+                }
+                MeetingTexts::LeftOut => {
+                    page.push(Meeting {
+                        description: None,
+                        session_notes: None,
+                        ..meeting.clone()
+                    });
+                }
+            }
+        }
+        Ok(page)
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

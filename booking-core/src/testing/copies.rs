@@ -16,9 +16,9 @@ use super::linked::{
 };
 use super::{World, cases, race};
 use crate::{
-    Bounded, Buffers, BusyTimes, Calendars, Change, Copied, CopyFault, CopyState, DiariesQuery,
-    Linked, LinkedCalendar, Refresh, Refusal, Scope, SealedLocation, SessionDuration, Settings,
-    Span, SpanSet, TherapistSettings, UserId, Write,
+    Bounded, Buffers, BusyTimes, CalendarKind, Calendars, Change, Copied, CopyFault, CopyState,
+    DiariesQuery, Linked, LinkedCalendar, Refresh, Refusal, Scope, SealedLocation, SessionDuration,
+    Settings, Span, SpanSet, TherapistSettings, UserId, Write, WriteBack,
 };
 
 cases! {
@@ -250,6 +250,46 @@ cases! {
         assert_eq!(copied(&world, &slow, &[(hour(9), hour(10))]).await, Copied::Outdated);
         assert_eq!(busy_of(&world, &therapist()).await, SpanSet::default());
         assert_eq!(found(&world, linked.id).await, None);
+    }
+
+    /// What a calendar is called is nothing to whoever copies it: what they know stays, and what they do
+    /// counts. Any other change is, even if it leaves the claim's end where it was.
+    async fn a_label_is_nothing_to_copies(world: World) {
+        let known = CopyState {
+            validators: Some(text("\"1\"")),
+            written_to: Some(at(7)),
+            ..copied_at(3, at(900))
+        };
+        let linked = LinkedCalendar { kind: CalendarKind::CalDav, copy: known, ..link(&therapist()) };
+        assert_eq!(add(&world, &linked).await, Linked::Done);
+        let claimed = claim_one(&world, at(900), at(960)).await;
+        let label = Some(text("Work"));
+        let due = CopyState::due(at(901));
+        let named = LinkedCalendar { version: 2, label, copy: due.clone(), ..linked.clone() };
+        assert!(world.links().relink(&named, by()).await.expect("the store changes links"));
+        let expected = LinkedCalendar { copy: claimed.copy.clone(), ..named.clone() };
+        assert_eq!(found(&world, linked.id).await, Some(expected));
+        assert_eq!(copied(&world, &claimed, &[(hour(1), hour(2))]).await, Copied::Changed);
+        let copy = copied_at(1, at(1_000));
+        assert_eq!(found(&world, linked.id).await, Some(LinkedCalendar { copy, ..named.clone() }));
+
+        let zone = Some(chrono_tz::Tz::Asia__Kathmandu);
+        let mut present = named;
+        for (version, until) in (3..).zip([1_010, 1_020, 1_030, 1_040]) {
+            let claimed = claim_one(&world, at(until - 10), at(until)).await;
+            let copy = CopyState::due(at(until));
+            let before = LinkedCalendar { version, copy, ..present };
+            present = match version {
+                3 => LinkedCalendar { zone, ..before },
+                4 => LinkedCalendar { write_back: WriteBack::On, ..before },
+                5 => LinkedCalendar { location: SealedLocation(vec![9]), ..before },
+                _ => LinkedCalendar { zone: None, ..before },
+            };
+            assert!(world.links().relink(&present, by()).await.expect("the store changes links"));
+            let late = copied(&world, &claimed, &[(hour(3), hour(4))]).await;
+            assert_eq!(late, Copied::Outdated, "version {version}");
+        }
+        assert_eq!(busy_of(&world, &therapist()).await, set(&[(hour(1), hour(2))]));
     }
 
     /// Of what failed, and of what has not changed, the state is kept, and the times stay.

@@ -1,11 +1,13 @@
 //! Lists of meetings: order, filters, pages.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::cases;
-use super::fixtures::{client, hour, meeting, minute, other_client, other_therapist, therapist};
+use super::fixtures::{
+    client, hour, meeting, minute, other_client, other_therapist, text, therapist,
+};
 use super::world::all_of;
-use crate::{Meeting, MeetingQuery, MeetingStatus, Place, SessionDuration};
+use crate::{Meeting, MeetingQuery, MeetingStatus, MeetingTexts, Place, SessionDuration};
 
 cases! {
     ($) conformance_lists in lists:
@@ -89,6 +91,35 @@ cases! {
         }
     }
 
+    /// With long texts a page ends early, and the next goes on from there; without them it is whole.
+    async fn a_page_ends_with_its_texts(world: World) {
+        let mut all: Vec<Meeting> = (0..60).map(|n| wordy(hour(n), n % 3 == 0)).collect();
+        for chunk in all.chunks(10) {
+            world.insert(chunk).await;
+        }
+        let mut query = MeetingQuery { limit: 50, ..all_of(&therapist()) };
+        let (mut seen, mut counts) = (Vec::new(), Vec::new());
+        loop {
+            let page = world.list(&query).await;
+            let Some((last, others)) = page.split_last() else { break };
+            assert!(!query.is_full(others), "no more than that is loaded");
+            let is_last = seen.len() + page.len() == all.len();
+            assert!(query.is_full(&page) || is_last, "nor less");
+            query.after = Some(Place { start: last.start, id: last.id });
+            counts.push(page.len());
+            seen.extend(page);
+        }
+        assert_eq!(seen, all);
+        assert_eq!(counts, [32, 28], "21 times 100,000 bytes, with those that have none");
+        let (after, texts) = (None, MeetingTexts::LeftOut);
+        for meeting in &mut all {
+            (meeting.description, meeting.session_notes) = (None, None);
+        }
+        let limit = 59;
+        let page = world.list(&MeetingQuery { after, texts, limit, ..query }).await;
+        assert_eq!(page, all[..59]);
+    }
+
     /// Whatever is booked meanwhile: nothing comes twice, and nothing that was there is left out.
     async fn pages_are_stable_under_bookings(world: World) {
         let there: Vec<Meeting> = (0..60)
@@ -130,6 +161,17 @@ async fn pages(world: &super::World, mut query: MeetingQuery) -> Vec<Meeting> {
         let Some(last) = page.last() else { return all };
         query.after = Some(Place { start: last.start, id: last.id });
         all.extend(page);
+    }
+}
+
+/// With the longest texts that there are, or with none.
+fn wordy(start: DateTime<Utc>, is_quiet: bool) -> Meeting {
+    let most = |chars: usize| (!is_quiet).then(|| "\u{1f4dd}".repeat(chars));
+    Meeting {
+        status: MeetingStatus::Cancelled,
+        description: most(5_000).as_deref().map(text),
+        session_notes: most(20_000).as_deref().map(text),
+        ..meeting(&client(), &therapist(), start)
     }
 }
 

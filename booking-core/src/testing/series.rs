@@ -26,9 +26,10 @@ cases! {
             (0..most).rev().map(|n| meeting(&client(), &therapist(), hour(24 * n))).collect();
         let one = [meeting(&other_client(), &other_therapist(), hour(9))];
         let day = |n| NaiveDate::from_ymd_opt(2024, 1, n).expect("a date");
+        let ends = ["0000-01-01", "0000-12-31", "9999-12-31"].map(|date| date.parse().expect("a date"));
         let full = Series {
             rule: "FREQ=MONTHLY;UNTIL=20240301T120000Z;BYDAY=-1FR,1MO;WKST=SU".parse().expect("a rule"),
-            except: [day(15), day(1), day(31)].into(),
+            except: [day(15), day(1), day(31), ends[0], ends[1], ends[2]].into(),
             duration: SessionDuration::TwoHours,
             zone: chrono_tz::America::Argentina::ComodRivadavia,
             created_at: hour(1) + TimeDelta::milliseconds(7),

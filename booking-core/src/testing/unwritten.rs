@@ -5,7 +5,7 @@ use super::linked::{add, at, busy_of, claim_one, copied_at, found, link, set};
 use super::{World, cases};
 use crate::{
     BusyTimes, CalendarKind, Copied, CopyFault, CopyState, Linked, LinkedCalendar,
-    LinkedCalendarId, Span, Unwritten, UserId, WriteBack,
+    LinkedCalendarId, SealedLocation, Span, Unwritten, UserId, WriteBack,
 };
 
 cases! {
@@ -101,8 +101,9 @@ cases! {
         let linked = LinkedCalendar { copy: half.clone(), ..written(&therapist()) };
         assert_eq!(add(&world, &linked).await, Linked::Done);
         assert_eq!(state(&world, &linked).await, half);
+        let elsewhere = LinkedCalendar { copy: CopyState::due(at(5)), ..linked.clone() };
         let elsewhere =
-            LinkedCalendar { version: 2, copy: CopyState::due(at(5)), ..linked.clone() };
+            LinkedCalendar { version: 2, location: SealedLocation(vec![9]), ..elsewhere };
         assert!(world.links().relink(&elsewhere, by()).await.expect("the store changes links"));
         let expected = CopyState { written_to: None, next_at: at(5), ..half };
         assert_eq!(state(&world, &linked).await, expected);

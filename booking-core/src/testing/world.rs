@@ -15,8 +15,8 @@ use crate::{
     Answered, AuditEntry, AuditLog, AuditQuery, AvailabilityId, AvailabilitySlot, BookRequest,
     Booking, BookingError, Calendars, Change, ChangeError, Clock, Diaries, DiariesQuery,
     EventQuery, EventStore, ExpectedVersion, Hold, ManualClock, Meeting, MeetingId, MeetingPatch,
-    MeetingQuery, MeetingView, RandomIds, Recorded, Refusal, Scope, SessionDuration, Store, User,
-    UserId, WEEKDAYS, Write,
+    MeetingQuery, MeetingTexts, MeetingView, RandomIds, Recorded, Refusal, Scope, SessionDuration,
+    Store, User, UserId, WEEKDAYS, Write,
 };
 
 /// A store with the demo people in its directory, and the service over it. Clones share everything.
@@ -310,6 +310,7 @@ pub(crate) fn all_of(person: &UserId) -> MeetingQuery {
         to: None,
         after: None,
         limit: 100_000,
+        texts: MeetingTexts::Whole,
     }
 }
 

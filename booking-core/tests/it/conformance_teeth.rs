@@ -11,6 +11,7 @@
 //! | applied unseen | applies what was decided without locks, whatever has changed since |
 //! | diary by diary | reads what lists are made of for one therapist after the other |
 //! | half counted | looks whether the therapist's calendar has changed, and not at the client's |
+//! | endless pages | loads as many meetings as are asked for, whatever comes with them |
 //!
 //! The first four are also done to Postgres, in `teeth.rs` of booking-store.
 
@@ -21,12 +22,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use booking_core::testing::{
-    Harness, World, atomicity, availability, current, diaries, dropped, overrides, published,
-    races, series, settings,
+    Harness, World, atomicity, availability, current, diaries, dropped, lists, overrides,
+    published, races, series, settings,
 };
 use booking_core::{
     Calendars, Change, ChangeError, Decide, Diaries, DiariesQuery, Meeting, MeetingQuery,
-    MemoryStore, Scope, Store, StoreError, UserId,
+    MemoryStore, Place, Scope, Store, StoreError, UserId,
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::JoinError;
@@ -53,6 +54,8 @@ enum Fault {
     HalfCounted,
     /// Reads each therapist's diary by itself.
     DiaryByDiary,
+    /// Loads as many meetings as are asked for, whatever comes with them.
+    EndlessPages,
 }
 
 struct Faulty {
@@ -155,9 +158,10 @@ impl Store for Faulty {
                 self.apply(Change { writes: vec![], ..change.clone() }).await?;
                 Ok(change)
             }
-            Fault::AppliedUnseen | Fault::HalfCounted | Fault::DiaryByDiary => {
-                self.inner.change(scope, decide).await
-            }
+            Fault::AppliedUnseen
+            | Fault::HalfCounted
+            | Fault::DiaryByDiary
+            | Fault::EndlessPages => self.inner.change(scope, decide).await,
             Fault::KeepsLockWhenDeclined => {
                 let locked = self.lock.lock().await;
                 let changed = self.inner.change(scope, decide).await;
@@ -186,7 +190,19 @@ impl Store for Faulty {
     }
 
     async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError> {
-        self.inner.meetings(query).await
+        let mut found = self.inner.meetings(query).await?;
+        while let Fault::EndlessPages = self.fault
+            && let Some(last) = found.last().filter(|_| found.len() < query.limit as usize)
+        {
+            let after = Some(Place { start: last.start, id: last.id });
+            let more = self.inner.meetings(&MeetingQuery { after, ..query.clone() }).await?;
+            if more.is_empty() {
+                break;
+            }
+            found.extend(more);
+            found.truncate(query.limit as usize);
+        }
+        Ok(found)
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
@@ -268,6 +284,8 @@ fails! {
         settings::changed_while_being_booked;
     half_counted: HalfCounted fails
         current::what_is_out_of_date_is_not_applied;
+    endless_pages: EndlessPages fails
+        lists::a_page_ends_with_its_texts;
     diary_by_diary: DiaryByDiary fails
         diaries::diaries_are_of_one_moment;
     row_by_row: RowByRow fails

@@ -46,6 +46,8 @@ enum Fault {
     NotesBeginAgain,
     /// What was not written is forgotten with what is left, since that hides it.
     WhatIsLeftHidesNotes,
+    /// Whoever copies has to begin again when a link is called something else.
+    LabelsBreakClaims,
 }
 
 struct Faulty {
@@ -99,6 +101,16 @@ impl LinkedCalendars for Faulty {
             let version = self.present(calendar).await?.version + 1;
             let calendar = LinkedCalendar { version, ..calendar.clone() };
             return self.inner.relink(&calendar, by).await;
+        }
+        if self.fault == Fault::LabelsBreakClaims {
+            let is_there = self.inner.relink(calendar, by).await?;
+            let refresh = Refresh {
+                now: calendar.copy.next_at,
+                unless_checked_after: DateTime::<Utc>::MAX_UTC,
+                unless_due_by: DateTime::<Utc>::MIN_UTC,
+            };
+            self.inner.refresh(&calendar.therapist, calendar.id, &refresh).await?;
+            return Ok(is_there);
         }
         self.store().relink(calendar, by).await
     }
@@ -159,7 +171,8 @@ impl LinkedCalendars for Faulty {
         match (self.fault, times) {
             (Fault::TakesAnyCopy, _) => self.inner.copied(&present, state, times).await,
             (Fault::TakesCopiesOfBefore, _) => {
-                let claimed = LinkedCalendar { version: present.version, ..claimed.clone() };
+                let copy = claimed.copy.clone();
+                let claimed = LinkedCalendar { copy, ..present };
                 self.inner.copied(&claimed, state, times).await
             }
             (Fault::CountsTheSame, _) => {
@@ -266,5 +279,6 @@ fails! {
         fails unwritten::a_copy_makes_good_what_was_before_its_claim;
     what_is_left_hides_notes: WhatIsLeftHidesNotes
         fails unwritten::a_copy_makes_good_what_was_before_its_claim;
+    labels_break_claims: LabelsBreakClaims fails copies::a_label_is_nothing_to_copies;
     cuts_the_first: CutsTheFirst fails copies::busy_times_are_part_of_the_calendar;
 }

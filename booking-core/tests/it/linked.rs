@@ -1,6 +1,7 @@
 //! Linked calendars through the service, and how they are copied.
 
 mod background;
+mod changed;
 mod written;
 
 use std::collections::VecDeque;
@@ -355,7 +356,8 @@ async fn times_without_a_zone_are_the_therapists() {
         location: None,
     };
     links.change(&jane(), link.id, &patch).await.expect("it is theirs");
-    assert!(practice.pass(due, busy(local, "three")).await);
+    let soon = due + TimeDelta::minutes(1);
+    assert!(practice.pass(soon, busy(local, "three")).await);
     assert!(!practice.is_free(hour(15)).await && practice.is_free(hour(9)).await);
 }
 

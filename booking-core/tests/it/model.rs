@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use booking_core::{
     Actor, AvailabilityPatch, AvailabilitySlot, BookRequest, Meeting, MeetingId, MeetingPatch,
-    MeetingQuery, MeetingStatus, MeetingType, Patch, Refusal, Role, SessionDuration, StartTime,
-    Store, Window,
+    MeetingQuery, MeetingStatus, MeetingTexts, MeetingType, Patch, Refusal, Role, SessionDuration,
+    StartTime, Store, Window,
 };
 use chrono::{DateTime, TimeDelta, Utc, Weekday};
 use proptest::option;
@@ -183,6 +183,7 @@ pub(crate) fn snapshot(world: &World) -> Snapshot {
         to: None,
         after: None,
         limit: 10_000,
+        texts: MeetingTexts::Whole,
     };
     let of = |person| world.run(world.store.meetings(&query(person))).expect("memory holds");
     people().into_iter().flat_map(of).map(|meeting| (meeting.id, meeting)).collect()

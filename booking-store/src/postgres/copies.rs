@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use booking_core::{BusyTimes, Copied, CopyState, LinkedCalendar, Text, Unwritten};
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use sqlx::{Connection, PgConnection};
 
 use super::BEGIN;
-use super::links::{lock, version};
+use super::links::lock;
 use crate::error::Failure;
 
 pub(super) async fn note(
@@ -32,9 +33,10 @@ pub(super) async fn note(
                  WHEN unwritten > $10 AND ($8::bigint = 0 OR $12 IS NULL) THEN fault_detail ELSE $13
              END,
              next_at = $14
-         WHERE id = $1 AND version = $2 AND next_at = $3",
+         WHERE id = $1 AND location = $2 AND next_at = $3
+             AND zone IS NOT DISTINCT FROM $15 AND write_back = $16",
         claimed.id.uuid(),
-        version(claimed)?,
+        &claimed.location.0[..],
         claimed.copy.next_at,
         copy.validators.as_ref().map(Text::as_str),
         copy.fetched_at,
@@ -47,6 +49,8 @@ pub(super) async fn note(
         copy.fault.as_ref().map(|(fault, _)| fault.as_str()),
         copy.fault.as_ref().map(|(_, detail)| detail.as_str()),
         copy.next_at,
+        claimed.zone.map(Tz::name),
+        claimed.write_back.as_str(),
     );
     if update.execute(&mut *transaction).await?.rows_affected() == 0 {
         return Ok(Copied::Outdated);

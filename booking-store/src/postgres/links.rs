@@ -170,7 +170,7 @@ async fn insert(connection: &mut PgConnection, link: &LinkedCalendar) -> Result<
     Ok(())
 }
 
-pub(super) fn version(link: &LinkedCalendar) -> Result<i64, Failure> {
+fn version(link: &LinkedCalendar) -> Result<i64, Failure> {
     i64::try_from(link.version).map_err(Failure::corrupt)
 }
 
@@ -217,10 +217,11 @@ async fn replace(
     let Some(before) = before.filter(|before| before.version + 1 == link.version) else {
         return Ok(false);
     };
+    let copy = link.copy_after(&before);
     let update = sqlx::query!(
         "UPDATE linked_calendar SET
              version = $2, kind = $3, label = $4, host = $5, location = $6, zone = $7,
-             write_back = $8, validators = NULL, written_to = NULL, next_at = $9
+             write_back = $8, validators = $9, written_to = $10, next_at = $11
          WHERE id = $1",
         link.id.uuid(),
         version(link)?,
@@ -230,7 +231,9 @@ async fn replace(
         &link.location.0[..],
         link.zone.map(Tz::name),
         link.write_back.as_str(),
-        link.copy.next_at,
+        copy.validators.as_ref().map(Text::as_str),
+        copy.written_to,
+        copy.next_at,
     );
     update.execute(&mut *transaction).await?;
     audit::note(&mut transaction, [&AuditEntry::of_changed_link(by, &before, link)]).await?;

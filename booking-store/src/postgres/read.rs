@@ -2,8 +2,8 @@
 
 use booking_core::{
     AvailabilityId, AvailabilityOverride, AvailabilitySlot, Busy, Calendars, CountedMeeting,
-    Meeting, MeetingId, MeetingQuery, MeetingStatus, OverrideId, Record, Scope, SeriesId,
-    SessionDuration, User, UserId,
+    Meeting, MeetingId, MeetingQuery, MeetingStatus, MeetingTexts, OverrideId, Record, Scope,
+    SeriesId, SessionDuration, User, UserId,
 };
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -212,6 +212,11 @@ pub(super) async fn meetings(
         bound(query.to.unwrap_or(DateTime::<Utc>::MAX_UTC)),
         &statuses,
         i64::from(query.limit),
+        match query.texts {
+            MeetingTexts::Whole => MeetingQuery::MAX_TEXT_BYTES as i64,
+            MeetingTexts::LeftOut => i64::MAX,
+        },
+        query.texts == MeetingTexts::Whole,
     );
     rows::all(select.fetch_all(connection).await?)
 }

@@ -1,9 +1,10 @@
 //! What became of copies of linked calendars, and of what was written into them.
 
 use booking_core::{BusyTimes, Copied, CopyState, LinkedCalendar, Unwritten};
+use chrono_tz::Tz;
 
 use super::SqliteStore;
-use super::links::{bind_copy, pairs, version};
+use super::links::{bind_copy, pairs};
 use crate::error::Failure;
 
 pub(super) const NOTE: &str = "
@@ -16,7 +17,7 @@ pub(super) const NOTE: &str = "
             WHEN unwritten > ?4 AND (?9 = 0 OR ?12 IS NULL) THEN fault_detail ELSE ?13
         END,
         next_ms = ?14
-    WHERE id = ?1 AND version = ?2 AND next_ms = ?3";
+    WHERE id = ?1 AND location = ?2 AND next_ms = ?3 AND zone IS ?15 AND write_back = ?16";
 
 pub(super) const UNWRITTEN: &str = "
     UPDATE linked_calendar SET
@@ -54,10 +55,13 @@ impl SqliteStore {
         let mut transaction = self.begin_write().await?;
         let note = sqlx::query(NOTE)
             .bind(claimed.id.uuid())
-            .bind(version(claimed)?)
+            .bind(&claimed.location.0[..])
             .bind(claimed.copy.next_at.timestamp_millis())
             .bind(claimed.copy.unwritten);
-        let noted = bind_copy(note, copy).execute(&mut *transaction).await?;
+        let note = bind_copy(note, copy)
+            .bind(claimed.zone.map(Tz::name))
+            .bind(claimed.write_back.as_str());
+        let noted = note.execute(&mut *transaction).await?;
         if noted.rows_affected() == 0 {
             return Ok(Copied::Outdated);
         }

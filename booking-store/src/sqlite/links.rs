@@ -39,7 +39,7 @@ pub(super) const ONE: &str = "SELECT * FROM linked_calendar WHERE id = ?1";
 pub(super) const REPLACE: &str = "
     UPDATE linked_calendar SET
         version = ?2, kind = ?3, label = ?4, host = ?5, location = ?6, zone = ?7, write_back = ?8,
-        validators = NULL, written_to_ms = NULL, next_ms = ?9
+        validators = ?9, written_to_ms = ?10, next_ms = ?11
     WHERE id = ?1";
 
 /// Their busy times go along.
@@ -167,6 +167,7 @@ impl SqliteStore {
             before.therapist == link.therapist && before.version + 1 == link.version
         };
         let Some(before) = before.filter(is_before) else { return Ok(false) };
+        let copy = link.copy_after(&before);
         let replace = sqlx::query(REPLACE)
             .bind(link.id.uuid())
             .bind(version(link)?)
@@ -176,7 +177,9 @@ impl SqliteStore {
             .bind(&link.location.0[..])
             .bind(link.zone.map(Tz::name))
             .bind(link.write_back.as_str())
-            .bind(link.copy.next_at.timestamp_millis());
+            .bind(copy.validators.as_ref().map(Text::as_str))
+            .bind(copy.written_to.map(|to| to.timestamp_millis()))
+            .bind(copy.next_at.timestamp_millis());
         replace.execute(&mut *transaction).await?;
         audit::note(&mut transaction, [&AuditEntry::of_changed_link(by, &before, link)]).await?;
         transaction.commit().await?;
@@ -255,7 +258,7 @@ pub(super) fn bind_copy<'q>(query: Query<'q>, copy: &'q CopyState) -> Query<'q> 
         .bind(copy.next_at.timestamp_millis())
 }
 
-pub(super) fn version(link: &LinkedCalendar) -> Result<i64, Failure> {
+fn version(link: &LinkedCalendar) -> Result<i64, Failure> {
     i64::try_from(link.version).map_err(Failure::corrupt)
 }
 

@@ -79,7 +79,7 @@ const READERS: u32 = 4;
 /// it may be there nevertheless. A change whose future is kept without being polled holds up nobody.
 ///
 /// ```
-/// use booking_core::{MeetingQuery, Store, UserId};
+/// use booking_core::{MeetingQuery, MeetingTexts, Store, UserId};
 /// use booking_store::SqliteStore;
 ///
 /// # tokio::runtime::Runtime::new()?.block_on(async {
@@ -95,6 +95,7 @@ const READERS: u32 = 4;
 ///     to: None,
 ///     after: None,
 ///     limit: 10,
+///     texts: MeetingTexts::LeftOut,
 /// };
 /// assert!(store.meetings(&query).await?.is_empty());
 /// store.close().await;

@@ -2,8 +2,9 @@
 
 use booking_core::{
     AvailabilityId, AvailabilitySlot, Busy, Calendars, Earlier, IdempotencyKey, Meeting, MeetingId,
-    MeetingQuery, MeetingStatus, Record, Scope, SessionDuration, Span, UserId,
+    MeetingQuery, MeetingStatus, MeetingTexts, Record, Scope, SessionDuration, Span, UserId,
 };
+use futures_util::TryStreamExt;
 use sqlx::{Row, SqliteConnection, SqlitePool};
 
 use super::{directory, holds, links, series, terms};
@@ -47,18 +48,34 @@ pub(super) const EARLIER: &str = "
 pub(super) const RECORD: &str = "
     SELECT fingerprint, answer, created_ms FROM idempotency_record WHERE user_id = ?1 AND key = ?2";
 
+/// What is listed of a meeting: long texts, where they are asked for (`?11`).
+macro_rules! listed {
+    () => {
+        "SELECT
+            id, version, client_id, therapist_id, start_ms, duration_minutes, buffer_before_minutes,
+            buffer_after_minutes, status, meeting_type, title,
+            CASE WHEN ?11 THEN description END AS description, meeting_url,
+            CASE WHEN ?11 THEN session_notes END AS session_notes, created_ms, updated_ms
+        FROM meeting"
+    };
+}
+
 /// Meetings of a person (`?1`) after a place (`?2`, `?3`) and before an instant (`?4`), in one of
 /// five statuses. Each half comes in order from its index; nothing is sorted.
-pub(super) const MEETINGS: &str = "
-    SELECT * FROM meeting
+pub(super) const MEETINGS: &str = concat!(
+    listed!(),
+    "
     WHERE client_id = ?1 AND (start_ms, id) > (?2, ?3) AND start_ms < ?4
         AND status IN (?5, ?6, ?7, ?8, ?9)
     UNION ALL
-    SELECT * FROM meeting
+    ",
+    listed!(),
+    "
     WHERE therapist_id = ?1 AND (start_ms, id) > (?2, ?3) AND start_ms < ?4
         AND status IN (?5, ?6, ?7, ?8, ?9)
     ORDER BY start_ms, id
-    LIMIT ?10";
+    LIMIT ?10"
+);
 
 /// Everything that the scope names, as of the transaction that `connection` is in.
 pub(super) async fn calendars(
@@ -134,7 +151,22 @@ pub(super) async fn meetings(
         let wanted = query.statuses.is_empty() || query.statuses.contains(status);
         select = select.bind(wanted.then_some(status.as_str()));
     }
-    rows::all(select.bind(query.limit).fetch_all(readers).await?)
+    let mut found = select
+        .bind(query.limit)
+        .bind(query.texts == MeetingTexts::Whole)
+        .fetch(readers)
+        .map_err(Failure::from);
+    let mut page: Vec<Meeting> = Vec::new();
+    let mut text_bytes = 0;
+    // Where the page ends, the database stops reading.
+    while text_bytes < MeetingQuery::MAX_TEXT_BYTES
+        && let Some(row) = found.try_next().await?
+    {
+        let meeting = Meeting::try_from(row)?;
+        text_bytes += meeting.text_bytes();
+        page.push(meeting);
+    }
+    Ok(page)
 }
 
 async fn busy(connection: &mut SqliteConnection, scope: &Scope) -> Result<Vec<Busy>, Failure> {

@@ -4,7 +4,8 @@
 //! `BOOKING_GOLDEN=write cargo test -p booking-api --test it access_table`, the file says what the
 //! server does now: read what has changed.
 //!
-//! What is refused changes nothing: everything that can be seen is looked at before and after.
+//! What is refused changes nothing: everything that can be seen is looked at before and after. And the
+//! document says of every refusal that there is one.
 
 mod asks;
 mod practice;
@@ -18,6 +19,7 @@ use reqwest::Method;
 use self::asks::RELATIONS;
 use self::practice::Practice;
 use crate::caller::{Answer, Caller};
+use crate::document;
 use crate::server::Server;
 
 const GOLDEN: &str = "tests/it/access_table/golden.md";
@@ -145,7 +147,9 @@ async fn cell(practice: &Practice, operation: &Operation, relation: &str, who: W
         return status.to_string();
     }
     let told = format!("{operation:?} about {relation} by {who:?}");
-    let problem = Answer::read(answer).await.expect("a problem").body;
+    let answer = Answer::read(answer).await.expect("a problem");
+    document::check(&operation.method, &path, &answer);
+    let problem = answer.body;
     if writes {
         assert_eq!(practice.everything().await, before, "{told} was refused: {problem}");
     }

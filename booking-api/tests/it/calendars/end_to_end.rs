@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use super::radicale::Radicale;
@@ -47,11 +47,23 @@ impl<'a> Linked<'a> {
         timeout(PATIENCE, is_so).await.expect(state)
     }
 
-    /// Has it read, and waits for what comes of it.
-    async fn read(&self, state: &str) -> Answer {
+    async fn pass(&self) -> DateTime<Utc> {
         let now = self.now.get() + TimeDelta::minutes(2);
         self.now.set(now);
         self.server.set_clock(&now.to_rfc3339()).await;
+        now
+    }
+
+    /// Links another, and waits for what comes of it.
+    async fn relink(&self, link: &Value, state: &str) -> Answer {
+        self.pass().await;
+        self.server.therapist().put(&self.path, link).await.expect(200);
+        self.until(state).await
+    }
+
+    /// Has it read, and waits for what comes of it.
+    async fn read(&self, state: &str) -> Answer {
+        let now = self.pass().await;
         let path = format!("{}/refresh", self.path);
         self.server.therapist().post(&path, &json!({})).await.expect(202);
         let is_so = async {
@@ -131,12 +143,10 @@ async fn an_event_put_there_takes_a_slot_here() {
         // What was read last counts for as long as nobody answers.
         radicale.delete("dentist.ics").await;
         let wrong = json!({"url": radicale.url(), "username": "jane", "password": "wrong"});
-        server.therapist().put(&linked.path, &wrong).await.expect(200);
-        let failing = linked.until("failing").await;
+        let failing = linked.relink(&wrong, "failing").await;
         assert!(failing.text.contains("\"unauthorized\""), "{}", failing.text);
         assert!(!offers(server, "2024-01-15T14:30:00.000Z").await);
-        server.therapist().put(&linked.path, &radicale.relink()).await.expect(200);
-        linked.until("ok").await;
+        linked.relink(&radicale.relink(), "ok").await;
         assert!(offers(server, "2024-01-15T14:30:00.000Z").await);
         server.client().book(&session(MONDAY_14, 60)).await.expect(201);
         assert_eq!(radicale.get("dentist.ics").await, None);

@@ -12,6 +12,7 @@ mod practice;
 mod radicale;
 mod reading;
 mod secure;
+mod unchanged;
 mod validators;
 mod writing;
 

@@ -53,7 +53,7 @@ fn linked(server: &Answers) -> Value {
     })
 }
 
-async fn until(owner: &Caller, id: &str, is_so: impl Fn(&Answer) -> bool) -> Answer {
+pub(super) async fn until(owner: &Caller, id: &str, is_so: impl Fn(&Answer) -> bool) -> Answer {
     let since = Instant::now();
     loop {
         let answer = owner.get(&format!("{CALENDARS}/{id}")).await.expect(200);
@@ -158,6 +158,7 @@ async fn a_link_is_changed_without_its_address() {
     until(&owner, &id, |answer| answer.str("state") == "ok").await;
     let path = format!("{CALENDARS}/{id}");
     calendars.take();
+    server.set_clock("2024-01-01T12:05:00Z").await;
     let changed = owner.put(&path, &json!({"label": "Away"})).await.expect(200);
     assert_eq!(changed.str("label"), "Away");
     assert!(changed.body["timeZone"].is_null());
@@ -176,6 +177,7 @@ async fn a_link_is_changed_without_its_address() {
     let elsewhere = json!({"url": calendars.url("/other.ics")});
     until(&owner, &id, |answer| answer.str("state") == "ok").await;
     calendars.take();
+    server.set_clock("2024-01-01T12:10:00Z").await;
     owner.put(&path, &elsewhere).await.expect(200);
     let since = Instant::now();
     loop {

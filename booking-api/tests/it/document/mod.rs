@@ -8,3 +8,4 @@ mod schemas;
 mod sent;
 
 pub(crate) use answers::check;
+pub(crate) use schemas::GOLDEN;

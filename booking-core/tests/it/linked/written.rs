@@ -103,7 +103,9 @@ async fn what_was_missed_is_written_from_the_first_on() {
 
     links.unwritten(&missed).await.expect("memory holds");
     practice.pass_writing(UNCHANGED, left(CopyFault::Status, Some(hour(50)))).await;
-    let patch = LinkPatch { label: None, zone: None, write_back: WriteBack::On, location: None };
+    let elsewhere = Some((text("elsewhere.example.com"), SealedLocation(vec![2])));
+    let (label, zone, write_back) = (None, None, WriteBack::On);
+    let patch = LinkPatch { label, zone, write_back, location: elsewhere };
     practice.links.change(&jane(), id, &patch).await.expect("it is theirs");
     let (from, _) = practice.pass_writing(busy("20240115T100000", "two"), Ok(())).await;
     assert_eq!(from, Some(first()));

@@ -108,12 +108,12 @@ const HOT: [(&str, &str); 25] = [
     (
         "AS either",
         "'therapist_456', '2024-01-10', '00000000-0000-0000-0000-000000000000', 'infinity',
-         ARRAY['SCHEDULED', 'CONFIRMED', 'COMPLETED', 'CANCELLED', 'NO_SHOW'], 51",
+         ARRAY['SCHEDULED', 'CONFIRMED', 'COMPLETED', 'CANCELLED', 'NO_SHOW'], 51, 2097152, TRUE",
     ),
     (
         "AS either",
         "'client_123', '-infinity', '00000000-0000-0000-0000-000000000000', 'infinity',
-         ARRAY['SCHEDULED', 'CONFIRMED', 'COMPLETED', 'CANCELLED', 'NO_SHOW'], 51",
+         ARRAY['SCHEDULED', 'CONFIRMED', 'COMPLETED', 'CANCELLED', 'NO_SHOW'], 51, 2097152, TRUE",
     ),
     ("email, zone FROM directory_user", "ARRAY['client_123', 'therapist_456']"),
     ("ORDER BY id FOR SHARE", "ARRAY['client_123', 'therapist_456']"),

@@ -6,8 +6,8 @@ use booking_core::testing::fixtures::{
     window,
 };
 use booking_core::{
-    Change, ChangeError, Meeting, MeetingQuery, MeetingStatus, Scope, SessionDuration, StoreError,
-    Write,
+    Change, ChangeError, Meeting, MeetingQuery, MeetingStatus, MeetingTexts, Scope,
+    SessionDuration, StoreError, Write,
 };
 use booking_store::PostgresStore;
 use chrono::Weekday;
@@ -219,6 +219,7 @@ async fn what_should_not_be_there_is_an_error() {
         to: None,
         after: None,
         limit: 10,
+        texts: MeetingTexts::Whole,
     };
     for statement in [
         "UPDATE meeting SET therapist_id = 'two words'",

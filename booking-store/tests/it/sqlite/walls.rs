@@ -168,6 +168,7 @@ async fn what_should_not_be_there_is_an_error() {
         to: None,
         after: None,
         limit: 10,
+        texts: booking_core::MeetingTexts::Whole,
     };
     for statement in [
         "UPDATE meeting SET therapist_id = 'two words'",
