@@ -4,7 +4,7 @@ use booking_core::{ExternalTimes, Span, Unclear, external_times};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-use super::{calendar, event, once, read, shown, year};
+use super::{calendar, event, once, read, year};
 use crate::strategies::offset_seconds;
 
 pub(super) const BERLIN: Tz = Tz::Europe__Berlin;
