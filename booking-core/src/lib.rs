@@ -118,6 +118,7 @@ mod slot;
 mod span;
 mod terms;
 mod text;
+mod unread;
 mod user_news;
 mod zone;
 
@@ -240,6 +241,7 @@ pub use terms::{FullDates, Terms};
 pub use text::{
     Description, InvalidUrl, MeetingUrl, Name, Notes, Reason, SessionNotes, Text, TextError, Title,
 };
+pub use unread::{UnreadEvent, UnreadEvents, UnreadPart};
 pub use user_news::{
     DirectoryEntry, LastNews, NewsOutcome, UserChange, UserNews, UserProfile, UserStanding,
 };

@@ -1,6 +1,7 @@
 //! Linked calendars through the service, and how they are copied.
 
 mod background;
+mod unread;
 mod written;
 
 use std::collections::VecDeque;

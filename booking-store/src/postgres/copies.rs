@@ -9,6 +9,7 @@ use sqlx::{Connection, PgConnection};
 use super::BEGIN;
 use super::links::{lock, version};
 use crate::error::Failure;
+use crate::link_rows;
 
 pub(super) async fn note(
     connection: &mut PgConnection,
@@ -27,7 +28,7 @@ pub(super) async fn note(
              written_to = CASE WHEN unwritten > $10 THEN NULL ELSE $11::timestamptz END,
              fault = CASE WHEN unwritten > $10 THEN coalesce($12, fault) ELSE $12 END,
              fault_detail = CASE WHEN unwritten > $10 THEN coalesce($13, fault_detail) ELSE $13 END,
-             next_at = $14
+             next_at = $14, unread = $15
          WHERE id = $1 AND version = $2 AND next_at = $3",
         claimed.id.uuid(),
         version(claimed)?,
@@ -43,6 +44,7 @@ pub(super) async fn note(
         copy.fault.as_ref().map(|(fault, _)| fault.as_str()),
         copy.fault.as_ref().map(|(_, detail)| detail.as_str()),
         copy.next_at,
+        link_rows::unread(copy)?,
     );
     if update.execute(&mut *transaction).await?.rows_affected() == 0 {
         return Ok(Copied::Outdated);

@@ -13,7 +13,7 @@ pub(super) const NOTE: &str = "
         written_to_ms = CASE WHEN unwritten > ?4 THEN NULL ELSE ?11 END,
         fault = CASE WHEN unwritten > ?4 THEN coalesce(?12, fault) ELSE ?12 END,
         fault_detail = CASE WHEN unwritten > ?4 THEN coalesce(?13, fault_detail) ELSE ?13 END,
-        next_ms = ?14
+        next_ms = ?14, unread = ?15
     WHERE id = ?1 AND version = ?2 AND next_ms = ?3";
 
 pub(super) const UNWRITTEN: &str = "
@@ -50,7 +50,7 @@ impl SqliteStore {
             .bind(version(claimed)?)
             .bind(claimed.copy.next_at.timestamp_millis())
             .bind(claimed.copy.unwritten);
-        let noted = bind_copy(note, copy).execute(&mut *transaction).await?;
+        let noted = bind_copy(note, copy)?.execute(&mut *transaction).await?;
         if noted.rows_affected() == 0 {
             return Ok(Copied::Outdated);
         }
