@@ -8,7 +8,7 @@ use std::fmt;
 use booking_core::{
     AuditAction, CalendarKind, CopyFault, Email, EventType, FeedContent, MeetingStatus,
     MeetingType, MeetingUrl, Role, SeriesMode, SessionDuration, StartTime, SubjectKind, Text,
-    UserId, WEEKDAYS, WallTime, format_instant,
+    UnreadPart, UserId, WEEKDAYS, WallTime, format_instant,
 };
 use chrono::{DateTime, NaiveDate, Utc, Weekday};
 use chrono_tz::Tz;
@@ -394,4 +394,5 @@ words_on_wire! {
     Role: "What a user is on the platform";
     SeriesMode: "What to do about sessions that cannot be booked";
     SubjectKind: "The kind of what was changed";
+    UnreadPart: "What could not be read of an event of a linked calendar";
 }

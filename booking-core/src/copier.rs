@@ -17,7 +17,7 @@ use crate::backoff::copy_delay;
 use crate::booking::CalendarLinks;
 use crate::booking::links::LEASE;
 use crate::causes::with_causes;
-use crate::external::{ExternalTimes, UnreadableCalendar, external_times_of};
+use crate::external::{UnreadableCalendar, external_times_of};
 use crate::ical::UID_SUFFIX;
 use crate::id::MeetingId;
 use crate::linked_calendar::{
@@ -27,6 +27,7 @@ use crate::linked_calendar::{
 use crate::span::Span;
 use crate::store::StoreError;
 use crate::text::Text;
+use crate::unread::UnreadEvents;
 
 /// How many calendars are read at the same time.
 const AT_ONCE: usize = 8;
@@ -237,9 +238,9 @@ impl Copier {
                     copy.unwritten = link.copy.unwritten.saturating_add(1);
                     (copy.written_to, copy.fault) = (written_to, Some((error.fault, error.detail)));
                 }
-                if let Found::Times { busy, validators, as_of } = found {
+                if let Found::Times { busy, unread, validators, as_of } = found {
                     (copy.validators, copy.expanded_at) = (validators, Some(as_of));
-                    times = Some(busy);
+                    (copy.unread, times) = (unread, Some(busy));
                 }
             }
             Err(error) => {
@@ -311,35 +312,40 @@ impl Copier {
             tokio::task::spawn_blocking(move || busy_times(kind, &texts, window, zone, &ours));
         let failed = |_| SourceError::new(CopyFault::Unreadable, "it cannot be worked out");
         let work = work.await.map_err(failed)?;
-        let (busy, unclear) = work?;
-        if unclear > 0 {
-            tracing::info!(calendar = %link.id, unclear, "some events cannot be read in full");
+        let (busy, unread) = work?;
+        if unread.count > 0 && unread != link.copy.unread {
+            let unread = unread.count;
+            tracing::info!(calendar = %link.id, unread, "some events cannot be read in full");
         }
-        Ok(Found::Times { busy, validators, as_of })
+        Ok(Found::Times { busy, unread, validators, as_of })
     }
 }
 
-/// With how many events could not be read in full.
+/// With the events that could not be read in full.
 fn busy_times(
     kind: CalendarKind,
     texts: &[String],
     window: Span,
     zone: Tz,
     ours: &BTreeSet<MeetingId>,
-) -> Result<(BusyTimes, usize), SourceError> {
+) -> Result<(BusyTimes, UnreadEvents), SourceError> {
     let is_empty = texts.is_empty() && kind == CalendarKind::Ics;
     if is_empty {
         return Err(UnreadableCalendar::NotACalendar.into());
     }
     let files = texts.iter().map(String::as_bytes);
     let times = external_times_of(files, window, zone, ours)?;
-    let ExternalTimes { busy, unclear: _, unclear_count } = times;
-    Ok((BusyTimes::within(window, &busy)?, unclear_count))
+    Ok((BusyTimes::within(window, &times.busy)?, UnreadEvents::from(&times)))
 }
 
 enum Found {
     AsItWas,
-    Times { busy: BusyTimes, validators: Option<Validators>, as_of: DateTime<Utc> },
+    Times {
+        busy: BusyTimes,
+        unread: UnreadEvents,
+        validators: Option<Validators>,
+        as_of: DateTime<Utc>,
+    },
 }
 
 enum Unread {

@@ -119,6 +119,7 @@ mod span;
 mod terms;
 mod text;
 pub mod tzdb;
+mod unread;
 mod user_news;
 mod zone;
 
@@ -241,6 +242,7 @@ pub use terms::{FullDates, Terms};
 pub use text::{
     Description, InvalidUrl, MeetingUrl, Name, Notes, Reason, SessionNotes, Text, TextError, Title,
 };
+pub use unread::{UnreadEvent, UnreadEvents, UnreadPart};
 pub use user_news::{
     DirectoryEntry, LastNews, NewsOutcome, UserChange, UserNews, UserProfile, UserStanding,
 };

@@ -18,6 +18,7 @@ use crate::meeting::{UnknownWord, words};
 use crate::span::{Span, SpanSet};
 use crate::store::StoreError;
 use crate::text::Text;
+use crate::unread::UnreadEvents;
 
 /// What a therapist calls a linked calendar: at most 100 characters.
 pub type CalendarLabel = Text<100>;
@@ -161,6 +162,8 @@ pub struct CopyState {
     pub fetched_at: Option<DateTime<Utc>>,
     /// When its busy times were worked out, to the millisecond: they are for a window around that time.
     pub expanded_at: Option<DateTime<Utc>>,
+    /// Which events could not be read in full then.
+    pub unread: UnreadEvents,
     /// When somebody looked last whether there is another, to the millisecond.
     pub checked_at: Option<DateTime<Utc>>,
     /// How often that has failed since it last went well.
@@ -185,6 +188,7 @@ impl CopyState {
             validators: None,
             fetched_at: None,
             expanded_at: None,
+            unread: UnreadEvents { count: 0, first: Vec::new() },
             checked_at: None,
             failures: 0,
             unwritten: 0,

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use crate::error::Malformed;
+use crate::error::{Failure, Malformed};
 use crate::rows;
 
 /// A linked calendar, as both databases answer.
@@ -24,6 +24,7 @@ pub(crate) struct LinkRow {
     pub(crate) validators: Option<String>,
     pub(crate) fetched_ms: Option<i64>,
     pub(crate) expanded_ms: Option<i64>,
+    pub(crate) unread: Option<String>,
     pub(crate) checked_ms: Option<i64>,
     pub(crate) failures: i64,
     pub(crate) unwritten: i64,
@@ -42,10 +43,12 @@ impl TryFrom<LinkRow> for LinkedCalendar {
             let detail = Text::new(detail).map_err(Malformed::because("detail of a fault"))?;
             Ok((rows::word("fault", &fault)?, detail))
         });
+        let unread = row.unread.map(|json| rows::from_json("unread events", &json));
         let copy = CopyState {
             validators: rows::optional_text(row.validators)?,
             fetched_at: instant(row.fetched_ms)?,
             expanded_at: instant(row.expanded_ms)?,
+            unread: unread.transpose()?.unwrap_or_default(),
             checked_at: instant(row.checked_ms)?,
             failures: row.failures.try_into().map_err(Malformed::because("count"))?,
             unwritten: row.unwritten.try_into().map_err(Malformed::because("count"))?,
@@ -67,6 +70,11 @@ impl TryFrom<LinkRow> for LinkedCalendar {
             copy,
         })
     }
+}
+
+/// Nothing for none.
+pub(crate) fn unread(copy: &CopyState) -> Result<Option<String>, Failure> {
+    (copy.unread.count > 0).then(|| rows::json(&copy.unread)).transpose()
 }
 
 /// When a linked calendar says that somebody is busy.

@@ -1,7 +1,8 @@
 //! Calendars from elsewhere.
 
 use booking_core::{
-    CalendarKind, CalendarLabel, CopyFault, CopyState, LinkedCalendar, Text, WriteBack,
+    CalendarKind, CalendarLabel, CopyFault, CopyState, LinkedCalendar, Text, UnreadEvents,
+    UnreadPart, WriteBack,
 };
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -82,7 +83,7 @@ pub(crate) struct LinkedCalendarDto {
     /// Whether sessions are written into it.
     write_back: bool,
     /// `pending` until it is read for the first time; `failing` while it cannot be read, or while sessions
-    /// cannot be written into it.
+    /// cannot be written into it; `partial` while it can, and some of its events cannot be.
     state: Wire<LinkState>,
     /// As of when its busy times count: when it was read last; null if it never was. They go on to count
     /// while it cannot be read.
@@ -94,6 +95,10 @@ pub(crate) struct LinkedCalendarDto {
     /// Why it cannot be read, or written into; null when it can.
     #[oai(nullable)]
     error: Option<LinkErrorDto>,
+    /// Which of its events could not be read in full when it was read last: they keep less time than they
+    /// should, or none. Null when all of them could.
+    #[oai(nullable)]
+    unreadable: Option<UnreadEventsDto>,
     /// Since when it is linked.
     created_at: Wire<DateTime<Utc>>,
 }
@@ -110,21 +115,56 @@ struct LinkErrorDto {
     failures: i32,
 }
 
+/// Events of a linked calendar that could not be read in full.
+#[derive(Debug, Object)]
+#[oai(rename = "LinkedCalendarUnreadable", rename_all = "camelCase")]
+struct UnreadEventsDto {
+    /// How many there are.
+    count: i32,
+    /// The first of them, at most 5.
+    first: Vec<UnreadEventDto>,
+}
+
+/// An event of a linked calendar that could not be read in full.
+#[derive(Debug, Object)]
+#[oai(rename = "LinkedCalendarUnreadableEvent", rename_all = "camelCase")]
+struct UnreadEventDto {
+    /// What it is called between programs (UID), or as much of that as can be shown; empty if it is called
+    /// nothing.
+    uid: String,
+    /// What could not be read of it.
+    part: Wire<UnreadPart>,
+}
+
+impl UnreadEventsDto {
+    fn of(unread: UnreadEvents) -> Option<Self> {
+        let first = unread.first.into_iter();
+        let first = first.map(|event| UnreadEventDto {
+            uid: event.uid.as_str().to_owned(),
+            part: Wire(event.part),
+        });
+        let count = i32::try_from(unread.count).unwrap_or(i32::MAX);
+        (count > 0).then(|| Self { count, first: first.collect() })
+    }
+}
+
 /// How a link is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LinkState {
     Pending,
     Ok,
+    Partial,
     Failing,
 }
 
 impl LinkState {
-    pub(crate) const ALL: [Self; 3] = [Self::Pending, Self::Ok, Self::Failing];
+    pub(crate) const ALL: [Self; 4] = [Self::Pending, Self::Ok, Self::Partial, Self::Failing];
 
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
             Self::Ok => "ok",
+            Self::Partial => "partial",
             Self::Failing => "failing",
         }
     }
@@ -132,6 +172,7 @@ impl LinkState {
     const fn of(link: &LinkedCalendar) -> Self {
         match (&link.copy.fault, link.copy.fetched_at) {
             (Some(_), _) => Self::Failing,
+            (None, Some(_)) if link.copy.unread.count > 0 => Self::Partial,
             (None, Some(_)) => Self::Ok,
             (None, None) => Self::Pending,
         }
@@ -152,7 +193,7 @@ impl OnWire for LinkState {
 
     fn read(value: &Value) -> Result<Self, String> {
         let found = Self::ALL.into_iter().find(|state| Some(state.as_str()) == value.as_str());
-        found.ok_or_else(|| "must be pending, ok or failing".to_owned())
+        found.ok_or_else(|| "must be pending, ok, partial or failing".to_owned())
     }
 
     fn write(&self) -> Value {
@@ -182,6 +223,7 @@ impl From<LinkedCalendar> for LinkedCalendarDto {
             fetched_at: link.copy.fetched_at.map(Wire),
             checked_at: link.copy.checked_at.map(Wire),
             error,
+            unreadable: UnreadEventsDto::of(link.copy.unread),
             created_at: Wire(link.created_at),
         }
     }

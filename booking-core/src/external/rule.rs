@@ -200,7 +200,7 @@ struct Meter {
     period: i64,
     days: u64,
     times: u64,
-    /// Of a period `rrule` finds all instances at once: what may be left when no more are wanted.
+    /// Of a period `rrule` finds all instances at once: what that was, when no more are wanted.
     ahead: u64,
 }
 
@@ -232,7 +232,8 @@ impl Meter {
             + rule.get_by_set_pos().len();
         // A day costs a tenth of a period.
         let a_period = (days / 10 + 1) * (items as u64 / Self::FREE_ITEMS + 1);
-        Self { period, days: a_period, times, ahead: days * (all_times - 1) }
+        let ahead = a_period * times + days * (all_times - 1);
+        Self { period, days: a_period, times, ahead }
     }
 
     /// From one instance to the next, in seconds after the start: a period that has several counts once.
@@ -243,35 +244,35 @@ impl Meter {
     }
 }
 
-/// The rule as `rrule` can follow it, and the days that it means if that leaves more. Numbers mean
-/// nothing but in months and years (RFC 5545, 3.3.10): days with such are days, for `rrule` would take each
-/// day of the week.
+/// The rule as `rrule` can follow it, and the days that it means if that leaves more. Numbers mean nothing
+/// but in months and years (RFC 5545, 3.3.10). Elsewhere they are taken away: `rrule` would make each day of
+/// the week of them.
 fn with_plain_days(
     rule: RRule<Unvalidated>,
 ) -> Result<(RRule<Unvalidated>, Vec<NWeekday>), RuleError> {
     let days = rule.get_by_weekday().to_vec();
+    let number = |day: &NWeekday| if let NWeekday::Nth(n, _) = day { n.unsigned_abs() } else { 0 };
     let most = match rule.get_freq() {
         Frequency::Monthly => 5,
         Frequency::Yearly if rule.get_by_week_no().is_empty() => 53,
         _ => 0,
     };
-    let number = |day: &NWeekday| if let NWeekday::Nth(n, _) = day { n.unsigned_abs() } else { 0 };
-    let are_numbered = days.iter().filter(|day| number(day) > 0).count();
-    let are_all_or_none = are_numbered == 0 || are_numbered == days.len();
-    if most > 0 && are_all_or_none {
-        return Ok((rule, vec![]));
-    }
-    // Positions are counted among those that are meant, of which `rrule` then knows nothing.
-    let is_unreadable =
-        days.iter().any(|day| number(day) > most) || !rule.get_by_set_pos().is_empty();
-    if most > 0 && is_unreadable {
-        return Err(RuleError::Unreadable);
-    }
     let plain = days.iter().map(|day| match *day {
         NWeekday::Every(weekday) | NWeekday::Nth(_, weekday) => NWeekday::Every(weekday),
     });
-    let rule = rule.by_weekday(plain.collect());
-    Ok((rule, if most > 0 { days } else { vec![] }))
+    let plain = plain.collect();
+    if most == 0 {
+        return Ok((rule.by_weekday(plain), vec![]));
+    }
+    let numbered = days.iter().filter(|day| number(day) > 0).count();
+    if numbered == 0 || numbered == days.len() {
+        return Ok((rule, vec![]));
+    }
+    // Positions are counted among those that are meant, which `rrule` then does not know.
+    if days.iter().any(|day| number(day) > most) || !rule.get_by_set_pos().is_empty() {
+        return Err(RuleError::Unreadable);
+    }
+    Ok((rule.by_weekday(plain), days))
 }
 
 /// `MO`, `-1SU`: `rrule` would take any letters for "every".

@@ -167,9 +167,7 @@ impl<'a> Series<'a> {
             }
             let changed = following.partition_point(|following| following.from <= instant);
             match following[..changed].last() {
-                Some(changed) => {
-                    changed.add(instant, start.zone.civil(instant) - of_series, search)?;
-                }
+                Some(changed) => changed.add(&at.zone, civil, search)?,
                 None if master.is_busy => search.add(at, length, civil)?,
                 None => {}
             }
@@ -187,36 +185,36 @@ struct Following<'a> {
 
 impl<'a> Following<'a> {
     fn of(original: &Moment, series: &Moment, event: &'a Event) -> Self {
-        let instant = |civil| series.zone.instant(civil);
-        // From when on, the instance that it is of, and when that is by the wall clock of the series.
-        let (from, at, civil) = if original.is_date || series.is_date {
+        let (zone, civil, from) = if original.is_date || series.is_date {
             let midnight = original.day_in(&series.zone) * DAY;
             let civil = midnight + series.civil.rem_euclid(DAY);
-            (instant(midnight), instant(civil), civil)
+            (&series.zone, civil, series.zone.instant(midnight))
         } else {
-            let at = original.instant();
-            (at, at, series.zone.civil(at))
+            (&original.zone, original.civil, original.instant())
         };
-        // Where the clocks skip it, they show something later.
-        let later = series.zone.civil(at) - civil;
-        let was = event.start.zone.civil(at) - later;
+        let was = elsewhere(zone, civil, &event.start.zone);
         Self { from, moves: event.start.civil - was, event }
     }
 
-    /// Adds an instance as it has become; what it was is `later` than its series has it, where the clocks
-    /// skip that.
+    /// Adds an instance, which its own zone shows at `civil`, as it has become.
     fn add(
         &self,
-        instant: i64,
-        later: i64,
+        zone: &Zone,
+        civil: i64,
         search: &mut Search<'_>,
     ) -> Result<(), UnreadableCalendar> {
         if self.event.is_busy {
-            let civil = self.event.start.zone.civil(instant) - later + self.moves;
+            let civil = elsewhere(zone, civil, &self.event.start.zone) + self.moves;
             search.add(&self.event.start, self.event.length, civil)?;
         }
         Ok(())
     }
+}
+
+/// What another zone shows when this one shows `civil`; where its clocks skip that, as if they did not.
+fn elsewhere(zone: &Zone, civil: i64, other: &Zone) -> i64 {
+    let instant = zone.instant(civil);
+    other.civil(instant) - (zone.civil(instant) - civil)
 }
 
 impl Search<'_> {

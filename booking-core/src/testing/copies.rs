@@ -12,7 +12,7 @@ use super::fixtures::{
 };
 use super::linked::{
     add, at, busy_of, claim, claim_one, copied, copied_at, copy, copy_again, found, link, remove,
-    set, span, told,
+    set, some_unread, span, told,
 };
 use super::{World, cases, race};
 use crate::{
@@ -298,6 +298,7 @@ cases! {
         assert_eq!(add(&world, &linked).await, Linked::Done);
         copy(&world, &linked, &[(hour(3), hour(4))]).await;
         let failed = CopyState {
+            unread: some_unread(),
             checked_at: Some(at(50)),
             failures: 1,
             fault: Some((CopyFault::Unauthorized, text("401"))),

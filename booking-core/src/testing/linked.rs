@@ -7,7 +7,7 @@ use super::fixtures::{by, hour, now, text};
 use crate::{
     AuditAction, AuditEntry, BusyTimes, CalendarKind, Copied, CopyClaim, CopyState, IdSource,
     Linked, LinkedCalendar, LinkedCalendarId, NewsOutcome, RandomIds, Scope, SealedLocation, Span,
-    SpanSet, UserChange, UserId, UserNews, WriteBack,
+    SpanSet, UnreadEvent, UnreadEvents, UnreadPart, UserChange, UserId, UserNews, WriteBack,
 };
 
 /// So many seconds after [`now`].
@@ -73,6 +73,15 @@ pub(super) async fn claim_one(
     let mut claimed = claim(world, now, until, 9).await;
     assert_eq!(claimed.len(), 1, "it is due");
     claimed.remove(0)
+}
+
+/// Of each kind one, and more that are not named.
+pub(super) fn some_unread() -> UnreadEvents {
+    let event = |(n, part): (usize, &UnreadPart)| UnreadEvent {
+        uid: text(if n == 0 { "1\"\\😀@example.com" } else { "" }),
+        part: *part,
+    };
+    UnreadEvents { count: u32::MAX, first: UnreadPart::ALL.iter().enumerate().map(event).collect() }
 }
 
 /// The state after a copy at that second.

@@ -7,7 +7,8 @@ use chrono_tz::Tz;
 
 use super::fixtures::{by, client, hour, id, now, other_therapist, text, therapist, user};
 use super::linked::{
-    add, at, busy_of, copied, copied_at, copy, found, leave, link, links_of, remove, set, told,
+    add, at, busy_of, copied, copied_at, copy, found, leave, link, links_of, remove, set,
+    some_unread, told,
 };
 use super::rows::NASTY;
 use super::{cases, race};
@@ -34,6 +35,7 @@ cases! {
                 validators: Some(text(NASTY)),
                 fetched_at: Some(at(1)),
                 expanded_at: Some(at(2)),
+                unread: some_unread(),
                 checked_at: Some(at(3)),
                 failures: u32::MAX,
                 unwritten: u32::MAX,

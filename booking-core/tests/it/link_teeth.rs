@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use booking_core::testing::{Harness, World, copies, links, unwritten};
 use booking_core::{
     BusyTimes, By, Copied, CopyClaim, CopyState, Linked, LinkedCalendar, LinkedCalendarId,
-    LinkedCalendars, MemoryStore, Refresh, Span, SpanSet, StoreError, Unwritten, UserId,
+    LinkedCalendars, MemoryStore, Refresh, Span, SpanSet, StoreError, UnreadEvents, Unwritten,
+    UserId,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -40,6 +41,8 @@ enum Fault {
     CutsTheFirst,
     /// Takes all for written once a copy says so.
     ForgetsWhatWasNotWritten,
+    /// Keeps no note of what could not be read.
+    ForgetsUnread,
     /// Whoever copies has to begin again when something was not written.
     NotesBreakClaims,
     /// Whoever writes all of them anew has to.
@@ -214,6 +217,10 @@ impl LinkedCalendars for Faulty {
                 let claimed = LinkedCalendar { copy, ..claimed.clone() };
                 self.inner.copied(&claimed, &state, times).await
             }
+            (Fault::ForgetsUnread, _) => {
+                let unread = UnreadEvents::default();
+                self.inner.copied(claimed, &CopyState { unread, ..state.clone() }, times).await
+            }
             _ => self.store().copied(claimed, state, times).await,
         }
     }
@@ -270,6 +277,7 @@ fails! {
     counts_the_same: CountsTheSame fails copies::copies_are_counted;
     refreshes_always: RefreshesAlways fails copies::a_refresh_makes_due;
     forgets_on_failure: ForgetsOnFailure fails copies::times_stay_until_there_are_others;
+    forgets_unread: ForgetsUnread fails copies::times_stay_until_there_are_others;
     copies_in_two: CopiesInTwo fails copies::copies_and_bookings_come_one_after_the_other;
     forgets_what_was_not_written: ForgetsWhatWasNotWritten
         fails unwritten::a_copy_makes_good_what_was_before_its_claim;

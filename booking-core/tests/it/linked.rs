@@ -2,6 +2,7 @@
 
 mod background;
 mod changed;
+mod unread;
 mod written;
 
 use std::collections::VecDeque;

@@ -10,6 +10,7 @@ use sqlx::{Connection, PgConnection};
 use super::BEGIN;
 use super::links::lock;
 use crate::error::Failure;
+use crate::link_rows;
 
 pub(super) async fn note(
     connection: &mut PgConnection,
@@ -32,7 +33,7 @@ pub(super) async fn note(
              fault_detail = CASE
                  WHEN unwritten > $10 AND ($8::bigint = 0 OR $12 IS NULL) THEN fault_detail ELSE $13
              END,
-             next_at = $14
+             next_at = $14, unread = $17
          WHERE id = $1 AND location = $2 AND next_at = $3
              AND zone IS NOT DISTINCT FROM $15 AND write_back = $16",
         claimed.id.uuid(),
@@ -51,6 +52,7 @@ pub(super) async fn note(
         copy.next_at,
         claimed.zone.map(Tz::name),
         claimed.write_back.as_str(),
+        link_rows::unread(copy)?,
     );
     if update.execute(&mut *transaction).await?.rows_affected() == 0 {
         return Ok(Copied::Outdated);

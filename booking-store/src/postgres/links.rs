@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::{BEGIN, PostgresStore, audit, change, copies};
 use crate::error::Failure;
-use crate::link_rows::LinkRow;
+use crate::link_rows::{self, LinkRow};
 use crate::rows;
 
 /// Links, by what comes after `FROM`.
@@ -27,7 +27,7 @@ macro_rules! links {
             r#"SELECT
                 id, therapist_id, version, kind, label, host, location, zone, write_back,
                 unix_ms(created_at) AS "created_ms!", validators,
-                unix_ms(fetched_at) AS fetched_ms, unix_ms(expanded_at) AS expanded_ms,
+                unix_ms(fetched_at) AS fetched_ms, unix_ms(expanded_at) AS expanded_ms, unread,
                 unix_ms(checked_at) AS checked_ms, failures, unwritten,
                 unix_ms(written_to) AS written_to_ms, fault, fault_detail,
                 unix_ms(next_at) AS "next_ms!"
@@ -141,9 +141,10 @@ async fn insert(connection: &mut PgConnection, link: &LinkedCalendar) -> Result<
         "INSERT INTO linked_calendar (
              id, therapist_id, version, kind, label, host, location, zone, write_back, created_at,
              validators, fetched_at, expanded_at, checked_at, failures, unwritten, written_to, fault,
-             fault_detail, next_at
+             fault_detail, next_at, unread
          ) VALUES (
-             $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20
+             $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+             $21
          )",
         link.id.uuid(),
         link.therapist.as_str(),
@@ -165,6 +166,7 @@ async fn insert(connection: &mut PgConnection, link: &LinkedCalendar) -> Result<
         copy.fault.as_ref().map(|(fault, _)| fault.as_str()),
         copy.fault.as_ref().map(|(_, detail)| detail.as_str()),
         copy.next_at,
+        link_rows::unread(copy)?,
     );
     insert.execute(connection).await?;
     Ok(())

@@ -16,8 +16,8 @@ pub(super) const NOTE: &str = "
         fault_detail = CASE
             WHEN unwritten > ?4 AND (?9 = 0 OR ?12 IS NULL) THEN fault_detail ELSE ?13
         END,
-        next_ms = ?14
-    WHERE id = ?1 AND location = ?2 AND next_ms = ?3 AND zone IS ?15 AND write_back = ?16";
+        next_ms = ?14, unread = ?15
+    WHERE id = ?1 AND location = ?2 AND next_ms = ?3 AND zone IS ?16 AND write_back = ?17";
 
 pub(super) const UNWRITTEN: &str = "
     UPDATE linked_calendar SET
@@ -58,7 +58,7 @@ impl SqliteStore {
             .bind(&claimed.location.0[..])
             .bind(claimed.copy.next_at.timestamp_millis())
             .bind(claimed.copy.unwritten);
-        let note = bind_copy(note, copy)
+        let note = bind_copy(note, copy)?
             .bind(claimed.zone.map(Tz::name))
             .bind(claimed.write_back.as_str());
         let noted = note.execute(&mut *transaction).await?;

@@ -26,9 +26,9 @@ const INSERT: &str = "
     INSERT INTO linked_calendar (
         id, therapist_id, version, kind, label, host, location, zone, write_back, created_ms,
         validators, fetched_ms, expanded_ms, checked_ms, failures, unwritten, written_to_ms, fault,
-        fault_detail, next_ms
+        fault_detail, next_ms, unread
     ) VALUES (
-        ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20
+        ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21
     )";
 
 pub(super) const OF_THERAPIST: &str =
@@ -152,7 +152,7 @@ impl SqliteStore {
             .bind(link.zone.map(Tz::name))
             .bind(link.write_back.as_str())
             .bind(link.created_at.timestamp_millis());
-        bind_copy(insert, &link.copy).execute(&mut *transaction).await?;
+        bind_copy(insert, &link.copy)?.execute(&mut *transaction).await?;
         audit::note(&mut transaction, [&AuditEntry::of_new_link(by, link)]).await?;
         transaction.commit().await?;
         Ok(Linked::Done)
@@ -243,9 +243,9 @@ pub(super) const IS_ANY_DUE: &str =
 pub(super) type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
 
 /// What of it both statements write last.
-pub(super) fn bind_copy<'q>(query: Query<'q>, copy: &'q CopyState) -> Query<'q> {
+pub(super) fn bind_copy<'q>(query: Query<'q>, copy: &'q CopyState) -> Result<Query<'q>, Failure> {
     let millis = |at: Option<DateTime<Utc>>| at.map(|at| at.timestamp_millis());
-    query
+    let query = query
         .bind(copy.validators.as_ref().map(Text::as_str))
         .bind(millis(copy.fetched_at))
         .bind(millis(copy.expanded_at))
@@ -255,7 +255,8 @@ pub(super) fn bind_copy<'q>(query: Query<'q>, copy: &'q CopyState) -> Query<'q> 
         .bind(millis(copy.written_to))
         .bind(copy.fault.as_ref().map(|(fault, _)| fault.as_str()))
         .bind(copy.fault.as_ref().map(|(_, detail)| detail.as_str()))
-        .bind(copy.next_at.timestamp_millis())
+        .bind(copy.next_at.timestamp_millis());
+    Ok(query.bind(link_rows::unread(copy)?))
 }
 
 fn version(link: &LinkedCalendar) -> Result<i64, Failure> {

@@ -127,9 +127,20 @@ async fn a_linked_calendar_keeps_its_times_from_being_booked() {
         assert_quiet(&failing.text);
         assert_eq!(free(server).await, four);
 
+        // Of one of which a part can be read, that part counts, and the owner is told of the rest.
+        let odd = "BEGIN:VEVENT\r\nUID:odd \"1\"\r\nDTSTART:soon\r\nEND:VEVENT\r\nEND:VCALENDAR";
+        say(&says, "200 OK", &AN_HOUR.replace("END:VCALENDAR", odd));
+        look_again(server, &id, "2024-01-01T12:07:00Z").await;
+        let partial = until(&owner, &id, |answer| answer.str("state") == "partial").await;
+        let unreadable = json!({"count": 1, "first": [{"uid": "odd \"1\"", "part": "start"}]});
+        assert_eq!(partial.body["unreadable"], unreadable);
+        assert!(partial.body["error"].is_null(), "{}", partial.text);
+        assert_eq!(owner.get(CALENDARS).await.expect(200).items()[0], partial.body);
+
         say(&says, "200 OK", AN_HOUR);
         look_again(server, &id, "2024-01-01T12:10:00Z").await;
-        until(&owner, &id, |answer| answer.str("state") == "ok").await;
+        let whole = until(&owner, &id, |answer| answer.str("state") == "ok").await;
+        assert!(whole.body["unreadable"].is_null(), "{}", whole.text);
         let an_hour = free(server).await;
         assert!((1..all[0]).contains(&an_hour[1]), "{an_hour:?}");
         assert_eq!([&an_hour[..1], &an_hour[2..]].concat(), all[1..]);

@@ -196,26 +196,49 @@ fn what_clocks_skip_is_busy_and_does_not_count() {
     assert_eq!(shown(&times, Tz::Asia__Beirut), ["2024-03-30T00:00+02:00/2024-04-02T00:00+03:00"]);
 }
 
-/// The instance from which on something is different may be named by its date.
+/// The instance from which on something is different may be named by its date, or be one that the clocks
+/// skip.
 #[test]
-fn what_follows_a_date_moves_as_the_instance_of_that_date() {
+fn what_follows_moves_as_the_instance_that_is_named() {
     let changed = |start: &str, original: &str, to: &str| {
         calendar(&format!(
-            "BEGIN:VEVENT\nUID:1\nDTSTART{start}\nRRULE:FREQ=DAILY;COUNT=4\nDURATION:PT1H\n\
+            "BEGIN:VEVENT\nUID:1\nDTSTART{start}\nRRULE:FREQ=DAILY;COUNT=4\n\
              END:VEVENT\nBEGIN:VEVENT\nUID:1\nRECURRENCE-ID;RANGE=THISANDFUTURE{original}\n\
-             DTSTART{to}\nDURATION:PT1H\nEND:VEVENT"
+             DTSTART{to}\nEND:VEVENT"
         ))
     };
-    let nine = ";TZID=Europe/Berlin:20240115T090000";
+    let an_hour = |time: &str| format!("{time}\nDURATION:PT1H");
+    let nine = an_hour(";TZID=Europe/Berlin:20240115T090000");
     let from_third =
         ["01-15 09:00-10:00", "01-16 09:00-10:00", "01-17 11:00-12:00", "01-18 11:00-12:00"];
     for original in [";VALUE=DATE:20240117", ";TZID=Europe/Berlin:20240117T090000"] {
         for to in [";TZID=Europe/Berlin:20240117T110000", ":20240117T100000Z"] {
-            check(&changed(nine, original, to), &from_third);
+            check(&changed(&nine, original, &an_hour(to)), &from_third);
         }
     }
     // Whole days that become an hour each, by whatever clock.
-    let days = changed(";VALUE=DATE:20240115", ";VALUE=DATE:20240117", ":20240117T100000Z")
-        .replacen("DURATION:PT1H\r\n", "", 1);
-    check(&days, &["01-15 00:00-00:00+2", "01-17 11:00-12:00", "01-18 11:00-12:00"]);
+    let days = ";VALUE=DATE:20240115";
+    let to = an_hour(":20240117T100000Z");
+    check(
+        &changed(days, ";VALUE=DATE:20240117", &to),
+        &["01-15 00:00-00:00+2", "01-17 11:00-12:00", "01-18 11:00-12:00"],
+    );
+    // Four nights, and one that is skipped; from that one on it is in the morning.
+    let night = an_hour(";TZID=Europe/Berlin:20240330T023000");
+    let morning = an_hour(";TZID=Europe/Berlin:20240331T093000");
+    let mornings = ["03-31", "04-01", "04-02", "04-03"].map(|day| format!("{day} 09:30-10:30"));
+    let expected: Vec<_> =
+        ["03-30 02:30-03:30"].into_iter().chain(mornings.iter().map(String::as_str)).collect();
+    check(&changed(&night, ";TZID=Europe/Berlin:20240331T023000", &morning), &expected);
+    // Where midnight is skipped, a date is a date all the same.
+    let file = changed(":20240329", ":20240330", ":20240331");
+    let beirut = Tz::Asia__Beirut;
+    let times = read(&file, beirut).unwrap();
+    assert_eq!(
+        shown(&times, beirut),
+        [
+            "2024-03-29T00:00+02:00/2024-03-30T00:00+02:00",
+            "2024-03-31T01:00+03:00/2024-04-03T00:00+03:00"
+        ]
+    );
 }
