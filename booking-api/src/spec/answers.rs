@@ -180,8 +180,7 @@ fn own(operation_id: &str) -> Vec<Code> {
         "getUser" | "deleteRelationship" => vec![Code::UserNotFound],
         "putRelationship" => vec![Code::UserNotFound, Code::InvalidRequest],
         "createCalendarFeed" => vec![Code::UserNotFound, Code::FeedLimit],
-        "deleteCalendarFeed" => vec![Code::FeedNotFound],
-        "readCalendarFeed" => vec![Code::FeedNotFound],
+        "deleteCalendarFeed" | "readCalendarFeed" => vec![Code::FeedNotFound],
         "linkCalendar" => vec![Code::UserNotFound, Code::CalendarLimit, Code::CalendarsDisabled],
         "updateLinkedCalendar" => {
             vec![Code::CalendarNotFound, Code::CalendarsDisabled]

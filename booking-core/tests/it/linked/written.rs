@@ -3,7 +3,7 @@
 use booking_core::testing::fixtures::{hour, now, text, therapist};
 use booking_core::{
     Behind, BusyTimes, CalendarKind, CopyFault, CopyState, Fetched, LinkPatch, NewLink,
-    SourceError, Unwritten, WriteBack,
+    SealedLocation, SourceError, Unwritten, WriteBack,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 
