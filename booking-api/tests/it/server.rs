@@ -175,6 +175,7 @@ impl Server {
     }
 
     /// What the system says of each of its threads.
+    #[cfg(target_os = "linux")]
     pub(crate) fn threads(&self) -> Vec<String> {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("it runs");
         let statuses = tasks.flatten().map(|task| fs::read_to_string(task.path().join("status")));

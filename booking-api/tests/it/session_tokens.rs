@@ -99,6 +99,7 @@ const FORGERIES: &[(&str, Forge)] = &[
 
 #[tokio::test]
 async fn the_token_set() {
+    let began = std::time::Instant::now();
     let issuer = Issuer::start(Answers::Keys(keys())).await;
     let serving = serve(&issuer).await;
     for (what, forge) in FORGERIES {
@@ -114,9 +115,9 @@ async fn the_token_set() {
         }
     }
     assert!(issuer.paths().iter().all(|path| path == "/.well-known/jwks.json"));
-    // One when the server starts; the unknown kids come within ten seconds of it, but on a machine
-    // that is busy.
-    assert!(issuer.fetches() <= 3, "{}", issuer.fetches());
+    // One when the server starts, and one in ten seconds for the unknown kids.
+    let most = 2 + usize::try_from(began.elapsed().as_secs() / 10).unwrap();
+    assert!(issuer.fetches() <= most, "{}", issuer.fetches());
 }
 
 /// A token stops when it expires, also when it was good a moment ago.

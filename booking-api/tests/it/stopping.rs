@@ -172,6 +172,7 @@ async fn used_connections(server: &Server, count: usize) -> Vec<TcpStream> {
 }
 
 /// Until all threads of a server stand still that is told to.
+#[cfg(target_os = "linux")]
 async fn until_it_stands_still(server: &Server) {
     let is_still = |status: &str| status.lines().any(|line| line.starts_with("State:\tT"));
     let stands = async {
@@ -183,6 +184,7 @@ async fn until_it_stands_still(server: &Server) {
 }
 
 /// A connection on which nothing was asked for a moment may have a request on its way.
+#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_request_on_its_way_is_answered_still() {
     let mut server = Server::memory().await;
