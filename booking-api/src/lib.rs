@@ -242,10 +242,11 @@ impl Api {
         self
     }
 
-    /// Serves the operations under another path than `/api`, and says so in the spec.
+    /// Serves the operations under another path than `/api`, such as `/scheduling/v1` or `/`, and says so in
+    /// the spec. A slash that is missing before it, or too many after it, makes no difference.
     #[must_use]
-    pub fn under(mut self, base: impl Into<String>) -> Self {
-        self.base = base.into();
+    pub fn under(mut self, base: impl AsRef<str>) -> Self {
+        self.base = http::base_path(base.as_ref());
         self
     }
 
@@ -306,7 +307,7 @@ impl Api {
         let metrics = metrics.and(more, probes);
         let mut routes = Routes::from_spec(&spec.value, &self.base);
         let ready = health::Ready::new(self.booking, self.verifier.clone(), self.draining);
-        let mut app = Route::new().nest(&self.base, operations);
+        let mut app = Route::new().nest(or_root(&self.base), operations);
         let clock = self.examples_by.as_ref();
         for (path, endpoint) in pages(&Arc::new(spec), &self.base, clock, ready, metrics.clone()) {
             routes = routes.with(&path.replace(":code", "{code}"), "GET, HEAD");
@@ -377,7 +378,7 @@ impl Api {
         let service = OpenApiService::new(api, "Booking API", env!("CARGO_PKG_VERSION"))
             .description(ABOUT)
             .license(LicenseObject::new(env!("CARGO_PKG_LICENSE")))
-            .server(&self.base);
+            .server(or_root(&self.base));
         let add = |document: &mut Value| {
             add(document);
             CalendarApi::of(self).describe(document);
@@ -385,6 +386,11 @@ impl Api {
         };
         (Spec::of(&service, &add), service.into_endpoint().map_to_response().boxed())
     }
+}
+
+/// Where poem and the spec want a path, the root is one.
+fn or_root(base: &str) -> &str {
+    if base.is_empty() { "/" } else { base }
 }
 
 /// What is beside the operations; all of it for reading.

@@ -154,7 +154,7 @@ codes! {
     Internal = "internal", INTERNAL_SERVER_ERROR, "Our mistake",
         "Something went wrong on the server. Quote the request id when you report it.";
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "Unavailable",
-        "The store cannot be reached or is overloaded, what the request is about was changed by others again and again, the server has as many open streams or requests under way as it takes, or it is about to stop. Try again after the seconds in Retry-After.";
+        "The store cannot be reached or is overloaded, what the request is about was changed by others again and again, the server has as many open streams or requests under way as it takes, or it is about to stop. Try again after the seconds in Retry-After. A change may have been made nevertheless, if its answer was lost: with an Idempotency-Key, the same request again finds out.";
 }
 
 /// The media type of problems.

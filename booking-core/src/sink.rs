@@ -15,6 +15,10 @@ use crate::outbox::Recorded;
 #[async_trait]
 pub trait EventSink: Send + Sync {
     /// Takes an event. It is only forgotten here once this has returned `Ok`.
+    ///
+    /// It has 30 seconds: then it is dropped where it waits, which counts as a failure, and another
+    /// attempt follows. A process has up to 32 under way for a sink; one that does not wait where it
+    /// could be dropped may still be at it when another process begins anew, a minute after it did.
     async fn deliver(&self, event: &Recorded) -> Result<(), SinkError>;
 }
 

@@ -43,6 +43,7 @@ use crate::span::{Span, SpanSet};
 ///   together or not at all.
 /// - `decide` may be called several times; what its last call returned is what is applied.
 /// - When `decide` declines, or panics, nothing is written and nothing stays locked.
+/// - A change whose future is dropped is made as a whole or not at all, and keeps nobody waiting.
 /// - A change that has been answered survives a crash of the process and of the machine.
 #[async_trait]
 pub trait Store: Send + Sync {

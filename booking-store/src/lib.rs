@@ -31,6 +31,10 @@ mod rows;
 mod sqlite;
 mod terms_rows;
 
+#[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+compile_error!("choose a store: the feature `postgres`, `sqlite`, or both");
+
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use pool_state::PoolState;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;

@@ -95,6 +95,10 @@ impl JwtVerifier {
     /// For the tokens of this issuer: their `iss`, to the letter. Unless a
     /// [key](JwtVerifierBuilder::public_key_pem) is given, the issuer's keys are fetched from
     /// `/.well-known/jwks.json` under it.
+    ///
+    /// What it verifies with is ring, as `jsonwebtoken`'s
+    /// [provider](jsonwebtoken::crypto::CryptoProvider) of the whole process, and that knows RS256 alone. A program
+    /// that uses `jsonwebtoken` for other tokens of its own installs its provider before.
     #[must_use]
     pub fn builder(issuer: impl Into<String>) -> JwtVerifierBuilder {
         JwtVerifierBuilder {

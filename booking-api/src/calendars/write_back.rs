@@ -49,9 +49,9 @@ pub struct Target {
 }
 
 impl Target {
-    /// Whether both are one collection, as far as that can be told.
-    fn leads_where(&self, other: &Self) -> bool {
-        matches!((&self.location, &other.location), (Ok(one), Ok(two)) if one.leads_where(two))
+    /// Whether it is that collection, as far as that can be told.
+    fn leads_to(&self, location: &Location) -> bool {
+        self.location.as_ref().is_ok_and(|own| own.leads_where(location))
     }
 }
 
@@ -111,6 +111,8 @@ pub struct WriteBackSink {
 enum Failure {
     #[error("the meeting cannot be read")]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Targets(#[from] TargetsError),
     #[error("{code}: {0}", code = .0.code())]
     Calendar(#[from] FetchError),
     #[error("sealed: {0}")]
@@ -225,8 +227,12 @@ impl WriteBackSink {
             concerned.extend(targets.into_iter().map(|target| (now.clone(), target)));
         }
         let mut targets = self.targets.of(therapist).await?;
-        // What both share has it.
-        targets.retain(|target| !concerned.iter().any(|(_, other)| target.leads_where(other)));
+        // What both share has it, and is asked once.
+        targets.retain(|target| {
+            let location = target.location.as_ref();
+            !location
+                .is_ok_and(|location| concerned.iter().any(|(_, other)| other.leads_to(location)))
+        });
         concerned.extend(targets.into_iter().map(|target| (therapist.clone(), target)));
         Ok(concerned)
     }
@@ -265,8 +271,7 @@ impl WriteBackSink {
     }
 
     fn page(&self, meeting: MeetingId, therapist: &UserId, location: Location) -> Page {
-        let (client, store) = (self.client.clone(), self.store.clone());
-        Page { client, store, meeting, therapist: therapist.clone(), location }
+        Page { sink: self.clone(), meeting, therapist: therapist.clone(), location }
     }
 }
 
@@ -281,8 +286,7 @@ impl EventSink for WriteBackSink {
 
 /// One meeting in one collection.
 struct Page {
-    client: Client,
-    store: Arc<dyn Store>,
+    sink: WriteBackSink,
     meeting: MeetingId,
     therapist: UserId,
     location: Location,
@@ -290,14 +294,15 @@ struct Page {
 
 impl Page {
     async fn write(&self) -> Result<(), Failure> {
+        let client = &self.sink.client;
         let mut meeting = self.current().await?;
         for _ in 0..MAX_ROUNDS {
             match &meeting {
                 Some(meeting) => {
                     let text = ical::object(Detail::Times, meeting);
-                    self.client.put(&self.location, meeting.id, text).await?;
+                    client.put(&self.location, meeting.id, text).await?;
                 }
-                None => self.client.delete(&self.location, self.meeting).await?,
+                None => client.delete(&self.location, self.meeting).await?,
             }
             let now = self.current().await?;
             if now == meeting {
@@ -308,13 +313,18 @@ impl Page {
         Ok(())
     }
 
-    /// The meeting, if it is to be in this therapist's calendar.
-    async fn current(&self) -> Result<Option<Meeting>, StoreError> {
+    /// The meeting, if it is to be in this collection: it is this therapist's, or of another who has the
+    /// same one.
+    async fn current(&self) -> Result<Option<Meeting>, Failure> {
         let scope = Scope { meeting: Some(self.meeting), ..Scope::default() };
-        let meeting = self.store.read(&scope).await?.meeting;
-        Ok(meeting.filter(|meeting| {
-            meeting.therapist == self.therapist && meeting.status != MeetingStatus::Cancelled
-        }))
+        let meeting = self.sink.store.read(&scope).await?.meeting;
+        let live = meeting.filter(|meeting| meeting.status != MeetingStatus::Cancelled);
+        let Some(meeting) = live else { return Ok(None) };
+        let is_here = meeting.therapist == self.therapist || {
+            let theirs = self.sink.targets.of(&meeting.therapist).await?;
+            theirs.iter().any(|target| target.leads_to(&self.location))
+        };
+        Ok(is_here.then_some(meeting))
     }
 }
 
@@ -347,12 +357,12 @@ impl Run {
 impl Failure {
     fn told_to_owner(&self) -> SourceError {
         let fault = match self {
-            Self::Store(_) => CopyFault::TimedOut,
+            Self::Store(_) | Self::Targets(_) => CopyFault::TimedOut,
             Self::Calendar(error) => error.fault(),
             Self::Sealed(_) => CopyFault::Sealed,
         };
         let why = match self {
-            Self::Store(_) => "they cannot be read".to_owned(),
+            Self::Store(_) | Self::Targets(_) => "they cannot be read".to_owned(),
             Self::Calendar(error) => error.to_string(),
             Self::Sealed(error) => error.to_string(),
         };
@@ -366,7 +376,7 @@ fn told(failed: &[(LinkedCalendarId, Failure)]) -> SinkError {
     let answers = || {
         failed.iter().filter_map(|(_, failure)| match failure {
             Failure::Calendar(error) => Some(error),
-            Failure::Store(_) | Failure::Sealed(_) => None,
+            Failure::Store(_) | Failure::Targets(_) | Failure::Sealed(_) => None,
         })
     };
     SinkError {

@@ -8,6 +8,7 @@ use booking_core::{By, Clock, DirectoryAdmin, RandomIds, SystemClock, SystemName
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use poem::http::{HeaderMap, StatusCode};
 use poem::{Endpoint, Request, Response, Result};
+use tokio::sync::Semaphore;
 
 use crate::body::read_bytes;
 use crate::problem::{Code, Problem};
@@ -19,6 +20,10 @@ const CLERK: SystemName = SystemName::of("clerk");
 const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 /// The longest message id, in bytes.
 const MAX_ID_BYTES: usize = 255;
+/// How many are read at the same time. Whose a message is shows only when all of it is there, and whoever
+/// has no secret shall not have every place of the server by sending none to its end. Those beyond come
+/// again: Svix tries for more than a day.
+const AT_ONCE: usize = 8;
 
 /// Takes Clerk's webhooks of users: their signature, by [Svix](https://docs.svix.com/receiving/verifying-payloads/how-manual),
 /// is what they are believed by. Give it to [`Api::with_clerk_webhook`](crate::Api::with_clerk_webhook).
@@ -32,6 +37,7 @@ pub struct ClerkWebhook {
     secret: Secret,
     users: Arc<dyn DirectoryAdmin>,
     clock: Arc<dyn Clock>,
+    places: Arc<Semaphore>,
 }
 
 /// The text is no secret of a webhook of Clerk's; it is not repeated here.
@@ -49,7 +55,8 @@ impl ClerkWebhook {
     }
 
     pub(crate) fn with(secret: Secret, users: Arc<dyn DirectoryAdmin>) -> Self {
-        Self { secret, users, clock: Arc::new(SystemClock) }
+        let places = Arc::new(Semaphore::new(AT_ONCE));
+        Self { secret, users, clock: Arc::new(SystemClock), places }
     }
 }
 
@@ -66,6 +73,10 @@ impl Endpoint for ClerkWebhook {
         let (request, mut body) = request.split();
         let now = self.clock.now().trunc_subsecs(3);
         let signed = Signed::of(request.headers(), now).ok_or_else(not_signed)?;
+        let Ok(_place) = self.places.try_acquire() else {
+            let detail = "as many webhooks as the server takes are on their way";
+            return Err(Problem::new(Code::Unavailable, detail).into());
+        };
         let body = read_bytes(&request, &mut body).await?;
         if !self.secret.verifies(signed.id, signed.timestamp, &body, signed.signatures) {
             return Err(not_signed().into());

@@ -8,6 +8,7 @@ use std::time::Duration;
 use booking_core::UserId;
 use poem::http::{HeaderName, HeaderValue, StatusCode};
 use poem::{Endpoint, Middleware, Request, Response, Result};
+use poem_openapi::payload::Payload;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts};
 use tokio::time::sleep;
 
@@ -15,7 +16,7 @@ use crate::http::address::{TrustedProxies, network_of};
 use crate::http::rates::{Left, Quota, Rates};
 use crate::http::{RequestId, mount_prefix};
 use crate::problem::{Code, Problem};
-use crate::streams::{Seats, StreamLimits};
+use crate::streams::{Seat, Seats, Sse, StreamLimits};
 
 /// How much callers may ask for; as much as they like unless said otherwise. `/healthz`, `/readyz`
 /// and `/metrics` are not counted.
@@ -29,7 +30,8 @@ pub struct Limits {
     /// How many requests there may be at the same time; a stream is one until it begins. Beyond,
     /// callers are told [`Code::Unavailable`].
     pub in_flight: Option<usize>,
-    /// How many of them may be of one user. Beyond, they are told [`Code::RateLimited`].
+    /// How many of them may be of one user; under [`Server`](crate::Server), an answer that is not taken yet
+    /// is one too, unless it is a stream. Beyond, they are told [`Code::RateLimited`].
     pub in_flight_per_user: Option<usize>,
     /// Whose word is taken for the address of a caller.
     pub proxies: TrustedProxies,
@@ -78,8 +80,14 @@ struct Used(Arc<Mutex<Parts>>);
 #[derive(Default)]
 struct Parts {
     left: Vec<(&'static str, Left)>,
-    /// Free again when the request is answered.
-    seat: Option<crate::streams::Seat>,
+    seat: Option<Seat>,
+}
+
+/// With an answer, in its extensions: the place of the user whose it is. Whoever sends it keeps that until
+/// the other side has taken the last byte, for until then it takes memory.
+#[derive(Clone)]
+pub(crate) struct UntilTaken {
+    _seat: Arc<Seat>,
 }
 
 impl Limiter {
@@ -248,6 +256,10 @@ impl<E: Endpoint<Output = Response>> Endpoint for LimiterEndpoint<E> {
     }
 }
 
+fn is_stream(response: &Response) -> bool {
+    response.content_type().is_some_and(|media_type| media_type.starts_with(Sse::CONTENT_TYPE))
+}
+
 impl Used {
     fn free(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).seat = None;
@@ -256,7 +268,10 @@ impl Used {
     /// draft-ietf-httpapi-ratelimit-headers-11.
     fn tell(&self, response: &mut Response) {
         let mut parts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        parts.seat = None;
+        // Streams have seats of their own.
+        if let Some(seat) = parts.seat.take().filter(|_| !is_stream(response)) {
+            response.extensions_mut().insert(UntilTaken { _seat: Arc::new(seat) });
+        }
         if parts.left.is_empty() {
             return;
         }

@@ -19,13 +19,13 @@ use poem::Request;
 pub(crate) use address::network_of;
 pub use address::{ForwardedHeader, TrustedProxies};
 pub(crate) use cors::Cors;
-pub(crate) use limits::Limiter;
 pub use limits::Limits;
+pub(crate) use limits::{Limiter, UntilTaken};
 pub(crate) use metrics::{Metrics, Probe};
 pub(crate) use observe::{Observe, RequestId};
 pub(crate) use problems::Problems;
 pub use rates::Quota;
-pub(crate) use routes::Routes;
+pub(crate) use routes::{Routes, base_path};
 pub(crate) use security::page_policy;
 #[cfg(feature = "command")]
 pub(crate) use spans::TARGET as SPANS;

@@ -5,6 +5,13 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+/// A path before those of the spec, in the one form in which they can be put together: `/a/b`; nothing
+/// for the root.
+pub(crate) fn base_path(text: &str) -> String {
+    let parts = text.split('/').filter(|part| !part.is_empty());
+    parts.flat_map(|part| ["/", part]).collect()
+}
+
 /// Every address, with its methods.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Routes {

@@ -99,6 +99,7 @@ impl<E: Endpoint<Output = poem::Response> + 'static> Connection<E> {
             let (endpoint, stopping) = (endpoint.clone(), stopping.clone());
             async move {
                 let mut answer: Response<_> = endpoint.get_response(request).await.into();
+                let busy = busy.keeping(answer.extensions_mut().remove());
                 if stopping.has_begun() && !busy.is_http2() {
                     let close = HeaderValue::from_static("close");
                     answer.headers_mut().insert(header::CONNECTION, close);

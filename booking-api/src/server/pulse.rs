@@ -9,6 +9,7 @@ use poem::http::Version;
 use tokio::time::{Instant, sleep};
 
 use super::{ConnectionCounts, Stopping};
+use crate::http::UntilTaken;
 
 /// How long the head of a request, or a TLS handshake, may take to arrive.
 pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -159,7 +160,10 @@ impl Pulse {
 }
 
 /// A request under way: until its answer has been handed over to the last byte.
-pub(super) struct Busy(Arc<Pulse>);
+pub(super) struct Busy {
+    pulse: Arc<Pulse>,
+    _until_taken: Option<UntilTaken>,
+}
 
 impl Busy {
     pub(super) fn with(pulse: &Arc<Pulse>, version: Version) -> Self {
@@ -168,33 +172,39 @@ impl Busy {
         if version == Version::HTTP_2 {
             pulse.is_http2.store(true, Ordering::Relaxed);
         }
-        Self(pulse.clone())
+        Self { pulse: pulse.clone(), _until_taken: None }
+    }
+
+    /// With the place that the answer's user has as long.
+    pub(super) fn keeping(mut self, until_taken: Option<UntilTaken>) -> Self {
+        self._until_taken = until_taken;
+        self
     }
 
     pub(super) fn is_http2(&self) -> bool {
-        self.0.is_http2()
+        self.pulse.is_http2()
     }
 
     /// There is something to take; its number, if it is looked after.
     pub(super) fn offer(&self) -> Option<u64> {
-        let part = self.is_http2().then(|| self.0.parts.fetch_add(1, Ordering::Relaxed));
+        let part = self.is_http2().then(|| self.pulse.parts.fetch_add(1, Ordering::Relaxed));
         part.inspect(|part| self.moved(*part))
     }
 
     /// Some of it was taken.
     pub(super) fn moved(&self, part: u64) {
-        self.0.untaken().insert(part, self.0.millis());
+        self.pulse.untaken().insert(part, self.pulse.millis());
     }
 
     /// There is no more of it.
     pub(super) fn gone(&self, part: u64) {
-        self.0.untaken().remove(&part);
+        self.pulse.untaken().remove(&part);
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.last_busy.store(self.0.millis(), Ordering::Relaxed);
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.pulse.last_busy.store(self.pulse.millis(), Ordering::Relaxed);
+        self.pulse.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }

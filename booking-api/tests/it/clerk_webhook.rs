@@ -1,11 +1,15 @@
 //! Clerk tells of its users. Signatures are made here by the rule of Svix; that they are as Svix
 //! makes them is tested beside the code, by vectors of its own library.
 
+use std::time::{Duration, Instant};
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use reqwest::Method;
 use ring::hmac;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use crate::caller::{Answer, Caller};
 use crate::issuer::{Answers, Issuer, jwk};
@@ -346,6 +350,40 @@ async fn only_what_clerk_signed_now_is_believed() {
     let log = world.serving.log();
     assert!(log.contains("news of a user") && !log.contains("jane@example.com"), "{log}");
     assert!(!log.contains("Smith") && !log.contains(&BASE64_STANDARD.encode(KEY)), "{log}");
+}
+
+/// Whoever has no secret says so only with the last byte, and that may never come.
+#[tokio::test]
+async fn strangers_do_not_take_every_place() {
+    let world = World::new().await;
+    let now = unix_now();
+    let head = format!(
+        "POST {PATH} HTTP/1.1\r\nhost: x\r\nsvix-id: x\r\nsvix-timestamp: {now}\r\nsvix-signature: v1,x\r\n\
+         content-length: 2\r\n\r\n{{"
+    );
+    let address = world.serving.port.address();
+    let mut unfinished = Vec::new();
+    for _ in 0..64 {
+        let mut stream = TcpStream::connect(address).await.expect("the server listens");
+        stream.write_all(head.as_bytes()).await.expect("the server reads");
+        unfinished.push(stream);
+    }
+    let begun = Instant::now();
+    let refused = loop {
+        let answer = world.send("msg_1", &deleted("user_eve", now * 1_000)).await;
+        if answer.status != 204 {
+            break answer;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(300), "they are on their way");
+    };
+    refused.refused(503, "unavailable");
+    let metrics = world.serving.anonymous.get("/metrics").await.text;
+    let taken = |count| metrics.contains(&format!("booking_http_in_flight {count}\n"));
+    assert!((0..=8).any(taken), "{metrics}");
+    drop(unfinished);
+    while world.send("msg_2", &deleted("user_eve", now * 1_000)).await.status != 204 {
+        assert!(begun.elapsed() < Duration::from_secs(300), "there are places again");
+    }
 }
 
 /// Without its secret there is no such address.

@@ -155,6 +155,38 @@ async fn one_user_cannot_take_every_place() {
     server.other_client().get(LIST).await.expect(200);
 }
 
+/// What is not taken takes memory as long.
+#[tokio::test]
+async fn an_answer_that_is_not_taken_keeps_its_place() {
+    let server = server(&["--max-requests-per-user", "2"]).await;
+    let stream = TcpStream::connect(server.address()).await.expect("the server listens");
+    let mut http2 = h2::client::Builder::new();
+    // Heads come nevertheless.
+    let shaken = http2.initial_window_size(0).handshake::<_, bytes::Bytes>(stream).await;
+    let (client, connection) = shaken.expect("HTTP/2");
+    let connection = tokio::spawn(connection);
+    let list = async || {
+        let token = IssuerKey::ours().token("client_123", "client");
+        let request = poem::http::Request::get(format!("http://x/api{LIST}"))
+            .header("authorization", format!("Bearer {token}"))
+            .body(());
+        let mut client = client.clone().ready().await.expect("a connection");
+        let (answer, _) = client.send_request(request.expect("a request"), true).expect("sent");
+        answer.await.expect("a head")
+    };
+    let untaken = [list().await, list().await];
+    assert!(untaken.iter().all(|answer| answer.status() == 200));
+    assert_eq!(list().await.status(), 429);
+    server.client().get(LIST).await.refused(429, "rate_limited");
+    server.other_client().get(LIST).await.expect(200);
+    drop(untaken);
+    connection.abort();
+    let begun = Instant::now();
+    while server.client().get(LIST).await.status != 200 {
+        assert!(begun.elapsed() < PATIENCE, "the places are free again");
+    }
+}
+
 #[tokio::test]
 async fn long_addresses_and_large_headers_are_named() {
     let server = server(&[]).await;
@@ -199,7 +231,7 @@ async fn metrics_tell_of_store_server_and_process() {
     let hook = json!({"url": "http://127.0.0.1:1/hook"});
     server.admin().post("/booking/webhooks", &hook).await.expect(201);
     let expected = [
-        "booking_build_info{version=",
+        "booking_build_info{tzdb=",
         "booking_store_connections{pool=\"readers\",state=\"open\"} ",
         "booking_store_connections{pool=\"writers\",state=\"most\"} 8",
         "booking_store_waiting{pool=\"relays\"} 0",

@@ -24,6 +24,7 @@ mod kill;
 mod limits;
 mod logs;
 mod migrations;
+mod mounting;
 mod nats;
 mod nats_server;
 mod no_role;

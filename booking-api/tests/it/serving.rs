@@ -19,7 +19,7 @@ pub(crate) struct Serving {
     pub(crate) anonymous: Caller,
     log: PathBuf,
     _running: Child,
-    _port: Port,
+    pub(crate) port: Port,
     _data: DataDir,
 }
 
@@ -46,7 +46,7 @@ impl Serving {
         let listens = tokio::time::timeout(TIMEOUT, listens).await;
         assert!(listens.is_ok(), "{}", fs::read_to_string(&log).unwrap_or_default());
         let anonymous = Caller::anonymous(&format!("http://{address}"));
-        Self { anonymous, log, _running: running, _port: port, _data: data }
+        Self { anonymous, log, _running: running, port, _data: data }
     }
 
     /// Everything that it has logged so far.

@@ -47,7 +47,8 @@ use crate::slot_cache::SlotCache;
 use crate::store::{ChangeError, Decline, Scope, Store, StoreError};
 use crate::store_ext::StoreExt;
 
-/// Why an operation did nothing.
+/// Why an operation has no answer. [`Refused`](Self::Refused) and [`Contended`](Self::Contended) have
+/// done nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum BookingError {
     /// The rules say no.
@@ -56,12 +57,16 @@ pub enum BookingError {
     /// What it is about was changed again and again while it was looked at; trying again soon helps.
     #[error("{0}, and nothing was done")]
     Contended(&'static str),
-    /// The store or the directory failed.
+    /// The store or the directory failed. A change may have been made all the same, as a whole, where its
+    /// answer was lost on the way: whoever has to know repeats it with the same idempotency key, or looks.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 /// The scheduling service. Cheap to clone; clones share everything.
+///
+/// A call whose future is dropped before it is done has made its change as a whole or not at all. With an
+/// idempotency key, asking again says which, and makes it if it was not.
 #[derive(Clone)]
 pub struct Booking {
     store: Arc<dyn Store>,

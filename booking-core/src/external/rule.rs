@@ -285,6 +285,7 @@ fn is_weekday(text: &str) -> bool {
     is_day && number.len() <= 2 && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+#[expect(clippy::disallowed_methods, reason = "of UTC")]
 fn wall(second: i64) -> Option<DateTime<Tz>> {
     Some(Tz::UTC.from_utc_datetime(&DateTime::from_timestamp(second, 0)?.naive_utc()))
 }

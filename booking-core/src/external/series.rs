@@ -27,8 +27,17 @@ struct Left {
     instants: HashSet<i64>,
     /// Of the series' own wall clock: an EXDATE that is a date is all of it.
     days: HashSet<i64>,
-    /// EXDATEs of a series of times that are midnights: the instants, and the dates.
-    midnights: Vec<(i64, i64)>,
+    /// EXDATEs of a series of times that are midnights.
+    midnights: Vec<Midnight>,
+}
+
+/// An instant that is a midnight somewhere, or a date.
+struct Midnight {
+    instant: i64,
+    /// The date that begins there.
+    day: i64,
+    /// The date that the clocks of the series show then.
+    shown: i64,
 }
 
 impl Left {
@@ -36,24 +45,30 @@ impl Left {
     fn except(&mut self, moment: &Moment, series: &Moment) {
         let is_midnight = !moment.is_date && moment.civil.rem_euclid(DAY) == 0;
         if is_midnight && !series.is_date {
-            self.midnights.push((moment.instant(), moment.civil.div_euclid(DAY)));
+            let instant = moment.instant();
+            let [day, shown] = [moment.civil, series.zone.civil(instant)];
+            let [day, shown] = [day, shown].map(|civil| civil.div_euclid(DAY));
+            self.midnights.push(Midnight { instant, day, shown });
         } else {
             self.add(moment, series);
         }
     }
 
     /// Programs (Exchange is one) also write a date as its midnight: that is meant where no instance of
-    /// the series is then.
-    fn settle_midnights(&mut self, instances: impl Iterator<Item = i64>) {
+    /// the series is then. One of the date that the clocks of the series show may be what was meant before
+    /// the series was moved to another hour; then nothing is.
+    fn settle_midnights(&mut self, instances: impl Iterator<Item = (i64, i64)>) {
         if self.midnights.is_empty() {
             return;
         }
-        let instances: HashSet<i64> = instances.collect();
-        for (instant, day) in self.midnights.drain(..) {
-            if instances.contains(&instant) {
-                self.instants.insert(instant);
-            } else {
+        let (instants, civil): (HashSet<i64>, Vec<i64>) = instances.unzip();
+        let days: HashSet<i64> = civil.into_iter().map(|civil| civil.div_euclid(DAY)).collect();
+        for Midnight { instant, day, shown } in self.midnights.drain(..) {
+            let is_date = shown == day || !days.contains(&shown);
+            if is_date && !instants.contains(&instant) {
                 self.days.insert(day);
+            } else {
+                self.instants.insert(instant);
             }
         }
     }
@@ -156,12 +171,14 @@ impl<'a> Series<'a> {
         instances.dedup();
         let own = instances.iter().map(|civil| (start, *civil, master.length));
         let more = master.more.iter().map(|(at, length)| (at, at.civil, *length));
-        left.settle_midnights(
-            own.clone().chain(more.clone()).map(|(at, civil, _)| at.zone.instant(civil)),
-        );
-        for (at, civil, length) in own.chain(more) {
+        let shown = |at: &Moment, civil: i64| {
             let instant = at.zone.instant(civil);
-            let of_series = if at.is_date { civil } else { start.zone.civil(instant) };
+            (instant, if at.is_date { civil } else { start.zone.civil(instant) })
+        };
+        let all = own.clone().chain(more.clone());
+        left.settle_midnights(all.map(|(at, civil, _)| shown(at, civil)));
+        for (at, civil, length) in own.chain(more) {
+            let (instant, of_series) = shown(at, civil);
             if left.has(of_series, instant) {
                 continue;
             }

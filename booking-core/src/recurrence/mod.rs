@@ -159,6 +159,7 @@ impl Recurrence {
     }
 
     /// The dates of the rule from one of them on, without an end.
+    #[expect(clippy::disallowed_methods, reason = "of UTC")]
     fn dates(&self, first: NaiveDate) -> Result<impl Iterator<Item = NaiveDate>, Refusal> {
         let midnight = rrule::Tz::UTC.from_utc_datetime(&first.and_time(NaiveTime::MIN));
         // The numbers of days are looked at below: beside days without, the crate passes over some.

@@ -91,7 +91,7 @@ impl Relay {
 
     /// Adds a subscriber with a sink of this program's. They get every event that is published
     /// from the first time on that somebody adds them to the store, also while no program runs
-    /// that has this sink.
+    /// that has this sink. One that was [gone](crate::Then::Deactivate) gets events again from now on.
     ///
     /// # Errors
     /// [`StoreError`] when the store fails.
@@ -107,8 +107,15 @@ impl Relay {
             settings: serde_json::Value::Null,
             created_at: self.now(),
         };
-        if self.store.add_subscriber(&subscriber, self.by()).await? == Added::TooMany {
-            return Err(StoreError::Corrupt("a program's sink has a webhook's name".into()));
+        match self.store.add_subscriber(&subscriber, self.by()).await? {
+            Added::TooMany => {
+                return Err(StoreError::Corrupt("a program's sink has a webhook's name".into()));
+            }
+            Added::NameTaken => {
+                let back = |present: &mut Subscriber| present.is_active = true;
+                self.store.change_subscriber(&name, &back, self.by()).await?;
+            }
+            Added::Done => {}
         }
         self.named.push((name, sink));
         Ok(self)

@@ -224,6 +224,24 @@ fn to_wait_is_not_to_fail() {
     }
 }
 
+/// A program that has the sink again says that it is not gone.
+#[test]
+fn a_sink_that_was_gone_gets_events_again() {
+    let gone = || SinkError { then: Then::Deactivate, ..SinkError::retry("gone") };
+    let (world, relay) = world_with(Arc::new(sink_fn(move |_| async move { Err(gone()) })));
+    booked_and_moved(&world, "09:00", "09:30", 0);
+    assert_eq!(pass(&world, &relay), Passed { delivered: 0, failed: 1 });
+    booked_and_moved(&world, "10:00", "10:30", 0);
+    assert_eq!(pass(&world, &relay), Passed { delivered: 0, failed: 0 });
+
+    let sink = Arc::<Sink>::default();
+    let relay = Relay::new(world.store.clone(), Hub::default(), world.clock.clone());
+    let relay = world.run(relay.with_sink(crm(), sink.clone())).unwrap();
+    let later = booked_and_moved(&world, "11:00", "11:30", 0);
+    assert_eq!(pass(&world, &relay).failed, 0);
+    assert!(sink.by_meeting().contains_key(&later));
+}
+
 #[test]
 fn a_sink_that_panics_has_failed() {
     let (world, relay) = world_with(Arc::new(sink_fn(|event: Recorded| async move {

@@ -27,6 +27,7 @@ mod turns;
 mod user_news;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -92,7 +93,7 @@ const MIGRATE_AGAIN_AFTER: Duration = Duration::from_secs(2);
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct PostgresStore {
     options: PgConnectOptions,
     readers: Pool,
@@ -103,8 +104,19 @@ pub struct PostgresStore {
     directory: DirectoryId,
 }
 
+/// Without the URL, which may have a password in it.
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStore").field("pools", &self.pools()).finish_non_exhaustive()
+    }
+}
+
 impl PostgresStore {
     /// Connects to the database, which must exist, and brings its tables up to date.
+    ///
+    /// They are to have a database of their own, or a schema that is made before: others may have tables
+    /// of the same names, and sqlx's own list of migrations is one of them. Such a schema goes into the
+    /// URL, before the one of the extension `btree_gist`: `?options[search_path]=booking,public`.
     ///
     /// `url` is such as `postgres://user:password@host:5432/database?sslmode=verify-full`; what it
     /// leaves open is taken from the `PG…` variables of the environment, as `psql` does.

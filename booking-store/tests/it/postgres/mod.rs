@@ -5,6 +5,7 @@ mod delivery_plans;
 mod failover;
 mod migrations;
 mod million;
+mod opening;
 mod outages;
 mod plans;
 mod races;
