@@ -8,12 +8,12 @@ fn slots_shows_a_night_without_two_o_clock() {
     let shown = run(env!("CARGO_BIN_EXE_slots"));
     assert_eq!(
         shown,
-        "00:30 EST  [30, 60, 90, 120] minutes\n\
-         01:00 EST  [30, 60, 90] minutes\n\
-         01:30 EST  [30, 60] minutes\n\
-         03:00 EDT  [30] minutes\n\
-         04:00 EDT  [30, 60] minutes\n\
-         04:30 EDT  [30] minutes\n"
+        "00:30 -05:00  [30, 60, 90, 120] minutes\n\
+         01:00 -05:00  [30, 60, 90] minutes\n\
+         01:30 -05:00  [30, 60] minutes\n\
+         03:00 -04:00  [30] minutes\n\
+         04:00 -04:00  [30, 60] minutes\n\
+         04:30 -04:00  [30] minutes\n"
     );
 }
 

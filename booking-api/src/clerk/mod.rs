@@ -2,13 +2,14 @@
 
 mod event;
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use booking_core::{By, Clock, DirectoryAdmin, RandomIds, SystemClock, SystemName};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use poem::http::{HeaderMap, StatusCode};
 use poem::{Endpoint, Request, Response, Result};
-use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::body::read_bytes;
 use crate::problem::{Code, Problem};
@@ -21,8 +22,9 @@ const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 /// The longest message id, in bytes.
 const MAX_ID_BYTES: usize = 255;
 /// How many are read at the same time. Whose a message is shows only when all of it is there, and whoever
-/// has no secret shall not have every place of the server by sending none to its end. Those beyond come
-/// again: Svix tries for more than a day.
+/// has no secret shall have neither every place of the server by sending none to its end, nor all of these:
+/// the one that has been read for longest makes room for the next. Clerk's come in one piece, and again if
+/// they did not arrive.
 const AT_ONCE: usize = 8;
 
 /// Takes Clerk's webhooks of users: their signature, by [Svix](https://docs.svix.com/receiving/verifying-payloads/how-manual),
@@ -37,7 +39,7 @@ pub struct ClerkWebhook {
     secret: Secret,
     users: Arc<dyn DirectoryAdmin>,
     clock: Arc<dyn Clock>,
-    places: Arc<Semaphore>,
+    reading: Reading,
 }
 
 /// The text is no secret of a webhook of Clerk's; it is not repeated here.
@@ -55,8 +57,7 @@ impl ClerkWebhook {
     }
 
     pub(crate) fn with(secret: Secret, users: Arc<dyn DirectoryAdmin>) -> Self {
-        let places = Arc::new(Semaphore::new(AT_ONCE));
-        Self { secret, users, clock: Arc::new(SystemClock), places }
+        Self { secret, users, clock: Arc::new(SystemClock), reading: Reading::default() }
     }
 }
 
@@ -73,11 +74,15 @@ impl Endpoint for ClerkWebhook {
         let (request, mut body) = request.split();
         let now = self.clock.now().trunc_subsecs(3);
         let signed = Signed::of(request.headers(), now).ok_or_else(not_signed)?;
-        let Ok(_place) = self.places.try_acquire() else {
-            let detail = "as many webhooks as the server takes are on their way";
-            return Err(Problem::new(Code::Unavailable, detail).into());
+        let place = self.reading.begin();
+        let body = tokio::select! {
+            biased;
+            body = read_bytes(&request, &mut body) => body?,
+            () = place.cancelled() => {
+                let detail = "others came while the message did not";
+                return Err(Problem::new(Code::Unavailable, detail).into());
+            }
         };
-        let body = read_bytes(&request, &mut body).await?;
         if !self.secret.verifies(signed.id, signed.timestamp, &body, signed.signatures) {
             return Err(not_signed().into());
         }
@@ -90,6 +95,25 @@ impl Endpoint for ClerkWebhook {
         let outcome = self.users.take_news(&news, by, &RandomIds).await.map_err(Problem::from)?;
         tracing::info!(news = news.message, user = %news.user, ?outcome, "news of a user");
         Ok(taken())
+    }
+}
+
+/// The messages that are being read, the oldest first, and some that have been.
+#[derive(Clone, Default)]
+struct Reading(Arc<Mutex<VecDeque<CancellationToken>>>);
+
+impl Reading {
+    /// Cancelled when others need the place.
+    fn begin(&self) -> CancellationToken {
+        let token = CancellationToken::new();
+        let mut reading = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if reading.len() >= AT_ONCE
+            && let Some(oldest) = reading.pop_front()
+        {
+            oldest.cancel();
+        }
+        reading.push_back(token.clone());
+        token
     }
 }
 

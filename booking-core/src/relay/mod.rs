@@ -91,10 +91,11 @@ impl Relay {
 
     /// Adds a subscriber with a sink of this program's. They get every event that is published
     /// from the first time on that somebody adds them to the store, also while no program runs
-    /// that has this sink. One that was [gone](crate::Then::Deactivate) gets events again from now on.
+    /// that has this sink. One that was [gone](crate::Then::Deactivate) gets events again from now
+    /// on, if no other process has it that still says so.
     ///
     /// # Errors
-    /// [`StoreError`] when the store fails.
+    /// [`StoreError`] when the store fails, or the name is one of a webhook.
     pub async fn with_sink(
         mut self,
         name: SubscriberId,
@@ -107,15 +108,16 @@ impl Relay {
             settings: serde_json::Value::Null,
             created_at: self.now(),
         };
+        if name.webhook().is_some() {
+            return Err(StoreError::Corrupt("a program's sink has a webhook's name".into()));
+        }
         match self.store.add_subscriber(&subscriber, self.by()).await? {
-            Added::TooMany => {
-                return Err(StoreError::Corrupt("a program's sink has a webhook's name".into()));
-            }
+            // There is always room for one who is no webhook.
+            Added::Done | Added::TooMany => {}
             Added::NameTaken => {
                 let back = |present: &mut Subscriber| present.is_active = true;
                 self.store.change_subscriber(&name, &back, self.by()).await?;
             }
-            Added::Done => {}
         }
         self.named.push((name, sink));
         Ok(self)
