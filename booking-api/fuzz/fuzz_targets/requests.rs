@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use booking_api::{Api, AuthError, Session, Verifier, WebhookOptions, WebhookSinks};
 use booking_core::{
     Actor, Booking, By, DirectoryAdmin, Email, Hub, IdSource, Live, ManualClock, MeetingQuery,
-    MemoryStore, RandomIds, Role, Store, SystemClock, SystemName, Text, User, UserId,
+    MeetingTexts, MemoryStore, RandomIds, Role, Store, SystemClock, SystemName, Text, User, UserId,
 };
 use chrono::{DateTime, Utc};
 use libfuzzer_sys::fuzz_target;
@@ -209,6 +209,7 @@ async fn nobody_is_booked_twice(store: &MemoryStore) {
             to: None,
             after: None,
             limit: u32::MAX,
+            texts: MeetingTexts::LeftOut,
         };
         let meetings = store.meetings(&query).await.expect("memory");
         let live: Vec<_> = meetings.iter().filter(|meeting| meeting.status.is_live()).collect();

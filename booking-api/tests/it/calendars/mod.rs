@@ -12,6 +12,7 @@ mod practice;
 mod radicale;
 mod reading;
 mod secure;
+mod shared;
 mod unchanged;
 mod validators;
 mod writing;

@@ -4,13 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use booking_api::calendars::{CaughtUp, OpenError, WriteBackSink};
-use booking_core::{
-    Calendars, Change, ChangeError, Decide, Diaries, DiariesQuery, EventSink, Meeting,
-    MeetingPatch, MeetingQuery, MeetingStatus, MeetingTexts, MemoryStore, Patch, Role, Scope,
-    Store, StoreError, Text, Then, UserId, ical,
-};
+use booking_api::calendars::{CaughtUp, OpenError};
+use booking_core::{EventSink, MeetingPatch, MeetingStatus, Patch, Role, Text, Then, UserId, ical};
 use chrono::TimeDelta;
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -18,7 +13,7 @@ use tokio::time::timeout;
 use super::answers::{Answers, Step, raw, to, whole};
 use super::practice::{JANE, OTHER, Practice, actor, client};
 use super::radicale::Radicale;
-use super::{PATIENCE, at, location, patient_client};
+use super::{PATIENCE, at, location};
 
 /// The lines of an event that say what it is.
 fn said(text: &str) -> Vec<&str> {
@@ -126,86 +121,6 @@ async fn a_meeting_does_not_wait_for_those_it_has_left() {
     assert_eq!(practice.deliver().await, (4, 0));
     assert!(one.get(&name).await.is_none() && two.get(&name).await.is_none());
     assert!(practice.unwritten().iter().all(|(unwritten, _)| *unwritten == link));
-}
-
-/// A practice may keep one collection for all: it is not taken out there because of the one who had it.
-#[tokio::test]
-async fn a_meeting_stays_in_a_collection_that_both_share() {
-    let (server, practice) = (Radicale::start().await, Practice::new().await);
-    let bare = location(server.location().url().as_str().trim_end_matches('/'));
-    let bare = bare.with_credentials(server.location().credentials().expect("some").clone());
-    practice.link(JANE, Some(Ok(server.location())));
-    practice.link(OTHER, Some(Ok(bare)));
-    let id = practice.book("2024-01-15T14:00:00Z").await;
-    let therapist = Some(UserId::new(OTHER).expect("an id"));
-    practice.change(client(), id, MeetingPatch { therapist, ..MeetingPatch::default() }).await;
-    let log = practice.log().await;
-    assert_eq!(log.len(), 3);
-    for event in log.iter().rev().chain(&log) {
-        practice.sink.deliver(event).await.expect("radicale takes it");
-        assert!(server.get(&format!("{id}.ics")).await.is_some());
-    }
-}
-
-/// Lists what was so before.
-struct Listed {
-    store: Arc<MemoryStore>,
-    before: Vec<Meeting>,
-}
-
-#[async_trait]
-impl Store for Listed {
-    async fn read(&self, scope: &Scope) -> Result<Calendars, StoreError> {
-        self.store.read(scope).await
-    }
-
-    async fn change(&self, scope: &Scope, decide: Decide<'_>) -> Result<Change, ChangeError> {
-        self.store.change(scope, decide).await
-    }
-
-    async fn diaries(&self, query: &DiariesQuery) -> Result<Diaries, StoreError> {
-        self.store.diaries(query).await
-    }
-
-    async fn meetings(&self, query: &MeetingQuery) -> Result<Vec<Meeting>, StoreError> {
-        Ok(if query.after.is_none() { self.before.clone() } else { vec![] })
-    }
-
-    async fn ping(&self) -> Result<(), StoreError> {
-        self.store.ping().await
-    }
-}
-
-/// Nor while all of the former's meetings are written anew.
-#[tokio::test]
-async fn a_meeting_that_moves_meanwhile_stays_in_a_collection_that_both_share() {
-    let (server, practice) = (Radicale::start().await, Practice::new().await);
-    let id = practice.book("2024-01-15T14:00:00Z").await;
-    let jane = UserId::new(JANE).expect("an id");
-    let query = MeetingQuery {
-        person: jane.clone(),
-        statuses: [].into(),
-        from: None,
-        to: None,
-        after: None,
-        limit: 10,
-        texts: MeetingTexts::LeftOut,
-    };
-    let before = practice.store.meetings(&query).await.expect("memory");
-    let therapist = Some(UserId::new(OTHER).expect("an id"));
-    practice.change(client(), id, MeetingPatch { therapist, ..MeetingPatch::default() }).await;
-    let listed = Arc::new(Listed { store: practice.store.clone(), before });
-    let sink = WriteBackSink::new(patient_client(), listed, practice.linked.clone());
-    let name = format!("{id}.ics");
-    for (is_shared, is_there) in [(true, true), (false, false)] {
-        let elsewhere = location("http://127.0.0.1:9/nobody/");
-        practice.unlink_all();
-        practice.link(OTHER, Some(Ok(if is_shared { server.location() } else { elsewhere })));
-        let from = at("2024-01-01T00:00:00Z");
-        let caught_up = sink.catch_up(&server.location(), &jane, from, None, PATIENCE).await;
-        assert_eq!(caught_up, CaughtUp { written: 1, left: None });
-        assert_eq!(server.get(&name).await.is_some(), is_there);
-    }
 }
 
 /// What was booked before a collection was linked, or changed while nobody listened.
