@@ -6,10 +6,11 @@ use chrono::{DateTime, TimeDelta, Utc, Weekday};
 use chrono_tz::Tz;
 
 use crate::{
-    Actor, Audited, AvailabilityId, AvailabilityOverride, AvailabilitySlot, Buffers, By, Dates,
-    DayWindows, Email, Event, EventId, EventPayload, Hold, HoldId, IdSource, IdempotencyKey,
-    Meeting, MeetingId, MeetingStatus, MeetingType, OverrideId, RandomIds, Role, Series, SeriesId,
-    SessionDuration, StartTime, SystemName, Text, TherapistSettings, User, UserId, Window, Write,
+    Actor, Audited, AvailabilityId, AvailabilityOverride, AvailabilitySlot, Buffers, By,
+    CalendarKind, CopyState, Dates, DayWindows, Email, Event, EventId, EventPayload, Hold, HoldId,
+    IdSource, IdempotencyKey, LinkedCalendar, LinkedCalendarId, Meeting, MeetingId, MeetingStatus,
+    MeetingType, OverrideId, RandomIds, Role, SealedLocation, Series, SeriesId, SessionDuration,
+    StartTime, SystemName, Text, TherapistSettings, User, UserId, Window, Write, WriteBack,
 };
 
 /// The demo clients.
@@ -284,4 +285,22 @@ pub fn audited(write: Write) -> Audited {
 #[must_use]
 pub fn booked(meeting: &Meeting) -> Event {
     event(EventPayload::booked(meeting, true))
+}
+
+/// A calendar that a therapist has linked, and that is due.
+#[must_use]
+pub fn link(therapist: &UserId) -> LinkedCalendar {
+    LinkedCalendar {
+        id: LinkedCalendarId::from_uuid(RandomIds.fresh(now())),
+        therapist: therapist.clone(),
+        version: 1,
+        kind: CalendarKind::Ics,
+        label: None,
+        host: text("calendar.example.com"),
+        location: SealedLocation(vec![1, 2, 3]),
+        zone: None,
+        write_back: WriteBack::Off,
+        created_at: now(),
+        copy: CopyState::due(now()),
+    }
 }

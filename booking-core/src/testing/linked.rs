@@ -3,11 +3,12 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::World;
+pub(super) use super::fixtures::link;
 use super::fixtures::{by, hour, now, text};
 use crate::{
-    AuditAction, AuditEntry, BusyTimes, CalendarKind, Copied, CopyClaim, CopyState, IdSource,
-    Linked, LinkedCalendar, LinkedCalendarId, NewsOutcome, RandomIds, Scope, SealedLocation, Span,
-    SpanSet, UnreadEvent, UnreadEvents, UnreadPart, UserChange, UserId, UserNews, WriteBack,
+    AuditAction, AuditEntry, BusyTimes, Copied, CopyClaim, CopyState, Linked, LinkedCalendar,
+    LinkedCalendarId, NewsOutcome, RandomIds, Scope, Span, SpanSet, UnreadEvent, UnreadEvents,
+    UnreadPart, UserChange, UserId, UserNews,
 };
 
 /// So many seconds after [`now`].
@@ -21,22 +22,6 @@ pub(super) fn span((from, to): (DateTime<Utc>, DateTime<Utc>)) -> Span {
 
 pub(super) fn set(spans: &[(DateTime<Utc>, DateTime<Utc>)]) -> SpanSet {
     spans.iter().copied().map(span).collect()
-}
-
-pub(super) fn link(therapist: &UserId) -> LinkedCalendar {
-    LinkedCalendar {
-        id: LinkedCalendarId::from_uuid(RandomIds.fresh(now())),
-        therapist: therapist.clone(),
-        version: 1,
-        kind: CalendarKind::Ics,
-        label: None,
-        host: text("calendar.example.com"),
-        location: SealedLocation(vec![1, 2, 3]),
-        zone: None,
-        write_back: WriteBack::Off,
-        created_at: now(),
-        copy: CopyState::due(now()),
-    }
 }
 
 pub(super) async fn add(world: &World, link: &LinkedCalendar) -> Linked {

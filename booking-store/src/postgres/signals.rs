@@ -19,7 +19,7 @@ use super::PostgresStore;
 use crate::error::Failure;
 use crate::rows;
 
-/// Channels are apart by database.
+/// Channels are apart by database; whoever has another schema there is woken for nothing.
 const CHANNEL: &str = "booking";
 /// Postgres takes payloads of less than 8 000 bytes.
 const MAX_PAYLOAD_BYTES: usize = 7_999;

@@ -10,13 +10,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use booking_core::testing::fixtures::{
-    audited, booked, by, client, hour, id, meeting, now, text, therapist, user,
+    audited, booked, by, client, hour, id, link, meeting, now, therapist, user,
 };
 use booking_core::{
-    Attempt, BusyTimes, CalendarKind, Change, Claim, Copied, CopyClaim, CopyState, Deliveries as _,
-    DiariesQuery, DirectoryAdmin as _, IdSource as _, LinkedCalendar, LinkedCalendarId,
-    LinkedCalendars as _, Outbox as _, Outcome, RandomIds, Scope, SealedLocation, Settled, Span,
-    SpanSet, Store as _, Subscriber, SubscriberId, UserId, Write, WriteBack,
+    Attempt, BusyTimes, Change, Claim, Copied, CopyClaim, CopyState, Deliveries as _, DiariesQuery,
+    DirectoryAdmin as _, LinkedCalendar, LinkedCalendars as _, Outbox as _, Outcome, Scope,
+    Settled, Span, SpanSet, Store as _, Subscriber, SubscriberId, UserId, Write,
 };
 use chrono::TimeDelta;
 
@@ -67,19 +66,7 @@ impl Counted {
 
     /// A linked calendar, claimed.
     async fn link(&self) -> LinkedCalendar {
-        let link = LinkedCalendar {
-            id: LinkedCalendarId::from_uuid(RandomIds.fresh(now())),
-            therapist: therapist(),
-            version: 1,
-            kind: CalendarKind::Ics,
-            label: None,
-            host: text("calendar.example.com"),
-            location: SealedLocation(vec![1, 2, 3]),
-            zone: None,
-            write_back: WriteBack::Off,
-            created_at: now(),
-            copy: CopyState::due(now()),
-        };
+        let link = link(&therapist());
         let _done = self.store.link(&link, by()).await.unwrap();
         link
     }

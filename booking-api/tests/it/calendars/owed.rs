@@ -182,21 +182,29 @@ async fn nothing_is_given_up_that_is_not_noted() {
     assert_eq!(practice.unwritten().len(), 1);
 }
 
+/// So many sessions, a day each.
+async fn booked(practice: &Practice, days: i64) -> Vec<String> {
+    let mut meetings = Vec::new();
+    for day in 1..=days {
+        let start = at("2024-02-01T09:00:00Z") + TimeDelta::days(day);
+        meetings.push(practice.book(&start.to_rfc3339()).await.to_string());
+    }
+    meetings
+}
+
+/// A server that takes everything, after a while.
+async fn slow(pause: Duration) -> Answers {
+    let answer = move |_: &str| [vec![Step::Pause(pause)], whole("201 Created", "", "")].concat();
+    Answers::start("127.0.0.1", Box::new(answer)).await
+}
+
 /// A server that takes its time: who comes again goes on where it was left, and it is full one day.
 #[tokio::test]
 async fn a_slow_collection_is_filled_in_several_goes() {
     let practice = Practice::new().await;
-    let mut meetings = Vec::new();
-    for day in 1..=60 {
-        let start = at("2024-02-01T09:00:00Z") + TimeDelta::days(day);
-        meetings.push(practice.book(&start.to_rfc3339()).await.to_string());
-    }
+    let meetings = booked(&practice, 60).await;
     let pause = Duration::from_millis(200);
-    let slow = Answers::start(
-        "127.0.0.1",
-        Box::new(move |_| [vec![Step::Pause(pause)], whole("201 Created", "", "")].concat()),
-    )
-    .await;
+    let slow = slow(pause).await;
     let (place, jane) = (location(&slow.url("/")), UserId::new(JANE).expect("an id"));
     let (mut from, mut goes, mut asked) = (at("2024-02-01T00:00:00Z"), 0, Vec::new());
     loop {
@@ -248,17 +256,9 @@ impl CalendarSource for Hasty {
 #[tokio::test]
 async fn notes_keep_nothing_from_a_slow_collection() {
     let practice = Practice::new().await;
-    let mut meetings = Vec::new();
-    for day in 1..=100 {
-        let start = at("2024-02-01T09:00:00Z") + TimeDelta::days(day);
-        meetings.push(practice.book(&start.to_rfc3339()).await.to_string());
-    }
+    let meetings = booked(&practice, 100).await;
     let pause = Duration::from_millis(100);
-    let slow = Answers::start(
-        "127.0.0.1",
-        Box::new(move |_| [vec![Step::Pause(pause)], whole("201 Created", "", "")].concat()),
-    )
-    .await;
+    let slow = slow(pause).await;
     let process = Process::with(&practice, KEY).await;
     let source = Arc::new(Hasty(process.outside.clone(), pause * 5));
     let process = Process { copier: Copier::new(process.links.clone(), source, EVERY), ..process };
